@@ -1,0 +1,143 @@
+"""What is fixed when a core is generated."""
+
+from dataclasses import dataclass
+
+from golden.formats import PRESETS
+from golden.tables import ACTIVATIONS, tables_for
+
+__all__ = ["FAMILIES", "Config", "Family"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Latencies of a device family's primitives, in cycles; no bit of a result depends on them."""
+
+    name: str
+    memory: int
+    """From address to data of a block RAM."""
+    multiplier: int
+    """From operands to product."""
+    eta_shifts: tuple[int, int]
+    """Least and greatest log2(η) that the core's shifters offer by default."""
+
+
+FAMILIES = {
+    f.name: f
+    for f in (
+        Family("generic", memory=1, multiplier=2, eta_shifts=(-6, 1)),
+        Family("ice40", memory=1, multiplier=2, eta_shifts=(-2, 1)),
+        Family("ice40hx", memory=1, multiplier=5, eta_shifts=(-2, 1)),
+        Family("ecp5", memory=2, multiplier=3, eta_shifts=(-6, 1)),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One core.
+
+    Parameters
+    ----------
+    units : int
+        N, the number of units and so of rows of W.
+    macs : int
+        P, the multiply-accumulates of a lane, 1 … N.
+    lanes : int
+        L, the lanes that ride on one weight memory.
+    slots : int
+        Patterns that a lane holds.
+    preset : str
+        Formats: one of ``w16``, ``w18``, ``w8``.
+    activations : tuple of str
+        Tables built in; each unit names one by its index.
+    family : str
+        Whose primitives: ``generic`` for simulation and any device, else see :data:`FAMILIES`.
+    eta_shifts : (int, int), optional
+        Least and greatest log2(η); by default the family's.
+    log_depth : int
+        Words of the log memory, a power of two, at least N.
+    """
+
+    units: int
+    macs: int
+    lanes: int = 1
+    slots: int = 4
+    preset: str = "w16"
+    activations: tuple[str, ...] = ("logistic",)
+    family: str = "generic"
+    eta_shifts: tuple[int, int] | None = None
+    log_depth: int = 256
+
+    def __post_init__(self):
+        for name in ("units", "macs", "lanes", "slots"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a positive integer, not {value!r}")
+        if self.macs > self.units:
+            raise ValueError(f"macs must be 1 … {self.units} (the units), not {self.macs}")
+        if self.units > 1024:
+            raise ValueError(f"units must be at most 1024, not {self.units}")
+        if self.lanes > 8:
+            raise ValueError(f"lanes must be 1 … 8, not {self.lanes}")
+        if self.slots > 256:
+            raise ValueError(f"slots must be 1 … 256, not {self.slots}")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
+        if self.family not in FAMILIES:
+            raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
+        unknown = [a for a in self.activations if a not in ACTIVATIONS]
+        if unknown or not self.activations:
+            raise ValueError(
+                f"activations must be of {', '.join(ACTIVATIONS)}, not {self.activations!r}"
+            )
+        if self.eta_shifts is None:
+            object.__setattr__(self, "eta_shifts", self.device.eta_shifts)
+        low, high = self.eta_shifts
+        if not -8 <= low <= high <= 3:
+            raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
+        if self.log_depth < self.units or self.log_depth & (self.log_depth - 1):
+            object.__setattr__(self, "log_depth", 1 << max(8, (self.units - 1).bit_length()))
+
+    dt_shifts = 3
+    """Greatest k of Δt = 2**-k."""
+
+    @property
+    def device(self):
+        return FAMILIES[self.family]
+
+    @property
+    def formats(self):
+        return PRESETS[self.preset]
+
+    @property
+    def tables(self):
+        return tables_for(self.preset, self.formats, self.activations)
+
+    @property
+    def terms(self):
+        """M, the columns of W; N for a first-order network."""
+        return self.units
+
+    @property
+    def blocks(self):
+        """R, the blocks of P rows into which W is cut."""
+        return -(-self.units // self.macs)
+
+    @property
+    def sweep(self):
+        """S, the cycles of a sweep. P ≤ N ≤ M, so a block takes M cycles, none of them idle."""
+        return self.blocks * self.terms
+
+    @property
+    def update_fraction(self):
+        """Bits below the weight's last place in an update, at the least η."""
+        return self.formats.update_shift - self.eta_shifts[0]
+
+    @property
+    def sum_width(self):
+        """Bits of the exact accumulator, which serves all three sweeps."""
+        f = self.formats
+        product = f.weight.width + max(f.state.width, f.error.width) - 2
+        dot = product + (max(self.units, self.terms)).bit_length() + 1
+        step = f.error.width + f.state.width - 2 + self.eta_shifts[1] - self.eta_shifts[0]
+        return max(dot, max(step, f.weight.width - 1 + self.update_fraction) + 2)

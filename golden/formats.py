@@ -1,0 +1,110 @@
+"""Fixed-point formats by role, and the one way in which a number is narrowed.
+
+A format ``sI.F`` is two's complement with I integer bits (the sign not counted) and F fractional
+bits. Every array in ``golden`` is int64 and holds *raw* words: the value is ``raw * 2**-F``.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+__all__ = ["PRESETS", "ROLES", "Format", "Formats", "narrow", "round_half_up", "saturate"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """Signed fixed-point format of one role, ``1 + integer + fraction`` bits wide."""
+
+    role: str
+    integer: int
+    fraction: int
+
+    @property
+    def width(self):
+        return 1 + self.integer + self.fraction
+
+    @property
+    def min(self):
+        return -(1 << (self.width - 1))
+
+    @property
+    def max(self):
+        return (1 << (self.width - 1)) - 1
+
+    def to_raw(self, value):
+        """Raw words nearest to float values (ties upwards); a value out of range is not clipped."""
+        return np.floor(np.asarray(value, np.float64) * 2.0**self.fraction + 0.5).astype(np.int64)
+
+    def to_float(self, raw):
+        """Values of raw words, exact."""
+        return np.asarray(raw, np.float64) * 2.0**-self.fraction
+
+    def __str__(self):
+        return f"s{self.integer}.{self.fraction}"
+
+
+@dataclass(frozen=True)
+class Formats:
+    """The formats of a machine.
+
+    ``state``: x, T, I, φ. ``error``: y, J, b. ``weight``: w. ``net``: u at the table's input.
+    ``slope``: g'(u). ``tolerance``: default settling tolerance at Δt = 1, in units of the last
+    place.
+    """
+
+    state: Format
+    error: Format
+    weight: Format
+    net: Format
+    slope: Format
+    tolerance: int = 1
+
+    @property
+    def update_shift(self):
+        """Fractional bits of y·φ beyond those of w: the shift of an update at η = 1."""
+        return self.error.fraction + self.state.fraction - self.weight.fraction
+
+
+def _formats(state, error, weight, net, slope, **other):
+    return Formats(
+        state=Format("state", *state),
+        error=Format("error", *error),
+        weight=Format("weight", *weight),
+        net=Format("net", *net),
+        slope=Format("slope", *slope),
+        **other,
+    )
+
+
+ROLES = ("state", "error", "weight", "net", "slope")
+
+_W16 = _formats((1, 14), (1, 14), (3, 12), (3, 12), (0, 15))
+PRESETS = {
+    "w16": _W16,
+    "w18": _formats((1, 16), (1, 16), (3, 14), (3, 14), (0, 17)),
+    "w8": replace(_formats((1, 6), (0, 9), (3, 4), (3, 6), (0, 8)), tolerance=2),
+}
+
+
+def round_half_up(value, shift):
+    """``value / 2**shift`` rounded half up; a negative shift is exact."""
+    value = np.asarray(value, np.int64)
+    if shift <= 0:
+        return value << -shift
+    return (value + (1 << (shift - 1))) >> shift
+
+
+def saturate(value, fmt, flags=None, where=True):
+    """Clamp to a format. Where anything was clamped, its role joins the set ``flags``.
+
+    ``where`` masks the elements that count; the others are clamped without being flagged.
+    """
+    clamped = np.clip(value, fmt.min, fmt.max)
+    if flags is not None and ((clamped != value) & where).any():
+        flags.add(fmt.role)
+    return clamped
+
+
+def narrow(value, shift, fmt, flags=None, where=True):
+    """The one narrowing of the machine: :func:`round_half_up`, then :func:`saturate`."""
+    return saturate(round_half_up(value, shift), fmt, flags, where)

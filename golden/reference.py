@@ -1,0 +1,107 @@
+"""The paper in float64: (1), (17), (13) by iteration, and (14) by solving, as the oracle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.relaxation import Relaxed, settle
+from golden.tables import ACTIVATIONS
+
+__all__ = ["Reference", "exact_errors"]
+
+
+@dataclass
+class Reference:
+    """A network that learns, in floating point; the counterpart of ``golden.training.Machine``.
+
+    Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and ``start``
+    A×N. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
+    """
+
+    activation: tuple
+    """Name of each unit's g."""
+    clamp_units: np.ndarray
+    target_units: np.ndarray
+    weights: np.ndarray
+    connected: np.ndarray
+    targets: np.ndarray
+    inputs: np.ndarray
+    start: np.ndarray
+    settling: object
+    unit: float = 2.0**-14
+    eta: float = 1.0
+    unsettled: int = 0
+    skipped: int = 0
+
+    def g(self, u, derivative=0):
+        result = np.empty_like(u)
+        for name in set(self.activation):
+            units = np.array([a == name for a in self.activation])
+            result[:, units] = ACTIVATIONS[name].derivatives[derivative](u[:, units])
+        return result
+
+    def streamed(self, x):
+        """c: the target where a unit is clamped (30), else x."""
+        return np.where(self.clamp_units, self.targets, x)
+
+    def relax(self, *, errors=True) -> Relaxed:
+        """Settle x by (1), then y by (17); the fields of Relaxed as floats."""
+        dt = 2.0**-self.settling.dt_shift
+        x, y = self.start.copy(), np.zeros_like(self.start)
+        slope = np.zeros_like(x)
+
+        def step_x(rows):
+            u = self.streamed(x)[rows] @ self.weights.T
+            step = dt * (self.g(u) + self.inputs[rows] - x[rows])
+            x[rows] += step
+            slope[rows] = self.g(u, 1)
+            return np.abs(step).max(axis=1) / self.unit
+
+        steps_x, unsettled, far = settle(step_x, len(x), self.settling)
+        self.unsettled += int(unsettled.sum())
+        if not errors:
+            return Relaxed(
+                x, self.streamed(x), slope, None, steps_x[:, None], unsettled[:, None], far, 0
+            )
+        j = np.where(self.target_units, self.targets - x, 0.0)
+
+        def step_y(rows):
+            b = np.where(self.clamp_units, 0.0, y[rows] @ self.weights)
+            step = dt * (slope[rows] * (b + j[rows]) - y[rows])
+            y[rows] += step
+            return np.abs(step).max(axis=1) / self.unit
+
+        steps_y, unsettled_y, far_y = settle(step_y, len(x), self.settling)
+        self.unsettled += int(unsettled_y.sum())
+        return Relaxed(
+            x,
+            self.streamed(x),
+            slope,
+            y,
+            np.stack([steps_x, steps_y], axis=1),
+            np.stack([unsettled, unsettled_y], axis=1),
+            far | far_y,
+            (j * j).sum(),
+        )
+
+    def learn(self, relaxed: Relaxed):
+        """W += η Σ_α y φᵀ over the patterns that count (19)."""
+        use = ~relaxed.skip
+        self.skipped += int(relaxed.skip.sum())
+        step = self.eta * relaxed.y[use].T @ relaxed.c[use]
+        self.weights = self.weights + np.where(self.connected, step, 0.0)
+
+    def update(self) -> Relaxed:
+        relaxed = self.relax()
+        self.learn(relaxed)
+        return relaxed
+
+
+def exact_errors(weights, slope, j, clamp_units):
+    """y^∞ by (14), one pattern: y_r = g'_r Σ_k J_k (L⁻¹)_kr, L_ij = δ_ij − g'_i w_ij (12).
+
+    A clamped unit feeds nothing back, so its column of w does not count.
+    """
+    fed_back = np.where(clamp_units[None, :], 0.0, weights)
+    l = np.eye(len(slope)) - slope[:, None] * fed_back
+    return slope * np.linalg.solve(l.T, j)

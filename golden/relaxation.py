@@ -1,0 +1,139 @@
+"""Relaxation: Euler steps until nothing moves, x first, then y.
+
+Every pattern stops by itself. All patterns of a call are stepped together as rows of one array,
+which changes no bit, since rows do not meet.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden import pe
+from golden.formats import Formats
+from golden.integrator import backward_step, forward_step, targets_error
+from golden.tables import Tables
+
+__all__ = ["Network", "Relaxed", "Settling", "relax", "settle"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the units are: formats, tables, and the flags of each unit (N bool each)."""
+
+    formats: Formats
+    tables: Tables
+    activation: np.ndarray
+    """Index of each unit's table."""
+    clamp_units: np.ndarray
+    target_units: np.ndarray
+    input_units: np.ndarray
+
+    def activate(self, u):
+        """g(u) and g'(u), each unit by its own table."""
+        g, slope = np.empty_like(u), np.empty_like(u)
+        for k, (g_table, slope_table) in enumerate(
+            zip(self.tables.g, self.tables.slope, strict=True)
+        ):
+            units = self.activation == k
+            g[:, units], slope[:, units] = g_table(u[:, units]), slope_table(u[:, units])
+        return g, slope
+
+
+@dataclass(frozen=True)
+class Settling:
+    """When a relaxation ends.
+
+    It ends when the greatest |step| is at most ``tolerance`` units, or after ``limit`` steps; where
+    ``fixed``, always after ``limit`` steps, and then it counts as settled. One that reaches the
+    limit still counts towards the update where its last steps were at most ``use_within``.
+    """
+
+    dt_shift: int
+    tolerance: int
+    limit: int
+    use_within: int
+    fixed: bool = False
+
+
+@dataclass
+class Relaxed:
+    """Where A patterns ended: arrays of A rows."""
+
+    x: np.ndarray
+    c: np.ndarray
+    slope: np.ndarray
+    y: np.ndarray | None
+    steps: np.ndarray
+    """A×2: Euler steps of x and of y."""
+    unsettled: np.ndarray
+    """A×2 bool: the limit was reached."""
+    skip: np.ndarray
+    """A bool: too far from settled to be used."""
+    energy: int
+    """Σ J² over all, at the first step of y, in units of ERROR squared."""
+
+
+def settle(step, patterns, settling):
+    """Call ``step(rows)`` → greatest |step| per row, until every row is done."""
+    steps = np.zeros(patterns, np.int64)
+    unsettled, far = np.zeros(patterns, bool), np.zeros(patterns, bool)
+    rows = np.arange(patterns)
+    for count in range(1, settling.limit + 1):
+        moved = step(rows)
+        steps[rows] = count
+        done = np.zeros(len(rows), bool) if settling.fixed else moved <= settling.tolerance
+        if count == settling.limit and not settling.fixed:
+            unsettled[rows] = ~done
+            far[rows] = ~done & (moved > settling.use_within)
+        rows = rows[~done]
+        if len(rows) == 0:
+            break
+    return steps, unsettled, far
+
+
+def relax(network, weights, targets, inputs, start, settling, flags, *, errors=True):
+    """Relax x, then (where ``errors``) y, of every pattern.
+
+    ``targets``, ``inputs`` and ``start`` are A×N raw STATE words; ``start`` is x(t0), y(t0) is 0.
+    Roles that saturated join ``flags``.
+    """
+
+    def streamed(x):
+        return np.where(network.clamp_units, targets, x)
+
+    x, y = start.copy(), np.zeros_like(start)
+    slope = np.zeros_like(start)
+    c = streamed(x)
+
+    def step_x(rows):
+        sums = pe.forward(weights, c[rows])
+        x[rows], slope[rows], step = forward_step(
+            network, sums, x[rows], inputs[rows], settling.dt_shift, flags
+        )
+        c[rows] = streamed(x)[rows]
+        return np.abs(step).max(axis=1)
+
+    steps_x, unsettled_x, far = settle(step_x, len(start), settling)
+    if not errors:
+        return Relaxed(x, c, slope, None, steps_x[:, None], unsettled_x[:, None], far, 0)
+
+    j = targets_error(network, targets, x, flags)
+
+    def step_y(rows):
+        sums = pe.backward(weights, y[rows])
+        y[rows], step = backward_step(
+            network, sums, y[rows], slope[rows], j[rows], settling.dt_shift, flags
+        )
+        return np.abs(step).max(axis=1)
+
+    steps_y, unsettled_y, far_y = settle(step_y, len(start), settling)
+    return Relaxed(
+        x,
+        c,
+        slope,
+        y,
+        np.stack([steps_x, steps_y], axis=1),
+        np.stack([unsettled_x, unsettled_y], axis=1),
+        far | far_y,
+        int((j * j).sum()),
+    )

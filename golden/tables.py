@@ -1,0 +1,167 @@
+"""Tables of g and g': linear interpolation between knots.
+
+Over the NET format's range, cut into ``2**k`` equal segments of width h, the function F is given by
+knots ``F(u) - h² F''(u) / 16`` (which halves the error of a chord), rounded with two guard bits. A
+word of the table holds a knot and the difference to the next:
+
+    F(u) ≈ round((base << s) + difference · fraction) >> (s + 2),   s the bits of a segment
+
+At every input the result is at most one unit in the last place from the real function. A slope of 1,
+which SLOPE just cannot hold, becomes its greatest word; that is no saturation.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from golden.formats import Format, Formats, round_half_up, saturate
+
+__all__ = ["ACTIVATIONS", "GUARD", "Activation", "Table", "Tables", "tables_for"]
+
+GUARD = 2
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A differentiable g: the function and its first three derivatives, float64 arrays."""
+
+    name: str
+    derivatives: tuple[Any, Any, Any, Any]
+    smooth: bool = False
+    """The logistic function's slope is at most 1/4, so fewer segments do."""
+
+    def __call__(self, u):
+        return self.derivatives[0](u)
+
+    def slope(self, u):
+        return self.derivatives[1](u)
+
+
+def _logistic(u):
+    return 1.0 / (1.0 + np.exp(-u))
+
+
+def _of_logistic(polynomial):
+    def derivative(u):
+        s = _logistic(u)
+        return s * (1 - s) * polynomial(s)
+
+    return derivative
+
+
+def _of_tanh(polynomial):
+    def derivative(u):
+        t = np.tanh(u)
+        return (1 - t * t) * polynomial(t)
+
+    return derivative
+
+
+ACTIVATIONS = {
+    a.name: a
+    for a in (
+        Activation(
+            "logistic",
+            (
+                _logistic,
+                _of_logistic(lambda s: 1.0),
+                _of_logistic(lambda s: 1 - 2 * s),
+                _of_logistic(lambda s: 1 - 6 * s + 6 * s * s),
+            ),
+            smooth=True,
+        ),
+        Activation(
+            "tanh",
+            (
+                np.tanh,
+                _of_tanh(lambda t: 1.0),
+                _of_tanh(lambda t: -2 * t),
+                _of_tanh(lambda t: 6 * t * t - 2),
+            ),
+        ),
+        Activation("sin", (np.sin, np.cos, lambda u: -np.sin(u), lambda u: -np.cos(u))),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One function on NET words.
+
+    Parameters
+    ----------
+    function, curvature : callable
+        F and F'', float64.
+    segments : int
+        Number of segments, a power of two.
+    i, o : Format
+        Formats of the argument and of the result.
+    """
+
+    function: Any
+    curvature: Any
+    segments: int
+    i: Format
+    o: Format
+
+    @property
+    def segment_bits(self):
+        """Low bits of the argument, which move inside a segment."""
+        return self.i.width - (self.segments - 1).bit_length()
+
+    @cached_property
+    def knots(self):
+        step = 2.0 ** (self.i.integer + 1) / self.segments
+        u = -(2.0**self.i.integer) + step * np.arange(self.segments + 1)
+        value = self.function(u) - step * step * self.curvature(u) / 16
+        return np.floor(value * 2.0 ** (self.o.fraction + GUARD) + 0.5).astype(np.int64)
+
+    @property
+    def base(self):
+        return self.knots[:-1]
+
+    @property
+    def difference(self):
+        return np.diff(self.knots)
+
+    def __call__(self, u):
+        """Results, in format ``o``, for raw words ``u`` in format ``i``."""
+        index = (np.asarray(u, np.int64) - self.i.min) >> self.segment_bits
+        inside = (u - self.i.min) & ((1 << self.segment_bits) - 1)
+        value = (self.base[index] << self.segment_bits) + self.difference[index] * inside
+        return saturate(round_half_up(value, self.segment_bits + GUARD), self.o)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """g and g' of each activation built in, all with the same number of segments."""
+
+    g: tuple[Table, ...]
+    slope: tuple[Table, ...]
+
+
+_SEGMENTS = {  # logistic g, g'; others g, g' (the least that stay within one unit)
+    "w16": (256, 512, 1024, 2048),
+    "w18": (1024, 1024, 2048, 4096),
+    "w8": (16, 32, 64, 128),
+}
+
+
+@cache
+def tables_for(preset: str, formats: Formats, activations: tuple[str, ...]) -> Tables:
+    """The tables of a machine: one pair for each name, with segments enough for the sharpest."""
+    chosen = [ACTIVATIONS[name] for name in activations]
+    smooth = all(a.smooth for a in chosen)
+    g_segments, slope_segments = _SEGMENTS[preset][:2] if smooth else _SEGMENTS[preset][2:]
+    return Tables(
+        g=tuple(
+            Table(a.derivatives[0], a.derivatives[2], g_segments, formats.net, formats.state)
+            for a in chosen
+        ),
+        slope=tuple(
+            Table(a.derivatives[1], a.derivatives[3], slope_segments, formats.net, formats.slope)
+            for a in chosen
+        ),
+    )
