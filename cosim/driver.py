@@ -1,0 +1,201 @@
+"""The driver: what a host does with a core, word by word, whatever carries the words.
+
+Each procedure is a generator that yields requests and is sent their answers, so that the same code
+runs under ctypes, under cocotb, and over a board's link:
+
+    Write(address, data) → None      Read(address) → word      Idle(cycles) → None
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.noise import start_word
+from hdl.memory_map import AddressMap
+from hdl.state import Region
+
+__all__ = ["Driver", "Idle", "Read", "Report", "Write"]
+
+
+class Write(NamedTuple):
+    """Write a 32-bit word."""
+
+    address: int
+    data: int
+
+
+class Read(NamedTuple):
+    """Read a 32-bit word."""
+
+    address: int
+
+
+class Idle(NamedTuple):
+    """Let cycles pass."""
+
+    cycles: int
+
+
+class Report(NamedTuple):
+    """What the log says of one update, or of a recall."""
+
+    energy: int
+    """Σ J² before the update."""
+    steps: np.ndarray
+    """A×2: of x and of y."""
+    unsettled: np.ndarray
+    """A×2 bool."""
+
+
+TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
+NEAREST, FIXED, LOG = 1 << 8, 1 << 9, 1 << 10
+STATUS_ROLES = ("state", "error", "net", "weight")
+
+
+def _signed(word, width):
+    word &= (1 << width) - 1
+    return word - ((word >> (width - 1)) << width)
+
+
+class Driver:
+    """Procedures for one core of ``config``, from and to the raw words of a golden machine."""
+
+    def __init__(self, config):
+        self.config, self.map = config, AddressMap(config)
+
+    def write(self, register, value):
+        yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
+
+    def read(self, register):
+        return (yield Read(self.map.register(register)))
+
+    # Loading
+
+    def load(self, machine):
+        """Clear the core, then everything of ``machine``: settings, flags, patterns, weights."""
+        yield from self.write("CONTROL", CLEAR)
+        yield from self.load_settings(machine)
+        yield from self.load_patterns(machine)
+        yield from self.load_weights(machine.weights)
+
+    def load_settings(self, machine):
+        settling, learning = machine.settling, machine.learning
+        mode = settling.dt_shift | (learning.eta_shift - self.config.eta_shifts[0]) << 4 | LOG
+        if learning.seed is None:
+            mode |= NEAREST
+        if settling.fixed:
+            mode |= FIXED
+        yield from self.write("MODE", mode)
+        yield from self.write("LIMIT", settling.limit)
+        yield from self.write("TOLERANCE", settling.tolerance)
+        yield from self.write("USE_WITHIN", settling.use_within)
+        yield from self.write("PATTERNS", len(machine.targets))
+        yield from self.write("NOISE", start_word(learning.seed or 0, machine.t))
+
+    def load_patterns(self, machine):
+        """T, I and the start of each pattern; c of a clamped unit is T in all its banks."""
+        network = machine.network
+        clamp = network.clamp_units
+        flags = clamp | network.target_units << 1 | network.input_units << 2
+        flags = flags | network.activation << 3
+        for lane in range(self.config.lanes):
+            for i in range(self.config.units):
+                yield Write(self.map.state(Region.FLAGS, lane, i), int(flags[i]))
+        for a, (targets, inputs, start) in enumerate(
+            zip(machine.targets, machine.inputs, machine.start, strict=True)
+        ):
+            c = np.where(clamp, targets, start)
+            for region, words in (
+                (Region.TARGET, targets),
+                (Region.INPUT, inputs),
+                (Region.X_START, start),
+                (Region.C_START, c),
+                (Region.C_BANK0, c),
+                (Region.C_BANK1, c),
+            ):
+                for i, word in enumerate(words):
+                    yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
+
+    def load_weights(self, weights):
+        for i, row in enumerate(weights):
+            for j, word in enumerate(row):
+                yield Write(self.map.weight(i, j), int(word) & 0xFFFFFFFF)
+
+    # Running
+
+    def start_training(self, updates):
+        yield from self.write("UPDATES", updates)
+        yield from self.write("CONTROL", TRAIN)
+
+    def start_recall(self):
+        yield from self.write("CONTROL", RECALL)
+
+    def stop(self):
+        """End after the update under way."""
+        yield from self.write("CONTROL", STOP)
+
+    def busy(self):
+        return (yield from self.read("STATUS")) & 3 != 0
+
+    def reports(self, patterns, sink, *, training=True):
+        """Fetch the log until the run has ended; each Report goes to ``sink``."""
+        expected = patterns + (2 * self.config.lanes if training else 0)
+        words = []
+        while True:
+            busy = yield from self.busy()
+            count = yield from self.read("LOG_COUNT")
+            for _ in range(count):
+                words.append((yield from self.read("LOG")))
+                if len(words) == expected:
+                    sink(self._report(words, patterns, training))
+                    words = []
+            if not busy and count == 0:
+                return
+            if count < expected:
+                yield Idle(self.config.sweep + 50)
+
+    def _report(self, words, patterns, training):
+        steps = np.array([[w & 0x7FFF, w >> 16 & 0x7FFF] for w in words[:patterns]])
+        unsettled = np.array([[w >> 15 & 1, w >> 31 & 1] for w in words[:patterns]], bool)
+        parts = words[patterns:]
+        energy = sum(low | high << 32 for low, high in zip(parts[::2], parts[1::2], strict=True))
+        if not training:
+            steps, unsettled = steps[:, :1], unsettled[:, :1]
+        return Report(energy, steps, unsettled)
+
+    # Reading out
+
+    def read_state(self, region, patterns):
+        """A×N words of a region."""
+        width = {
+            Region.Y: self.config.formats.error.width,
+            Region.SLOPE: self.config.formats.slope.width,
+        }.get(region, self.config.formats.state.width)
+        words = np.empty((patterns, self.config.units), np.int64)
+        for a in range(patterns):
+            for i in range(self.config.units):
+                word = yield Read(self.map.state(region, a, i))
+                words[a, i] = _signed(word, width)
+        return words
+
+    def read_weights(self):
+        """W, column by column by way of the log, which must be empty."""
+        n, width = self.config.units, self.config.formats.weight.width
+        weights = np.empty((n, self.config.terms), np.int64)
+        for j in range(self.config.terms):
+            yield from self.write("COLUMN", j)
+            while (yield from self.read("LOG_COUNT")) < n:
+                yield Idle(self.config.sweep)
+            for i in range(n):
+                weights[i, j] = _signed((yield from self.read("LOG")), width)
+        return weights
+
+    def counters(self):
+        """(unsettled, skipped, cycles, set of the roles that saturated)."""
+        unsettled = yield from self.read("UNSETTLED")
+        skipped = yield from self.read("SKIPPED")
+        low = yield from self.read("CYCLES")
+        high = yield from self.read("CYCLES_HIGH")
+        status = yield from self.read("STATUS")
+        saturated = {role for k, role in enumerate(STATUS_ROLES) if status >> (2 + k) & 1}
+        return unsettled, skipped, low | high << 32, saturated

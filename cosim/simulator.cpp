@@ -1,0 +1,74 @@
+// The Verilated core behind its host port, for ctypes.
+#include <cstdint>
+
+#include "Vcore.h"
+#include "verilated.h"
+
+struct Simulator {
+    VerilatedContext context;
+    Vcore core{&context};
+
+    void cycle() {
+        core.clk = 1;
+        core.eval();
+        core.clk = 0;
+        core.eval();
+    }
+};
+
+extern "C" {
+
+Simulator *simulator_new() {
+    auto *s = new Simulator;
+    s->core.clk = 0;
+    s->core.rst = 1;
+    s->core.eval();
+    s->cycle();
+    s->core.rst = 0;
+    s->core.eval();
+    return s;
+}
+
+void simulator_free(Simulator *s) {
+    s->core.final();
+    delete s;
+}
+
+void simulator_run(Simulator *s, uint64_t cycles) {
+    while (cycles--) s->cycle();
+}
+
+// Runs until the core is idle, at most so many cycles; returns the cycles run.
+uint64_t simulator_until_idle(Simulator *s, uint64_t cycles) {
+    uint64_t n = 0;
+    while (n < cycles && s->core.phase) s->cycle(), n++;
+    return n;
+}
+
+// Both give up after a million cycles of wait and return false.
+bool simulator_write(Simulator *s, uint32_t address, uint32_t data) {
+    s->core.bus_addr = address;
+    s->core.bus_w_data = data;
+    s->core.bus_w_en = 1;
+    s->core.eval();
+    long patience = 1000000;
+    while (s->core.bus_wait && --patience) s->cycle();
+    s->cycle();
+    s->core.bus_w_en = 0;
+    s->core.eval();
+    return patience;
+}
+
+bool simulator_read(Simulator *s, uint32_t address, uint32_t *data) {
+    s->core.bus_addr = address;
+    s->core.bus_r_en = 1;
+    s->core.eval();
+    long patience = 1000000;
+    while (s->core.bus_wait && --patience) s->cycle();
+    *data = s->core.bus_r_data;
+    s->cycle();
+    s->core.bus_r_en = 0;
+    s->core.eval();
+    return patience;
+}
+}

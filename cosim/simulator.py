@@ -1,0 +1,69 @@
+"""The Verilated core in this process, by ctypes."""
+
+import ctypes
+
+from cosim.build import library
+from cosim.driver import Read, Write
+
+__all__ = ["Simulator"]
+
+
+class Simulator:
+    """One simulated core, fresh from reset. Use as a context manager."""
+
+    def __init__(self, config):
+        lib = ctypes.CDLL(str(library(config)))
+        lib.simulator_new.restype = ctypes.c_void_p
+        lib.simulator_free.argtypes = [ctypes.c_void_p]
+        lib.simulator_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        lib.simulator_until_idle.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        lib.simulator_until_idle.restype = ctypes.c_uint64
+        lib.simulator_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
+        lib.simulator_write.restype = ctypes.c_bool
+        lib.simulator_read.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_uint32,
+            ctypes.POINTER(ctypes.c_uint32),
+        ]
+        lib.simulator_read.restype = ctypes.c_bool
+        self._lib = lib
+        self._core = lib.simulator_new()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._lib.simulator_free(self._core)
+
+    def run(self, cycles):
+        """Let cycles pass."""
+        self._lib.simulator_run(self._core, cycles)
+
+    def until_idle(self, cycles):
+        """Run until the core is idle, at most ``cycles``; returns how many."""
+        return self._lib.simulator_until_idle(self._core, cycles)
+
+    def write(self, address, data):
+        if not self._lib.simulator_write(self._core, address, data & 0xFFFFFFFF):
+            raise TimeoutError(f"A write to {address:#x} was not taken in a million cycles")
+
+    def read(self, address):
+        word = ctypes.c_uint32()
+        if not self._lib.simulator_read(self._core, address, ctypes.byref(word)):
+            raise TimeoutError(f"A read of {address:#x} was not answered in a million cycles")
+        return word.value
+
+    def do(self, procedure):
+        """Carry out a procedure of :class:`cosim.driver.Driver`; returns what it returns."""
+        answer = None
+        try:
+            while True:
+                request = procedure.send(answer)
+                if isinstance(request, Write):
+                    answer = self.write(request.address, request.data)
+                elif isinstance(request, Read):
+                    answer = self.read(request.address)
+                else:
+                    answer = self.run(request.cycles)
+        except StopIteration as stop:
+            return stop.value

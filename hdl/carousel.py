@@ -1,0 +1,138 @@
+"""Carousel: sends the weights round, block by block and column by column."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.timing import Timing
+
+__all__ = ["Carousel", "Kind", "step_layout"]
+
+
+class Kind(enum.Enum, shape=2):
+    """What a turn of the carousel is for."""
+
+    RELAX = 0
+    """FORWARD or BACKWARD, as each lane chooses."""
+    UPDATE = 1
+    WRITE = 2
+    """One token, with one weight from the host."""
+    PROBE = 3
+    """FORWARD with φ one-hot, whose results are a column of W."""
+
+
+def step_layout(config):
+    """The carousel's position; ``start`` comes the cycle before a turn's first step."""
+    return data.StructLayout(
+        {
+            "start": 1,
+            "start_kind": Kind,
+            "valid": 1,
+            "kind": Kind,
+            "column": range(max(2, config.terms)),
+            "first": 1,  # of the columns
+            "last": 1,
+            "first_block": 1,
+            "last_block": 1,
+            "row": 1,  # one of the first P columns: y of the next PE is due
+        }
+    )
+
+
+class Carousel(wiring.Component):
+    """Turns back to back while any lane has a sweep to make; else the first that comes starts it.
+
+    A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last weights
+    are written, and for its late reads (:attr:`hdl.timing.Timing.update_lag`), max(δ, δ + d − S)
+    cycles; an UPDATE behind an UPDATE max(0, d − S), d being :attr:`hdl.timing.Timing.reread`.
+
+    Members
+    -------
+    relax, update, write, probe : In
+        Requests, held until ``started`` in the same cycle; at most one of the last three.
+    started : Out
+        A turn starts: its first step comes in the next cycle.
+    step : Out
+        Where the carousel is.
+    resting : Out
+        No turn is under way, nor the wait behind an UPDATE.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        super().__init__(
+            {
+                "relax": In(1),
+                "update": In(1),
+                "write": In(1),
+                "probe": In(1),
+                "started": Out(1),
+                "step": Out(step_layout(config)),
+                "resting": Out(1),
+            }
+        )
+
+    @property
+    def waits(self):
+        """(before a RELAX, before an UPDATE): cycles behind an UPDATE."""
+        time, sweep = Timing(self.config), self.config.sweep
+        wait = max(0, time.reread - sweep)
+        return time.update_lag + wait, wait
+
+    def elaborate(self, platform):
+        m = Module()
+        config, step = self.config, self.step
+        before_relax, before_update = self.waits
+        lag = before_relax - before_update
+        column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
+        running, kind = Signal(), Signal(Kind)
+        before_write = before_relax + config.sweep + 4  # its word is held that long
+
+        m.d.comb += [
+            step.valid.eq(running),
+            step.kind.eq(kind),
+            step.column.eq(column),
+            step.first.eq(column == 0),
+            step.last.eq(column == config.terms - 1),
+            step.first_block.eq(block == 0),
+            step.last_block.eq(block == config.blocks - 1),
+            step.row.eq(column < config.macs),
+        ]
+        ending = running & ((step.last & step.last_block) | (kind == Kind.WRITE))
+        with m.If(running):
+            m.d.sync += column.eq(column + 1)
+            with m.If(step.last):
+                m.d.sync += [column.eq(0), block.eq(block + 1)]
+
+        # The wait behind what writes weights, counted down.
+        wait = Signal(range(before_write + 1))
+        writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
+        with m.If(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+        with m.If(ending & (kind == Kind.UPDATE)):
+            m.d.sync += wait.eq(before_relax - 1)
+        with m.If(ending & (kind == Kind.WRITE)):
+            m.d.sync += wait.eq(before_write)
+
+        free = ~running | ending
+        after_write = ending & writes
+        may_read = free & ~after_write & (wait == 0)
+        may_update = free & (wait <= lag)
+        if before_update:
+            may_update = may_update & ~after_write
+        else:
+            may_update = may_update & ~(ending & (kind == Kind.WRITE))
+        with m.If(self.update):
+            m.d.comb += [step.start.eq(may_update), step.start_kind.eq(Kind.UPDATE)]
+        with m.Elif(self.write):
+            m.d.comb += [step.start.eq(may_read), step.start_kind.eq(Kind.WRITE)]
+        with m.Elif(self.probe):
+            m.d.comb += [step.start.eq(may_read), step.start_kind.eq(Kind.PROBE)]
+        with m.Else():
+            m.d.comb += [step.start.eq(may_read & self.relax), step.start_kind.eq(Kind.RELAX)]
+        with m.If(step.start):
+            m.d.sync += [running.eq(1), kind.eq(step.start_kind), column.eq(0), block.eq(0)]
+        with m.Elif(ending):
+            m.d.sync += running.eq(0)
+        m.d.comb += [self.started.eq(step.start), self.resting.eq(~running & (wait == 0))]
+        return m

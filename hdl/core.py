@@ -1,0 +1,162 @@
+"""The core: a network that learns."""
+
+from amaranth.hdl import Cat, Module, Mux
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hdl.carousel import Carousel
+from hdl.fixed import delay
+from hdl.host import HostPort, HostSignature
+from hdl.lane import Lane
+from hdl.log import Log
+from hdl.memory_map import AddressMap
+from hdl.timing import LANE_SKEW
+from hdl.training import Phase, Training
+from hdl.weights import WeightMemory
+
+__all__ = ["Core"]
+
+
+class Core(wiring.Component):
+    """Settles a recurrent network (1), settles its error (17), moves its weights (13).
+
+        host port ── training ── carousel ──► lane 0 ──► lane 1 ── … ─┐
+                                    └───────► weight memory ◄─────────┘
+
+    The result depends on the network, the data and the formats alone. Golden model:
+    :class:`golden.training.Machine`, equal in every word. Cycles: :mod:`golden.schedule`.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    bus : HostSignature
+        Word port over :mod:`hdl.memory_map`.
+    phase : Out(Phase)
+        What the run under way is doing.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        super().__init__(
+            {"bus": In(HostSignature(AddressMap(config).width)), "phase": Out(Phase)}
+        )
+
+    def ports(self):
+        """Plain port names for Verilog: ``bus_addr`` …, ``phase``; besides ``clk`` and ``rst``."""
+        bus = {f"bus_{name}": (getattr(self.bus, name), None) for name in self.bus.signature.members}
+        return {**bus, "phase": (self.phase.as_value(), None)}
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        lanes = [Lane(config, first=k == 0) for k in range(config.lanes)]
+        m.submodules.host = host = HostPort(config, word=lanes[0].host_word.shape())
+        m.submodules.training = training = Training(
+            config, energy_width=len(lanes[0].energy)
+        )
+        m.submodules.carousel = carousel = Carousel(config)
+        m.submodules.weights = weights = WeightMemory(config)
+        m.submodules.log = log = Log(config)
+        for k, lane in enumerate(lanes):
+            m.submodules[f"lane_{k}"] = lane
+
+        # weights and carousel pass from lane to lane
+        for k, lane in enumerate(lanes):
+            behind = k * LANE_SKEW
+            before = lanes[k - 1].written if k else weights.weights
+            m.d.comb += [
+                lane.step.eq(delay(m, carousel.step, behind, control=True, name=f"step_{k}")),
+                lane.settings.eq(host.settings),
+                *(lane.weights[p].eq(before[p]) for p in range(config.macs)),
+                lane.store.eq(host.store),
+                lane.begin.eq(training.begin),
+                lane.deal.eq(training.deal[k]),
+                lane.deal_slot.eq(training.slot),
+                training.dealt[k].eq(lane.dealt),
+                training.idle[k].eq(lane.idle),
+                lane.use_slot.eq(training.slot),
+                lane.use.eq(training.use[k]),
+                lane.noise_load.eq(training.noise_load[k]),
+                lane.noise_z.eq(training.noise_z),
+                training.skip[k].eq(lane.skip),
+                lane.look_slot.eq(training.slot),
+                lane.look_backward.eq(training.look_backward),
+                training.look_steps[k].eq(lane.look_steps),
+                training.look_unsettled[k].eq(lane.look_unsettled),
+                training.energy[k].eq(lane.energy),
+                lane.clear_energy.eq(training.begin),
+                lane.clear.eq(host.clear),
+                lane.probe_column.eq(host.probe_column),
+                lane.host_select.eq(host.host_select),
+                lane.host_write.eq(host.host_write[k]),
+                lane.host_region.eq(host.host_region),
+                lane.host_slot.eq(host.host_slot),
+                lane.host_unit.eq(host.host_unit),
+                lane.host_data.eq(host.host_data),
+                host.host_words[k].eq(lane.host_word),
+            ]
+        m.d.comb += [
+            weights.step.eq(carousel.step),
+            weights.host_bank.eq(host.store_bank),
+            weights.host_address.eq(host.store_address),
+            *(weights.written[p].eq(lanes[-1].written[p]) for p in range(config.macs)),
+        ]
+
+        # control
+        m.d.comb += [
+            carousel.relax.eq(Cat(lane.ready for lane in lanes).any()),
+            carousel.update.eq(training.update),
+            carousel.write.eq(host.write),
+            carousel.probe.eq(host.probe),
+            training.start.eq(host.train | host.recall),
+            training.errors.eq(host.settings.errors),
+            training.updates.eq(host.updates),
+            training.patterns.eq(host.patterns),
+            training.logging.eq(host.logging),
+            training.stop.eq(host.stop),
+            training.noise_write.eq(host.noise_write),
+            training.noise_set.eq(host.noise_set),
+            training.clear.eq(host.clear),
+            training.started.eq(carousel.started),
+            training.resting.eq(carousel.resting),
+            training.space.eq(log.space),
+            self.phase.eq(training.phase),
+            host.phase.eq(training.phase),
+            host.busy.eq(training.busy | host.train | host.recall),
+            host.started.eq(carousel.started),
+            host.resting.eq(carousel.resting),
+        ]
+        values = {
+            "NOISE": training.noise,
+            "UNSETTLED": training.unsettled,
+            "SKIPPED": training.skipped,
+            "MADE": training.made,
+            "CYCLES": training.cycles[:32],
+            "CYCLES_HIGH": training.cycles[32:],
+        }
+        for k, name in enumerate(host.READ_BY_CORE):
+            m.d.comb += host.values[k].eq(values[name])
+
+        # sticky flags of all lanes
+        for k, role in enumerate(("state", "error", "net")):
+            m.d.comb += host.saturated[k].eq(Cat(lane.saturated[role] for lane in lanes).any())
+        with m.If(host.clear):
+            m.d.sync += host.saturated[3].eq(0)
+        with m.Elif(Cat(lane.overflow for lane in lanes).any()):
+            m.d.sync += host.saturated[3].eq(1)
+
+        # log: a run's report, or a column of W
+        probe = lanes[0].probe_valid
+        m.d.comb += [
+            log.clear.eq(host.clear),
+            log.push.eq(training.push | (probe & log.space)),
+            log.word.eq(Mux(probe, lanes[0].probe.as_unsigned(), training.word)),
+            log.pop.eq(host.log_pop),
+            host.log_count.eq(log.count),
+            host.log_head.eq(log.head),
+        ]
+        connect(m, flipped(self.bus), host.bus)
+        return m

@@ -1,0 +1,37 @@
+"""Narrowing and delays, as expressions; the hardware side of ``golden.formats``."""
+
+from amaranth.hdl import Const, Mux, Signal, Value
+
+__all__ = ["delay", "round_half_up", "saturate", "stages"]
+
+
+def round_half_up(value, shift):
+    """``value / 2**shift`` rounded half up: the floor, plus the last bit dropped."""
+    if shift <= 0:
+        return value.shift_left(-shift)
+    return value.shift_right(shift) + value[shift - 1]
+
+
+def saturate(value, fmt):
+    """(word, clipped): a signed value clamped to ``fmt``, and whether that changed it."""
+    if len(value) <= fmt.width:
+        return value, Const(0, 1)
+    high = value[fmt.width - 1 :]
+    clipped = high.any() & ~high.all()
+    bound = Mux(value[-1], fmt.min, fmt.max)
+    return Mux(clipped, bound[: fmt.width], value[: fmt.width]).as_signed(), clipped
+
+
+def stages(m, value, cycles, *, control=False, name="stage"):
+    """``value`` now and 1 … ``cycles`` cycles later. Only ``control`` is reset: data needs none."""
+    result = [Value.cast(value)]
+    for k in range(cycles):
+        q = Signal(result[-1].shape(), name=f"{name}_q{k + 1}", reset_less=not control)
+        m.d.sync += q.eq(result[-1])
+        result.append(q)
+    return result
+
+
+def delay(m, value, cycles, *, control=False, name="delayed"):
+    """``value`` some cycles later."""
+    return stages(m, value, cycles, control=control, name=name)[-1]

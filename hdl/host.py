@@ -1,0 +1,244 @@
+"""Host port: one synchronous word port over the memory map."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.lane import settings_layout
+from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
+from hdl.state import Region
+
+__all__ = ["HostPort", "HostSignature"]
+
+
+class HostSignature(wiring.Signature):
+    """A word port, seen from the master, which holds its request while ``wait`` is high.
+
+    The request is done in the first cycle without ``wait``; ``r_data`` stands in that cycle.
+    """
+
+    def __init__(self, address_width):
+        super().__init__(
+            {
+                "addr": Out(address_width),
+                "w_data": Out(32),
+                "w_en": Out(1),
+                "r_en": Out(1),
+                "r_data": In(32),
+                "wait": In(1),
+            }
+        )
+
+
+class HostPort(wiring.Component):
+    """Decodes the memory map (:mod:`hdl.memory_map`) and keeps the settings.
+
+    A read takes :attr:`latency` cycles, a write one; a weight waits for the carousel. While a run is
+    under way only CONTROL, STATUS, the counters and the log can be reached: any other access does
+    nothing, reads as 0, and is noted in STATUS.
+
+    Members
+    -------
+    bus : HostSignature
+        To the master.
+    settings, updates, patterns, logging : Out
+        What the host has set.
+    train, recall, clear, stop : Out
+        Commands; ``stop`` stays until the run ends.
+    noise_write, noise_set : Out
+        s of the next update.
+    values : In
+        Of the registers that the core writes: one 32-bit word each, by name.
+    busy, resting : In
+        A run is under way; the carousel rests.
+    lane, host_* : the state memory's
+    store_*, write, started : a weight, to the carousel
+    probe, probe_column : a column, to the carousel
+    log_count, log_head, log_pop : the log's
+    """
+
+    READ_BY_CORE = ("NOISE", "UNSETTLED", "SKIPPED", "MADE", "CYCLES", "CYCLES_HIGH")
+
+    def __init__(self, config, *, word):
+        self.config, self.map = config, AddressMap(config)
+        lanes = config.lanes
+        super().__init__(
+            {
+                "bus": In(HostSignature(self.map.width)),
+                "settings": Out(settings_layout(config)),
+                "updates": Out(32),
+                "patterns": Out(range(config.lanes * config.slots + 1)),
+                "logging": Out(1),
+                "train": Out(1),
+                "recall": Out(1),
+                "clear": Out(1),
+                "stop": Out(1),
+                "noise_write": Out(1),
+                "noise_set": Out(32),
+                "values": In(32).array(len(self.READ_BY_CORE)),
+                "phase": In(2),
+                "saturated": In(4),
+                "busy": In(1),
+                "resting": In(1),
+                "host_select": Out(1),
+                "host_write": Out(lanes),
+                "host_region": Out(Region),
+                "host_slot": Out(range(max(2, config.slots))),
+                "host_unit": Out(range(max(2, config.units))),
+                "host_data": Out(word),
+                "host_words": In(word).array(lanes),
+                "store_bank": Out(range(max(2, config.macs))),
+                "store_address": Out(range(max(2, config.blocks * config.terms))),
+                "store": Out(config.formats.weight.width),
+                "write": Out(1),
+                "probe": Out(1),
+                "probe_column": Out(range(max(2, config.terms))),
+                "started": In(1),
+                "log_count": In(range(config.log_depth + 1)),
+                "log_head": In(32),
+                "log_pop": Out(1),
+            }
+        )
+
+    @property
+    def latency(self):
+        """Cycles of a read, the first included."""
+        return self.config.device.memory + 2
+
+    def elaborate(self, platform):
+        m = Module()
+        config, bus, amap = self.config, self.bus, self.map
+        settings = self.settings
+        offset = bus.addr[: amap.offset_bits]
+        area = Signal(Area)
+        m.d.comb += area.eq(bus.addr[amap.offset_bits :])
+        refused = Signal()
+        quiet = ~self.busy
+
+        # settings
+        mode = Cat(
+            settings.dt_shift, Const(0, 2), settings.eta, Const(0, 4 - len(settings.eta)),
+            settings.nearest, settings.fixed, self.logging,
+        )
+        fields = {
+            "UPDATES": self.updates,
+            "PATTERNS": self.patterns,
+            "LIMIT": settings.limit,
+            "TOLERANCE": settings.tolerance,
+            "USE_WITHIN": settings.use_within,
+        }
+
+        # the state memories
+        unit, slot = amap.unit_bits, amap.unit_bits + amap.slot_bits
+        region = slot + amap.region_bits
+        lane = Signal(range(max(2, config.lanes)))
+        m.d.comb += [
+            lane.eq(offset[region : region + amap.lane_bits]),
+            self.host_select.eq(quiet),
+            self.host_region.eq(offset[slot:region]),
+            self.host_slot.eq(offset[unit:slot]),
+            self.host_unit.eq(offset[:unit]),
+            self.host_data.eq(bus.w_data),
+        ]
+
+        # reading: everything after the same time
+        elapsed = Signal(range(self.latency))
+        register = Signal(32)
+        with m.Switch(offset):
+            for address, r in enumerate(REGISTERS):
+                with m.Case(address):
+                    if r.name in fields:
+                        m.d.comb += register.eq(fields[r.name])
+                    elif r.name in self.READ_BY_CORE:
+                        m.d.comb += register.eq(self.values[self.READ_BY_CORE.index(r.name)])
+                    elif r.name == "IDENTITY":
+                        m.d.comb += register.eq(IDENTITY)
+                    elif r.name == "SHAPE":
+                        m.d.comb += register.eq(
+                            config.units | config.macs << 10 | config.lanes << 20
+                            | (config.slots & 0xFF) << 24
+                        )
+                    elif r.name == "STATUS":
+                        m.d.comb += register.eq(Cat(self.phase, self.saturated, refused))
+                    elif r.name == "MODE":
+                        m.d.comb += register.eq(mode)
+                    elif r.name == "LOG_COUNT":
+                        m.d.comb += register.eq(self.log_count)
+                    elif r.name == "LOG":
+                        m.d.comb += register.eq(self.log_head)
+        reading = bus.r_en & ~bus.w_en
+        arrived = elapsed == self.latency - 1
+        with m.If(reading & ~arrived):
+            m.d.sync += elapsed.eq(elapsed + 1)
+            m.d.comb += bus.wait.eq(1)
+        with m.Else():
+            m.d.sync += elapsed.eq(0)
+        with m.If(area == Area.STATE):
+            with m.If(quiet):
+                m.d.comb += bus.r_data.eq(Array(self.host_words)[lane].as_unsigned())
+        with m.Elif(area == Area.REGISTERS):
+            m.d.comb += bus.r_data.eq(register)
+        with m.If(reading & arrived):
+            with m.If((area == Area.STATE) & self.busy):
+                m.d.sync += refused.eq(1)
+            m.d.comb += self.log_pop.eq(
+                (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)
+            )
+
+        # writing: a weight or a column is handed to the carousel
+        pending, pending_probe = Signal(), Signal()
+        m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]
+        with m.If(self.started):
+            m.d.sync += [pending.eq(0), pending_probe.eq(0)]
+        waiting = pending | pending_probe
+        control = (area == Area.REGISTERS) & (offset == amap.register("CONTROL"))
+        blocked = waiting | ((area == Area.WEIGHTS) & ~self.resting)
+        with m.If(self.phase == 0):
+            m.d.sync += self.stop.eq(0)
+        with m.If(bus.w_en & self.busy & ~control):
+            m.d.sync += refused.eq(1)
+        with m.Elif(bus.w_en & blocked):
+            m.d.comb += bus.wait.eq(1)
+        with m.Elif(bus.w_en):
+            with m.Switch(area):
+                with m.Case(Area.STATE):
+                    m.d.comb += self.host_write.eq(1 << lane)
+                with m.Case(Area.WEIGHTS):
+                    m.d.sync += [
+                        pending.eq(1),
+                        self.store.eq(bus.w_data),
+                        self.store_address.eq(offset[: amap.word_bits]),
+                        self.store_bank.eq(offset[amap.word_bits :][: amap.bank_bits]),
+                    ]
+                with m.Case(Area.REGISTERS):
+                    with m.Switch(offset):
+                        for name, signal in fields.items():
+                            with m.Case(amap.register(name)):
+                                m.d.sync += signal.eq(bus.w_data)
+                        with m.Case(amap.register("MODE")):
+                            m.d.sync += [
+                                settings.dt_shift.eq(bus.w_data[0:2]),
+                                settings.eta.eq(bus.w_data[4:8]),
+                                settings.nearest.eq(bus.w_data[8]),
+                                settings.fixed.eq(bus.w_data[9]),
+                                self.logging.eq(bus.w_data[10]),
+                            ]
+                        with m.Case(amap.register("NOISE")):
+                            m.d.comb += [self.noise_write.eq(1), self.noise_set.eq(bus.w_data)]
+                        with m.Case(amap.register("COLUMN")):
+                            m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
+                        with m.Case(amap.register("CONTROL")):
+                            command = bus.w_data
+                            begin = (command[0] | command[1]) & quiet
+                            m.d.comb += self.clear.eq(command[2] & quiet)
+                            m.d.sync += [self.train.eq(begin & command[0]), self.recall.eq(
+                                begin & ~command[0])]
+                            with m.If(begin):
+                                m.d.sync += settings.errors.eq(command[0])
+                            with m.If(command[3] & self.busy):
+                                m.d.sync += self.stop.eq(1)
+                            with m.If(command[2] & quiet):
+                                m.d.sync += refused.eq(0)
+        with m.If(self.train | self.recall):
+            m.d.sync += [self.train.eq(0), self.recall.eq(0)]
+        return m

@@ -1,0 +1,259 @@
+"""Integrator: one Euler step of one element a cycle."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.fixed import delay, round_half_up, saturate, stages
+from hdl.primitives import Multiplier
+from hdl.state import flags_layout
+from hdl.table import Table
+from hdl.timing import Timing
+
+__all__ = ["Integrator", "element_layout"]
+
+
+def element_layout(config):
+    """Which element a result is: unit, pattern, sweep; ``fresh`` in the first step of x or of y;
+    ``bank`` receives c; ``last`` element of its sweep."""
+    return data.StructLayout(
+        {
+            "unit": range(max(2, config.units)),
+            "slot": range(max(2, config.slots)),
+            "backward": 1,
+            "fresh": 1,
+            "bank": 1,
+            "last": 1,
+        }
+    )
+
+
+class Integrator(wiring.Component):
+    """Euler steps of (1) and (17).
+
+    FORWARD   x ← x + round((sat(g(u) + I) − x) >> k),  and g'(u), from sum = Σ w·φ
+    BACKWARD  y ← y + round((sat(round(g'·e)) − y) >> k),  e = sat(b + J),  J = sat(T − x)
+
+    b is 0 where the unit is clamped, J where it is no target; Δt = 2**-k. Two multipliers: FORWARD
+    interpolates g and g' with them, BACKWARD multiplies g'·e and J·J.
+
+    Latency is :attr:`hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its state
+    is written; throughput one element a cycle, never stalled. Narrowing saturates and says so by
+    role. Golden model: :mod:`golden.integrator`.
+
+    Members
+    -------
+    dt_shift, tolerance, use_within : In
+        k; limits of a step, in units, static while running.
+    clear_energy, clear : In
+        Forget the energy; the saturation.
+    valid, sum, element : In
+        A result. The state memory's operands (``x`` … ``flags``) follow the memory's latency later.
+    write_*, slope_* : Out
+        To the state memory.
+    finish, done, moved, far, closing : Out
+        With the last element written: which sweep it was, and whether any step was above
+        ``tolerance`` and above ``use_within``; ``closing`` is ``done`` a memory's latency earlier.
+    energy : Out
+        Σ J² over the first steps of y.
+    saturated : Out
+        Sticky flags ``state``, ``error``, ``net``.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        f = config.formats
+        self.word = max(f.state.width, f.error.width, f.slope.width)
+        self.energy_width = 2 * f.error.width - 1 + (config.units * config.slots).bit_length()
+        element = element_layout(config)
+        unit, slot = range(max(2, config.units)), range(max(2, config.slots))
+        super().__init__(
+            {
+                "dt_shift": In(range(config.dt_shifts + 1)),
+                "tolerance": In(15),
+                "use_within": In(15),
+                "clear_energy": In(1),
+                "clear": In(1),
+                "valid": In(1),
+                "sum": In(signed(config.sum_width)),
+                "element": In(element),
+                "x": In(signed(f.state.width)),
+                "y": In(signed(f.error.width)),
+                "slope": In(signed(f.slope.width)),
+                "target": In(signed(f.state.width)),
+                "input": In(signed(f.state.width)),
+                "flags": In(flags_layout(config)),
+                "write_x": Out(1),
+                "write_c": Out(1),
+                "write_y": Out(1),
+                "write_bank": Out(1),
+                "write_slot": Out(slot),
+                "write_unit": Out(unit),
+                "write_data": Out(signed(self.word)),
+                "slope_write": Out(1),
+                "slope_slot": Out(slot),
+                "slope_unit": Out(unit),
+                "slope_data": Out(signed(f.slope.width)),
+                "finish": Out(1),
+                "done": Out(element),
+                "moved": Out(1),
+                "far": Out(1),
+                "closing": Out(element),
+                "energy": Out(self.energy_width),
+                "saturated": Out(data.StructLayout({"state": 1, "error": 1, "net": 1})),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        f, device = self.config.formats, self.config.device
+        time = Timing(self.config)
+        many = len(self.config.activations) > 1
+        # The cycles, counted from the sum's.
+        look_up = time.integrator - 4 - device.multiplier - device.memory
+        operate = look_up + device.memory
+        product = operate + device.multiplier
+        write = product + 4
+        assert write == time.integrator
+
+        element = stages(m, self.element.as_value(), write, name="element")
+        element = [data.View(self.element.shape(), e) for e in element]
+        valid = stages(m, self.valid, write, control=True, name="valid")
+        flags = stages(m, self.flags.as_value(), write - device.memory, name="flags")
+        flags = [None] * device.memory + [data.View(self.flags.shape(), v) for v in flags]
+        forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
+        backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
+
+        def until(value, start, end, name):
+            """``value``, which stands in cycle ``start``, in cycle ``end``."""
+            return delay(m, value, end - start, name=name)
+
+        def register(value, name):
+            q = Signal(value.shape(), name=name, reset_less=True)
+            m.d.sync += q.eq(value)
+            return q
+
+        # u or b
+        u, net_clipped = saturate(
+            round_half_up(self.sum, f.weight.fraction + f.state.fraction - f.net.fraction), f.net
+        )
+        b, b_clipped = saturate(round_half_up(self.sum, f.weight.fraction), f.error)
+        u, b = register(u, "u"), register(b, "b")
+        b_clipped = register(b_clipped, "b_clipped")
+
+        # look up g(u) and g'(u)
+        m.submodules.g = g = Table(self.config.tables.g, device)
+        m.submodules.g_slope = g_slope = Table(self.config.tables.slope, device)
+        u = until(u, 1, look_up, "u_look_up")
+        m.d.comb += [g.u.eq(u), g_slope.u.eq(u)]
+        if many:
+            select = flags[look_up].activation
+            m.d.comb += [g.select.eq(select), g_slope.select.eq(select)]
+
+        # J
+        j, j_clipped = saturate(
+            round_half_up(self.target - self.x, f.state.fraction - f.error.fraction), f.error
+        )
+        is_target = flags[device.memory].target
+        j = until(
+            register(Mux(is_target, j, 0).as_signed(), "j"), device.memory + 1, operate, "j_operate"
+        )
+
+        # g'·e and J·J, or the interpolation of g and g'
+        clamp = flags[operate].clamp
+        b = Mux(clamp, 0, until(b, 1, operate, "b_operate"))
+        e, e_clipped = saturate(b + j, f.error)
+        slope = until(self.slope, device.memory, operate, "slope_operate")
+        is_backward = element[operate].backward
+        m.submodules.first = first = Multiplier(
+            a_width=max(f.error.width, g.difference_width),
+            b_width=max(f.slope.width, len(g.fraction)),
+            latency=device.multiplier,
+        )
+        m.submodules.second = second = Multiplier(
+            a_width=max(f.error.width, g_slope.difference_width),
+            b_width=max(f.error.width, len(g_slope.fraction)),
+            latency=device.multiplier,
+        )
+        m.d.comb += [
+            first.a.eq(Mux(is_backward, e, g.difference)),
+            first.b.eq(Mux(is_backward, slope, g.fraction)),
+            second.a.eq(Mux(is_backward, j, g_slope.difference)),
+            second.b.eq(Mux(is_backward, j, g_slope.fraction)),
+        ]
+
+        # product: g'·e narrowed, or g and g'; the energy
+        m.d.comb += [g.product.eq(first.product), g_slope.product.eq(second.product)]
+        ge, ge_clipped = saturate(round_half_up(first.product, f.slope.fraction), f.error)
+        value = register(Mux(element[product].backward, ge, g.value), "value")
+        m.d.sync += self.slope_data.eq(g_slope.value)
+        m.d.comb += [
+            self.slope_write.eq(forward[product + 1]),
+            self.slope_slot.eq(element[product + 1].slot),
+            self.slope_unit.eq(element[product + 1].unit),
+        ]
+        with m.If(self.clear_energy):
+            m.d.sync += self.energy.eq(0)
+        with m.Elif(backward[product] & element[product].fresh):
+            m.d.sync += self.energy.eq(self.energy + second.product.as_unsigned())
+
+        # goal: g(u) + I, or g'·e
+        inputs = until(self.input, device.memory, product + 1, "input")
+        is_input = flags[product + 1].input
+        goal, goal_clipped = saturate(value + Mux(is_input, inputs, 0), f.state)
+        goal = register(Mux(element[product + 1].backward, value, goal), "goal")
+
+        # difference: (goal − x or y), times Δt with three more bits
+        y = Mux(element[device.memory].fresh, 0, self.y)
+        state = Mux(element[device.memory].backward, y, self.x)
+        state = stages(m, state, write - 1 - device.memory, name="state")
+        state = [None] * device.memory + state
+        greatest = self.config.dt_shifts
+        difference = goal - state[product + 2]
+        scaled = register(
+            Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
+            "scaled",
+        )
+
+        # write: the new state, rounded half up; |step| against its limits
+        moved = state[product + 3].shift_left(greatest) + scaled + (1 << (greatest - 1))
+        m.d.sync += self.write_data.eq(moved.shift_right(greatest))
+        done = element[write]
+        m.d.comb += [
+            self.write_x.eq(forward[write]),
+            self.write_c.eq(forward[write] & ~flags[write].clamp),
+            self.write_y.eq(backward[write]),
+            self.write_bank.eq(done.bank),
+            self.write_slot.eq(done.slot),
+            self.write_unit.eq(done.unit),
+            self.finish.eq(valid[write] & done.last),
+            self.done.eq(done),
+            self.closing.eq(element[write - device.memory]),
+        ]
+        # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
+        size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
+        begun = Signal()  # an element of the same sweep came before
+        for flag, limit in ((self.moved, self.tolerance), (self.far, self.use_within)):
+            with m.If(valid[write - 1]):
+                m.d.sync += flag.eq((flag & begun) | (size > (limit << 1)))
+        with m.If(valid[write - 1]):
+            m.d.sync += begun.eq(~element[write - 1].last)
+
+        # saturation, each where its word stands
+        memory = device.memory
+        flag_b = until(b_clipped, 1, operate, "b_clipped_operate")
+        clipped = {
+            "net": net_clipped & forward[0],
+            "error": (
+                (j_clipped & is_target & backward[memory])
+                | (((flag_b & ~clamp) | e_clipped) & backward[operate])
+                | (ge_clipped & backward[product])
+            ),
+            "state": goal_clipped & forward[product + 1],
+        }
+        for role, event in clipped.items():
+            with m.If(self.clear):
+                m.d.sync += self.saturated[role].eq(0)
+            with m.Elif(event):
+                m.d.sync += self.saturated[role].eq(1)
+        return m

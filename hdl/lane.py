@@ -1,0 +1,354 @@
+"""Lane: a column of PEs and everything that serves its patterns; all but the weights."""
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.carousel import Kind, step_layout
+from hdl.fixed import delay
+from hdl.integrator import Integrator
+from hdl.noise import NoiseStream
+from hdl.pe import PE, token_layout
+from hdl.primitives import Ram
+from hdl.relaxation import STEP_BITS, RelaxationControl, sweep_layout
+from hdl.state import Region, StateMemory
+from hdl.timing import Timing
+from hdl.tree import ResultTree
+
+__all__ = ["DelayLine", "Lane", "settings_layout"]
+
+
+def settings_layout(config):
+    """What the host sets and nothing changes while the core runs."""
+    low, high = config.eta_shifts
+    return data.StructLayout(
+        {
+            "dt_shift": range(config.dt_shifts + 1),
+            "eta": range(high - low + 1),  # log2 of η over its least value
+            "nearest": 1,
+            "fixed": 1,
+            "errors": 1,
+            "limit": STEP_BITS,
+            "tolerance": STEP_BITS,
+            "use_within": STEP_BITS,
+        }
+    )
+
+
+class DelayLine(wiring.Component):
+    """A word, ``cycles`` later: registers where it is short, else a memory that goes round."""
+
+    def __init__(self, *, width, cycles, latency):
+        self.width, self.cycles, self.latency = width, cycles, latency
+        super().__init__({"i": In(width), "o": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        words = self.cycles + 1 - self.latency
+        if words < 2:
+            m.d.comb += self.o.eq(delay(m, self.i, self.cycles))
+            return m
+        here, after = Signal(range(words)), Signal(range(words))
+        m.submodules.ram = ram = Ram(width=self.width, depth=words, latency=self.latency)
+        m.d.comb += after.eq(Mux(here == words - 1, 0, here + 1))
+        m.d.sync += here.eq(after)
+        m.d.comb += [
+            ram.w_en.eq(1),
+            ram.w_addr.eq(here),
+            ram.w_data.eq(self.i),
+            ram.r_addr.eq(after),
+            self.o.eq(ram.r_data),
+        ]
+        return m
+
+
+class Lane(wiring.Component):
+    """Relaxes its patterns, and takes part in the UPDATE that is common to all lanes.
+
+    At each start of the carousel it picks one of its patterns that is ready, and FORWARD or BACKWARD
+    as that pattern needs; else it idles. Lane l lives 2·l cycles behind lane 0, which is what the
+    delays of ``step`` and of the weights outside amount to.
+
+    Parameters
+    ----------
+    config : Config
+    first : bool
+        Lane 0, which a WRITE enters by.
+
+    Members
+    -------
+    step, settings : In
+        The carousel, in the lane's time; the host's settings.
+    weights, written : In, Out, arrays of P
+        From the lane before or the memory; to the next or the memory.
+    store : In
+        The word of a WRITE.
+    begin, deal, deal_slot, dealt : a batch: forget the last, take these patterns
+    use_slot, use : In
+        The slot whose turn it is in an UPDATE; take part.
+    noise_load, noise_z : In
+        Start of the next UPDATE's rounding noise.
+    probe_column, probe_valid, probe : column of a PROBE; its words of W, in order
+    ready, idle, skip, energy : Out
+    look_slot, look_backward, look_steps, look_unsettled : steps of a settled pattern
+    clear_energy, clear, saturated, overflow : sticky flags; a weight saturated
+    host_* : the state memory's
+    """
+
+    def __init__(self, config, *, first=True):
+        self.config, self.first = config, first
+        f = config.formats
+        slot, unit = range(max(2, config.slots)), range(max(2, config.units))
+        self.state = StateMemory(config)
+        self.integrator = Integrator(config)
+        word = signed(f.weight.width)
+        super().__init__(
+            {
+                "step": In(step_layout(config)),
+                "settings": In(settings_layout(config)),
+                "weights": In(word).array(config.macs),
+                "written": Out(word).array(config.macs),
+                "store": In(word),
+                "begin": In(1),
+                "deal": In(1),
+                "deal_slot": In(slot),
+                "dealt": Out(1),
+                "use_slot": In(slot),
+                "use": In(1),
+                "noise_load": In(1),
+                "noise_z": In(32),
+                "probe_column": In(range(max(2, config.terms))),
+                "probe_valid": Out(1),
+                "probe": Out(word),
+                "ready": Out(1),
+                "idle": Out(1),
+                "skip": Out(1),
+                "look_slot": In(slot),
+                "look_backward": In(1),
+                "look_steps": Out(STEP_BITS),
+                "look_unsettled": Out(1),
+                "clear_energy": In(1),
+                "clear": In(1),
+                "energy": Out(self.integrator.energy_width),
+                "saturated": Out(self.integrator.saturated.shape()),
+                "overflow": Out(1),
+                "host_select": In(1),
+                "host_write": In(1),
+                "host_region": In(Region),
+                "host_slot": In(slot),
+                "host_unit": In(unit),
+                "host_data": In(signed(self.state.word)),
+                "host_word": Out(signed(self.state.word)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, f, time = self.config, self.config.formats, Timing(self.config)
+        step, settings = self.step, self.settings
+        m.submodules.relaxation = relaxation = RelaxationControl(config)
+        m.submodules.state = state = self.state
+        m.submodules.noise = noise = NoiseStream()
+        m.submodules.tree = tree = ResultTree(config)
+        m.submodules.integrator = integrator = self.integrator
+
+        # Pick: a sweep of the ring, or the slot whose turn it is in an UPDATE.
+        sweep = Signal(sweep_layout(config), reset_less=True)
+        active = Signal()
+        relax = step.start & (step.start_kind == Kind.RELAX)
+        m.d.comb += relaxation.take.eq(relax & relaxation.ready)
+        with m.If(step.start):
+            m.d.sync += [sweep.eq(relaxation.sweep), active.eq(relaxation.ready)]
+            with m.If(step.start_kind != Kind.RELAX):
+                m.d.sync += [
+                    sweep.slot.eq(self.use_slot),
+                    sweep.bank.eq(relaxation.use_bank),
+                    sweep.fresh.eq(0),
+                    sweep.backward.eq(0),
+                    active.eq(self.use & ~relaxation.skip),
+                ]
+        m.d.comb += [
+            relaxation.limit.eq(settings.limit),
+            relaxation.fixed.eq(settings.fixed),
+            relaxation.errors.eq(settings.errors),
+            relaxation.begin.eq(self.begin),
+            relaxation.deal.eq(self.deal),
+            relaxation.deal_slot.eq(self.deal_slot),
+            self.dealt.eq(relaxation.dealt),
+            relaxation.look_slot.eq(self.look_slot),
+            relaxation.look_backward.eq(self.look_backward),
+            self.look_steps.eq(relaxation.look_steps),
+            self.look_unsettled.eq(relaxation.look_unsettled),
+            relaxation.use_slot.eq(self.use_slot),
+            self.skip.eq(relaxation.skip),
+            self.ready.eq(relaxation.ready),
+            self.idle.eq(relaxation.idle),
+        ]
+
+        # What this step is, for this lane.
+        relaxing = step.valid & (step.kind == Kind.RELAX) & active
+        probing = step.valid & (step.kind == Kind.PROBE) & Const(int(self.first), 1)
+        storing = step.valid & (step.kind == Kind.WRITE)
+        update = step.valid & (step.kind == Kind.UPDATE)
+        forward = (relaxing & ~sweep.backward) | probing
+        backward = relaxing & sweep.backward
+
+        # φ: c of the pattern, or one-hot for a PROBE; 0 for whatever takes no part.
+        m.d.comb += [
+            state.stream_slot.eq(sweep.slot),
+            state.stream_unit.eq(step.column),
+            state.stream_bank.eq(Mux(sweep.fresh, 2, sweep.bank)),
+        ]
+        one = 1 << f.state.fraction
+        streaming = delay(m, (relaxing | update) & active, time.memory, name="streaming")
+        hot = delay(
+            m, probing & (step.column == self.probe_column), time.memory, name="probe_hot"
+        )
+        phi = Signal(signed(f.state.width), reset_less=True)
+        m.d.sync += phi.eq(Mux(hot, one, Mux(streaming, state.c, 0)))
+
+        # y: the next PE's in each of a block's first P cycles; 0 in padding rows.
+        rows = config.blocks * config.macs
+        row = Signal(range(max(2, rows)), reset_less=True)
+        with m.If(step.start):
+            m.d.sync += row.eq(0)
+        with m.Elif(step.valid & step.row):
+            m.d.sync += row.eq(row + 1)
+        m.d.comb += [state.row_slot.eq(sweep.slot), state.row_unit.eq(row)]
+        y = Signal(signed(f.error.width), reset_less=True)
+        real = delay(m, (row < config.units) & ~sweep.fresh, time.memory, name="row_real")
+        m.d.sync += y.eq(Mux(real, state.y_row, 0))
+
+        # The token, each field when its stage needs it: a cycle before it stands in PE 0.
+        token = Signal(token_layout(config))
+
+        def field(value, cycle, name, *, control=False):
+            return delay(m, value, cycle - 1, name=name, control=control)
+
+        drawing = field(update & step.first_block, time.add, "drawing", control=True)
+        m.d.comb += [
+            noise.load.eq(self.noise_load),
+            noise.z.eq(self.noise_z),
+            noise.begin.eq(
+                field(
+                    update & step.first & step.first_block, time.add - 1, "draw", control=True
+                )
+            ),
+            noise.step.eq(drawing),
+        ]
+        learn = update if self.first else update | storing
+        chain = backward | storing if self.first else backward
+        m.d.comb += [
+            token.latch.eq(field(step.first, time.operand - 1, "latch")),
+            token.phi.eq(phi),
+            token.update.eq(field(update, time.operand, "update")),
+            token.backward.eq(field(backward, time.operand, "backward")),
+            token.shift.eq(field(Mux(update, settings.eta, 0), time.shift, "shift")),
+            token.first.eq(
+                field(Mux(forward, step.first, backward & step.first_block), time.add, "first")
+            ),
+            token.chain.eq(field(chain, time.add, "chain", control=True)),
+            token.learn.eq(field(learn, time.add, "learn", control=True)),
+            token.half.eq(settings.nearest),
+            token.forward.eq(field(forward & step.last, time.result, "forward", control=True)),
+            token.column.eq(
+                field(backward & step.last_block, time.result, "column", control=True)
+            ),
+        ]
+        first_noise = Mux(settings.nearest, 0, noise.noise)
+
+        # PEs
+        pes = []
+        for p in range(config.macs):
+            pe = PE(config, head=p == 0, tail=p == config.macs - 1)
+            m.submodules[f"pe_{p}"] = pe
+            m.d.comb += [
+                pe.i.eq(pes[-1].o if pes else token),
+                pe.y.eq(y),
+                pe.weight.eq(self.weights[p]),
+                self.written[p].eq(pe.weight_o),
+                tree.sums[p].eq(pe.sum),
+                tree.valids[p].eq(pe.valid),
+            ]
+            if pes:
+                m.d.comb += pe.partial.eq(pes[-1].sum)
+            pes.append(pe)
+        head, tail = pes[0], pes[-1]
+        overflow = Signal()
+        m.d.sync += overflow.eq(0)
+        for pe in pes:
+            with m.If(pe.clipped):
+                m.d.sync += overflow.eq(1)
+        m.d.comb += self.overflow.eq(overflow)
+
+        # Between blocks: BACKWARD's partial sums wait, or an UPDATE's noise.
+        store = self.store.shift_left(config.update_fraction)
+        if config.blocks == 1:
+            m.d.comb += [token.noise.eq(first_noise), head.partial.eq(store)]
+        else:
+            m.submodules.between = between = DelayLine(
+                width=config.sum_width, cycles=config.terms - config.macs, latency=time.memory
+            )
+            m.d.comb += [
+                between.i.eq(Mux(tail.o.learn, tail.o.noise, tail.sum)),
+                token.noise.eq(Mux(drawing, first_noise, between.o[:16])),
+                head.partial.eq(
+                    Mux(
+                        field(storing, time.add + 1, "storing"), store, between.o.as_signed()
+                    )
+                ),
+            ]
+
+        # Results: count the units of the sweep that arrives.
+        arriving = relaxation.arriving
+        probe = Signal()
+        with m.If(step.start):
+            m.d.sync += probe.eq(step.start_kind == Kind.PROBE)
+        towards = Signal()
+        m.d.comb += towards.eq(arriving.backward & ~probe)
+        unit = Signal(range(max(2, rows, config.terms)))
+        ending = Mux(towards, unit == config.terms - 1, unit == rows - 1)
+        with m.If(tree.valid):
+            m.d.sync += unit.eq(Mux(ending, 0, unit + 1))
+        result = tree.valid & (unit < config.units)
+        m.d.comb += [
+            relaxation.arrive.eq(tree.valid & ending & ~probe),
+            self.probe_valid.eq(result & probe),
+            self.probe.eq(tree.sum >> f.state.fraction),
+            integrator.valid.eq(result & ~probe),
+            integrator.sum.eq(tree.sum),
+            integrator.element.unit.eq(unit),
+            integrator.element.slot.eq(arriving.slot),
+            integrator.element.backward.eq(arriving.backward),
+            integrator.element.fresh.eq(arriving.fresh),
+            integrator.element.bank.eq(
+                Mux(arriving.backward, arriving.bank, ~arriving.fresh & ~arriving.bank)
+            ),
+            integrator.element.last.eq(unit == config.units - 1),
+            state.read_start.eq(arriving.fresh & ~arriving.backward),
+            state.read_slot.eq(arriving.slot),
+            state.read_unit.eq(unit),
+        ]
+
+        # Integrator, state memory, relaxation
+        for name in ("x", "y", "slope", "target", "input", "flags"):
+            m.d.comb += getattr(integrator, name).eq(getattr(state, name))
+        for name in (
+            "write_x write_c write_y write_bank write_slot write_unit write_data "
+            "slope_write slope_slot slope_unit slope_data"
+        ).split():
+            m.d.comb += getattr(state, name).eq(getattr(integrator, name))
+        for name in ("finish", "done", "moved", "far", "closing"):
+            m.d.comb += getattr(relaxation, name).eq(getattr(integrator, name))
+        for name in ("dt_shift", "tolerance", "use_within"):
+            m.d.comb += getattr(integrator, name).eq(settings[name])
+        m.d.comb += [
+            integrator.clear.eq(self.clear),
+            integrator.clear_energy.eq(self.clear_energy),
+            self.energy.eq(integrator.energy),
+            self.saturated.eq(integrator.saturated),
+        ]
+        for name in "select write region slot unit data".split():
+            m.d.comb += getattr(state, f"host_{name}").eq(getattr(self, f"host_{name}"))
+        m.d.comb += self.host_word.eq(state.host_word)
+        return m

@@ -1,0 +1,59 @@
+"""Log: what a run reports, word by word, for the host to fetch."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.primitives import Ram
+
+__all__ = ["Log"]
+
+
+class Log(wiring.Component):
+    """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
+
+    Members
+    -------
+    clear : In
+        Forget everything.
+    push, word, space : In, In, Out
+        Append a word.
+    pop, head, count : In, Out, Out
+        The oldest word, the memory's latency after the pop before.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        super().__init__(
+            {
+                "clear": In(1),
+                "push": In(1),
+                "word": In(32),
+                "space": Out(1),
+                "pop": In(1),
+                "head": Out(32),
+                "count": Out(range(config.log_depth + 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        depth = self.config.log_depth
+        m.submodules.ram = ram = Ram(width=32, depth=depth, latency=self.config.device.memory)
+        newest, oldest = Signal(range(depth)), Signal(range(depth))
+        m.d.comb += [
+            self.space.eq(self.count != depth),
+            ram.w_en.eq(self.push),
+            ram.w_addr.eq(newest),
+            ram.w_data.eq(self.word),
+            ram.r_addr.eq(oldest),
+            self.head.eq(ram.r_data),
+        ]
+        with m.If(self.push):
+            m.d.sync += newest.eq(newest + 1)
+        with m.If(self.pop):
+            m.d.sync += oldest.eq(oldest + 1)
+        m.d.sync += self.count.eq(self.count + self.push - self.pop)
+        with m.If(self.clear):
+            m.d.sync += [newest.eq(0), oldest.eq(0), self.count.eq(0)]
+        return m

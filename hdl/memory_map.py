@@ -1,0 +1,103 @@
+"""The memory map, once: the hardware, the driver and the documentation are made from it.
+
+Addresses count 32-bit words. The upper two bits choose the area:
+
+    0  registers    offset
+    1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
+    2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
+
+A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j].
+"""
+
+from dataclasses import dataclass
+
+from amaranth.lib import enum
+
+__all__ = ["IDENTITY", "REGISTERS", "AddressMap", "Area", "Register"]
+
+IDENTITY = 0x52425031  # "RBP1"
+
+
+@dataclass(frozen=True)
+class Register:
+    """A word of the register area. Access: ``ro``, ``rw`` (refused while busy), ``wo``."""
+
+    name: str
+    access: str
+    doc: str
+
+
+REGISTERS = (
+    Register("IDENTITY", "ro", "0x52425031"),
+    Register("SHAPE", "ro", "units, macs, lanes, slots; 10, 10, 4, 8 bits from bit 0"),
+    Register("CONTROL", "wo", "bit 0 train, 1 recall, 2 clear counters, flags and log, 3 stop"),
+    Register("STATUS", "ro", "bits 0–1 phase (0 idle), 2–5 saturated: state, error, net, weight; "
+             "6 an access was refused"),
+    Register("UPDATES", "rw", "updates to make"),
+    Register("PATTERNS", "rw", "A, 1 … lanes·slots"),
+    Register("MODE", "rw", "bits 0–1 k of Δt = 2^-k, 4–6 log2 η above its least, 8 round to nearest, "
+             "9 fixed steps, 10 log"),
+    Register("LIMIT", "rw", "steps of a relaxation, 1 … 32767"),
+    Register("TOLERANCE", "rw", "settled when max|step| is at most this, in units"),
+    Register("USE_WITHIN", "rw", "an unsettled relaxation counts up to this, in units"),
+    Register("NOISE", "rw", "seed + (t+1)·0x9E3779B9, t the rank-1 updates so far"),
+    Register("UNSETTLED", "ro", "relaxations at their limit"),
+    Register("SKIPPED", "ro", "rank-1 updates left out"),
+    Register("MADE", "ro", "updates made"),
+    Register("CYCLES", "ro", "cycles busy, bits 0–31"),
+    Register("CYCLES_HIGH", "ro", "bits 32–47"),
+    Register("COLUMN", "wo", "a column of W to the log"),
+    Register("LOG_COUNT", "ro", "words in the log"),
+    Register("LOG", "ro", "the oldest word, which is taken out"),
+)
+"""In order of their addresses."""
+
+
+class Area(enum.Enum, shape=2):
+    REGISTERS = 0
+    STATE = 1
+    WEIGHTS = 2
+
+
+def _bits(count):
+    return max(1, (count - 1).bit_length())
+
+
+class AddressMap:
+    """Addresses of one configuration."""
+
+    def __init__(self, config):
+        self.config = config
+        self.unit_bits = _bits(config.units)
+        self.slot_bits = _bits(config.slots)
+        self.lane_bits = _bits(config.lanes)
+        self.region_bits = 4
+        self.word_bits = _bits(config.blocks * config.terms)
+        self.bank_bits = _bits(config.macs)
+        self.offset_bits = max(
+            5,
+            self.unit_bits + self.slot_bits + self.lane_bits + self.region_bits,
+            self.word_bits + self.bank_bits,
+        )
+
+    @property
+    def width(self):
+        """Bits of an address."""
+        return self.offset_bits + 2
+
+    def register(self, name):
+        """Address of a register."""
+        return next(k for k, r in enumerate(REGISTERS) if r.name == name)
+
+    def state(self, region, pattern, unit):
+        """Address of a word of a pattern's state."""
+        lane, slot = pattern % self.config.lanes, pattern // self.config.lanes
+        offset = (lane << self.region_bits) | region.value
+        offset = (((offset << self.slot_bits) | slot) << self.unit_bits) | unit
+        return (Area.STATE.value << self.offset_bits) | offset
+
+    def weight(self, i, j):
+        """Address of w[i][j]."""
+        bank, block = i % self.config.macs, i // self.config.macs
+        offset = (bank << self.word_bits) | (block * self.config.terms + j)
+        return (Area.WEIGHTS.value << self.offset_bits) | offset

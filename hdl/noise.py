@@ -1,0 +1,84 @@
+"""Rounding noise of row 0; the rows below mix theirs from it as it rides along the PEs."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.noise import GOLDEN_RATIO
+
+__all__ = ["NoiseSeed", "NoiseStream"]
+
+
+def _xorshift(z):
+    """X, as in ``golden.noise.xorshift``."""
+    z = z ^ Cat(Const(0, 13), z[:19])
+    z = z ^ z[17:]
+    return z ^ Cat(Const(0, 5), z[:27])
+
+
+class NoiseSeed(wiring.Component):
+    """Hashes s = seed + (t+1)·9E3779B9 into z: z = s; three times z = X(X(z)) + s; never 0.
+
+    ``ready`` falls with ``load`` and rises :attr:`latency` cycles later. One serves all lanes. Golden
+    model: :func:`golden.noise.stream_start`.
+
+    Members
+    -------
+    load, s : In
+        Take s and hash it.
+    ready, z : Out
+        The hash, until the next ``load``.
+    """
+
+    latency = 8
+
+    def __init__(self):
+        super().__init__({"load": In(1), "s": In(32), "ready": Out(1), "z": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        s = Signal(32, reset_less=True)
+        phase = Signal(range(self.latency))
+        x = Signal(32)
+        m.d.comb += [x.eq(_xorshift(self.z)), self.ready.eq(phase == 0)]
+        with m.If(self.load):
+            m.d.sync += [self.z.eq(self.s), s.eq(self.s), phase.eq(1)]
+        with m.Elif(~self.ready):
+            m.d.sync += [self.z.eq(Mux(phase[0], x, x + s)), phase.eq(phase + 1)]
+            with m.If(phase == 7):
+                m.d.sync += [self.z.eq(Mux(self.z == 0, GOLDEN_RATIO, self.z)), phase.eq(0)]
+        return m
+
+
+class NoiseStream(wiring.Component):
+    """Draws R(t, 0, j) = X^(j+1)(z) >> 16, a column a cycle.
+
+    The next update's z is loaded while the present one draws. Golden model:
+    :func:`golden.noise.noise`.
+
+    Members
+    -------
+    load, z : In
+        z of the next update.
+    begin : In
+        The cycle before its first column: start from that z.
+    step : In
+        The present column's noise is taken.
+    noise : Out(16)
+        R(t, 0, j), from the cycle after ``begin``.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {"load": In(1), "z": In(32), "begin": In(1), "step": In(1), "noise": Out(16)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        following, z = Signal(32, reset_less=True), Signal(32, reset_less=True)
+        with m.If(self.load):
+            m.d.sync += following.eq(self.z)
+        with m.If(self.begin | self.step):
+            m.d.sync += z.eq(_xorshift(Mux(self.begin, following, z)))
+        m.d.comb += self.noise.eq(z[16:])
+        return m

@@ -1,0 +1,179 @@
+"""Processing element: one multiplier, one adder, the three sweeps."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.noise import MASK
+from hdl.fixed import saturate
+from hdl.primitives import Multiplier
+
+__all__ = ["PE", "token_layout"]
+
+
+def token_layout(config):
+    """What moves from PE to PE, one a cycle. Each field is sent when its stage needs it.
+
+    ======== ======== ===================================================================
+    stage    field    meaning
+    ======== ======== ===================================================================
+    operand−1 latch   y stands on the distribution bus: keep it
+    operand  phi      φ_j
+    operand  update   multiply y·φ
+    operand  backward multiply w·y (neither: w·φ)
+    shift    shift    log2 of η over its least value; 0 unless UPDATE
+    add      first    start a new sum
+    add      chain    add to the sum of the PE before
+    add      learn    add to the weight, with noise (none of the three: to the own sum)
+    add      half     flips the noise's upper bit: noise 0 then rounds half up
+    add      noise    R(t, i, j); the next PE's is mixed from it
+    result   forward  the sum is u_i
+    result   column   the last PE's sum is s_j
+    ======== ======== ===================================================================
+    """
+    f = config.formats
+    low, high = config.eta_shifts
+    return data.StructLayout(
+        {
+            "latch": 1,
+            "phi": signed(f.state.width),
+            "update": 1,
+            "backward": 1,
+            "shift": range(high - low + 1),
+            "first": 1,
+            "chain": 1,
+            "learn": 1,
+            "half": 1,
+            "noise": 16,
+            "forward": 1,
+            "column": 1,
+        }
+    )
+
+
+class PE(wiring.Component):
+    """One row's multiply-accumulate in one lane.
+
+    FORWARD  sum ← (first ? 0 : sum) + w·φ          BACKWARD  sum ← partial + w·y
+    UPDATE   w ← sat((w·2ⁿ + (y·φ << s) + r) >> n)   WRITE     w ← partial >> n
+
+    The UPDATE is ``w + ((y·φ·η + r) >> n)`` in a single addition, since w·2ⁿ and r share no bit;
+    so one adder serves all. A weight of 0 stays 0, a weight that becomes 0 turns into 1. WRITE is a
+    BACKWARD with φ = 0 whose partial sum carries the word.
+
+    Latency is that of :class:`hdl.timing.Timing`; throughput one token a cycle, never stalled.
+    Golden model: :mod:`golden.pe`. Measured on UP5K (w16, four η): see the README's table.
+
+    Parameters
+    ----------
+    config : Config
+    head, tail : bool
+        First and last of the lane: the head starts BACKWARD's sums, the tail's leave by the tree.
+
+    Members
+    -------
+    i, o : token
+        From and to the neighbours.
+    y : In
+        Distribution bus.
+    weight, weight_o : In, Out
+        The weight read; two cycles later the same or, after an UPDATE, its new value.
+    partial, sum : In, Out
+        Sum of the PE before; the own sum.
+    valid : Out
+        The sum is a result.
+    clipped : Out
+        A weight saturated (one cycle).
+    """
+
+    def __init__(self, config, *, head=False, tail=False):
+        self.config, self.head, self.tail = config, head, tail
+        f, token = config.formats, token_layout(config)
+        super().__init__(
+            {
+                "i": In(token),
+                "o": Out(token),
+                "y": In(signed(f.error.width)),
+                "weight": In(signed(f.weight.width)),
+                "weight_o": Out(signed(f.weight.width)),
+                "partial": In(signed(config.sum_width)),
+                "sum": Out(signed(config.sum_width)),
+                "valid": Out(1),
+                "clipped": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        f, fraction = self.config.formats, self.config.update_fraction
+
+        # The token: only what writes or reports is reset.
+        q = Signal(self.i.shape(), reset_less=True)
+        control = Signal(4)
+        m.d.sync += [
+            q.eq(self.i),
+            control.eq(Cat(self.i.learn, self.i.chain, self.i.forward, self.i.column)),
+        ]
+        learn, chain, forward, column = control
+        m.d.comb += [
+            self.o.eq(q),
+            self.o.learn.eq(learn),
+            self.o.chain.eq(chain),
+            self.o.forward.eq(forward),
+            self.o.column.eq(column),
+            self.o.noise.eq(
+                q.noise.rotate_left(7)
+                ^ q.noise.rotate_left(14)
+                ^ (q.noise.rotate_left(9) & MASK)
+            ),
+        ]
+
+        # operand: y·φ, w·y or w·φ
+        y = Signal(signed(f.error.width), reset_less=True)
+        with m.If(q.latch):
+            m.d.sync += y.eq(self.y)
+        m.submodules.multiplier = multiplier = Multiplier(
+            a_width=max(f.weight.width, f.error.width),
+            b_width=max(f.state.width, f.error.width),
+            latency=self.config.device.multiplier,
+        )
+        m.d.comb += [
+            multiplier.a.eq(Mux(q.update, y, self.weight)),
+            multiplier.b.eq(Mux(q.backward, y, q.phi)),
+        ]
+
+        # shift: by η
+        low, high = self.config.eta_shifts
+        term = Signal(signed(len(multiplier.product) + high - low), reset_less=True)
+        m.d.sync += term.eq(
+            Array(multiplier.product.shift_left(s) for s in range(high - low + 1))[q.shift]
+        )
+
+        # add: the one adder
+        noise = q.noise ^ (q.half << 15)
+        r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
+        own, passed = Mux(q.first, 0, self.sum), self.partial
+        addend = Mux(q.first, 0, Mux(chain, passed, self.sum)) if self.head else Mux(
+            chain, passed, own
+        )
+        present, learned = Signal(reset_less=True), Signal()
+        m.d.sync += [
+            self.sum.eq(term + Mux(learn, Cat(r[:fraction], self.weight).as_signed(), addend)),
+            present.eq(self.weight.any() | ~learn),
+            learned.eq(learn),
+        ]
+
+        # result: to the tree, or a weight
+        weight, clipped = saturate(self.sum.shift_right(fraction), f.weight)
+        m.d.comb += [
+            self.valid.eq(forward | column if self.tail else forward),
+            self.clipped.eq(clipped & present & learned),
+        ]
+        m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
+        if self.config.lanes > 1:  # what the next lane multiplies
+            passing = Signal(signed(f.weight.width), reset_less=True)
+            written = Signal(reset_less=True)
+            m.d.sync += [passing.eq(self.weight), written.eq(learn | chain)]
+            with m.If(~written):
+                m.d.sync += self.weight_o.eq(passing)
+        return m

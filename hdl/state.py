@@ -1,0 +1,196 @@
+"""State memory of a lane: c, x, y, g', T, I of each of its patterns, and the units' flags."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, signed
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.fixed import delay
+from hdl.primitives import Ram
+
+__all__ = ["Region", "StateMemory", "flags_layout"]
+
+
+class Region(enum.Enum, shape=4):
+    """What the host may address, for each pattern and unit."""
+
+    C_START = 0
+    C_BANK0 = 1
+    C_BANK1 = 2
+    X_START = 3
+    X = 4
+    Y = 5
+    SLOPE = 6
+    TARGET = 7
+    INPUT = 8
+    FLAGS = 9
+
+
+def flags_layout(config):
+    """What a unit is: clamped to T, a target, an input; and which activation it has."""
+    layout = {"clamp": 1, "target": 1, "input": 1}
+    if len(config.activations) > 1:
+        layout["activation"] = range(len(config.activations))
+    return data.StructLayout(layout)
+
+
+class StateMemory(wiring.Component):
+    """Everything a lane knows of its patterns.
+
+    c, which a FORWARD streams while its results are written, has two banks, and the start values a
+    third; x(t0) lies beside x, so a relaxation starts by a flag and not by copying. Of y there are
+    two copies: one streams to the PEs, one is the integrator's. The rest is updated in place. A
+    clamped unit's c is T, which the host puts into all three banks; it is never written here.
+
+    Latency of every read is that of the family's memory. The host writes and reads only while the
+    core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
+
+    Members
+    -------
+    stream_*, c : c_column of bank ``stream_bank`` (2: start) of a slot
+    row_*, y_row : y for distribution
+    read_*, x, y, slope, target, input, flags : the integrator's operands, all of one unit
+    write_* : x and c, or y, of one unit
+    slope_* : g' of one unit
+    host_* : one word by :class:`Region`
+    """
+
+    def __init__(self, config):
+        self.config = config
+        f = config.formats
+        self.slot = range(max(2, config.slots))
+        self.unit = range(max(2, config.units))
+        self.word = max(f.state.width, f.error.width, f.slope.width)
+        super().__init__(
+            {
+                "stream_bank": In(2),
+                "stream_slot": In(self.slot),
+                "stream_unit": In(self.unit),
+                "row_slot": In(self.slot),
+                "row_unit": In(self.unit),
+                "read_start": In(1),
+                "read_slot": In(self.slot),
+                "read_unit": In(self.unit),
+                "write_x": In(1),
+                "write_c": In(1),
+                "write_y": In(1),
+                "write_bank": In(1),
+                "write_slot": In(self.slot),
+                "write_unit": In(self.unit),
+                "write_data": In(signed(self.word)),
+                "slope_write": In(1),
+                "slope_slot": In(self.slot),
+                "slope_unit": In(self.unit),
+                "slope_data": In(signed(f.slope.width)),
+                "host_select": In(1),
+                "host_write": In(1),
+                "host_region": In(Region),
+                "host_slot": In(self.slot),
+                "host_unit": In(self.unit),
+                "host_data": In(signed(self.word)),
+                "c": Out(signed(f.state.width)),
+                "y_row": Out(signed(f.error.width)),
+                "x": Out(signed(f.state.width)),
+                "y": Out(signed(f.error.width)),
+                "slope": Out(signed(f.slope.width)),
+                "target": Out(signed(f.state.width)),
+                "input": Out(signed(f.state.width)),
+                "flags": Out(flags_layout(config)),
+                "host_word": Out(signed(self.word)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        f, latency = self.config.formats, self.config.device.memory
+        words = 1 << (len(self.read_slot) + len(self.read_unit))
+        host, region = self.host_select, self.host_region
+
+        def chosen(*regions):
+            hit = Const(0, 1)
+            for r in regions:
+                hit = hit | (region == r)
+            return hit & self.host_write
+
+        def ram(name, width, depth):
+            m.submodules[name] = memory = Ram(width=width, depth=depth, latency=latency)
+            return memory
+
+        c = ram("c_ram", f.state.width, 3 * words)
+        x = ram("x_ram", f.state.width, 2 * words)
+        y = ram("y_ram", f.error.width, words)
+        y_row = ram("y_row_ram", f.error.width, words)
+        slope = ram("slope_ram", f.slope.width, words)
+        target = ram("target_ram", f.state.width, words)
+        inputs = ram("input_ram", f.state.width, words)
+        flags = ram("flags_ram", self.flags.shape().size, self.config.units)
+
+        # reading
+        here = Cat(
+            Mux(host, self.host_unit, self.read_unit), Mux(host, self.host_slot, self.read_slot)
+        )
+        start = Mux(host, region == Region.X_START, self.read_start)
+        m.d.comb += [
+            c.r_addr.eq(Cat(self.stream_unit, self.stream_slot, self.stream_bank)),
+            y_row.r_addr.eq(Cat(self.row_unit, self.row_slot)),
+            x.r_addr.eq(Cat(here, start)),
+            y.r_addr.eq(here),
+            slope.r_addr.eq(here),
+            target.r_addr.eq(here),
+            inputs.r_addr.eq(here),
+            flags.r_addr.eq(here[: len(self.read_unit)]),
+            self.c.eq(c.r_data),
+            self.y_row.eq(y_row.r_data),
+            self.x.eq(x.r_data),
+            self.y.eq(y.r_data),
+            self.slope.eq(slope.r_data),
+            self.target.eq(target.r_data),
+            self.input.eq(inputs.r_data),
+            self.flags.as_value().eq(flags.r_data),
+        ]
+        with m.Switch(delay(m, region, latency, name="region")):
+            with m.Case(Region.Y):
+                m.d.comb += self.host_word.eq(self.y)
+            with m.Case(Region.SLOPE):
+                m.d.comb += self.host_word.eq(self.slope)
+            with m.Case(Region.TARGET):
+                m.d.comb += self.host_word.eq(self.target)
+            with m.Case(Region.INPUT):
+                m.d.comb += self.host_word.eq(self.input)
+            with m.Case(Region.FLAGS):
+                m.d.comb += self.host_word.eq(self.flags)
+            with m.Default():
+                m.d.comb += self.host_word.eq(self.x)
+
+        # writing: the host through the integrator's port
+        there = Cat(
+            Mux(host, self.host_unit, self.write_unit), Mux(host, self.host_slot, self.write_slot)
+        )
+        word = Mux(host, self.host_data, self.write_data)
+        bank = Mux(host, Cat(region == Region.C_BANK1, region == Region.C_START), self.write_bank)
+        m.d.comb += [
+            c.w_en.eq(self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)),
+            c.w_addr.eq(Cat(there, bank)),
+            c.w_data.eq(word),
+            x.w_en.eq(self.write_x | chosen(Region.X, Region.X_START)),
+            x.w_addr.eq(Cat(there, host & (region == Region.X_START))),
+            x.w_data.eq(word),
+            y.w_en.eq(self.write_y | chosen(Region.Y)),
+            y.w_addr.eq(there),
+            y.w_data.eq(word),
+            y_row.w_en.eq(y.w_en),
+            y_row.w_addr.eq(there),
+            y_row.w_data.eq(word),
+            target.w_en.eq(chosen(Region.TARGET)),
+            target.w_addr.eq(there),
+            target.w_data.eq(self.host_data),
+            inputs.w_en.eq(chosen(Region.INPUT)),
+            inputs.w_addr.eq(there),
+            inputs.w_data.eq(self.host_data),
+            flags.w_en.eq(chosen(Region.FLAGS)),
+            flags.w_addr.eq(self.host_unit),
+            flags.w_data.eq(self.host_data),
+            slope.w_en.eq(self.slope_write),
+            slope.w_addr.eq(Cat(self.slope_unit, self.slope_slot)),
+            slope.w_data.eq(self.slope_data),
+        ]
+        return m

@@ -1,0 +1,102 @@
+"""Where in time each field of a token stands, made from the latencies of its parts.
+
+Cycle 0 is the one in which the carousel counts a column, seen by the lane in question; PE p is p
+cycles behind PE 0. A field reaches PE p's register at the cycle given here, plus p.
+
+    0            address of c and y                (state memory)
+    operand      φ, y and w meet                   (multiplier)
+    shift        the product, η's shift
+    add          the adder, with noise and w in an UPDATE
+    result       the sum: to the result tree, or narrowed to a weight
+    write        the new weight: to memory, or to the next lane
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["LANE_SKEW", "Timing"]
+
+LANE_SKEW = 2
+"""Cycles that a lane is behind the one before: a weight's way through one lane's UPDATE."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles of the pipeline of one configuration."""
+
+    config: object
+
+    @property
+    def memory(self):
+        return self.config.device.memory
+
+    @property
+    def multiplier(self):
+        return self.config.device.multiplier
+
+    @property
+    def operand(self):
+        """Memory, a register to mask φ, and the first PE's own."""
+        return self.memory + 2
+
+    @property
+    def shift(self):
+        return self.operand + self.multiplier
+
+    @property
+    def add(self):
+        return self.shift + 1
+
+    @property
+    def result(self):
+        return self.add + 1
+
+    @property
+    def write(self):
+        return self.add + LANE_SKEW
+
+    @property
+    def update_lag(self):
+        """δ: an UPDATE meets its weight at the adder, not at the multiplier."""
+        return self.add - self.operand
+
+    @property
+    def read(self):
+        """When FORWARD and BACKWARD address a weight; UPDATE does so δ later."""
+        return self.operand - self.memory
+
+    @property
+    def last_write(self):
+        """When an UPDATE writes a weight, behind the last lane."""
+        return self.write + LANE_SKEW * (self.config.lanes - 1)
+
+    @property
+    def reread(self):
+        """Cycles from an UPDATE's reading of a weight until it can be read anew."""
+        return self.last_write - (self.read + self.update_lag) + 1
+
+    @property
+    def tree(self):
+        """Register levels of the result tree: pairs first, then fours."""
+        width, levels = -(-self.config.macs // 2), 1
+        while width > 1:
+            width, levels = -(-width // 4), levels + 1
+        return levels
+
+    @property
+    def integrator(self):
+        """From a result to the cycle in which its state is written.
+
+        Where units choose among tables, u waits for their flags.
+        """
+        look_up = self.memory if len(self.config.activations) > 1 else 1
+        return look_up + self.memory + self.multiplier + 4
+
+    @property
+    def turnaround(self):
+        """λ: from a sweep's last column to the first of the same pattern's next sweep, one lane."""
+        return self.config.macs - 1 + self.result + self.tree + self.integrator + 2
+
+    @property
+    def drain(self):
+        """Cycles after which nothing that the carousel has issued is still under way."""
+        return self.turnaround + self.update_lag + LANE_SKEW * self.config.lanes + 4
