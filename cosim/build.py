@@ -1,8 +1,8 @@
 """Verilating a core, once for each content.
 
 A build lies in ``build/sim/<key>``, the key made from the configuration, the sources of ``hdl``,
-``golden`` and ``cosim``, and the tools' versions. It is made beside and renamed, under a lock, so that
-several processes may ask for the same one.
+``golden`` and ``cosim``, and the tools' versions. It is made beside and renamed, under a lock, so
+that several processes may ask for the same one.
 """
 
 import fcntl

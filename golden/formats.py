@@ -4,7 +4,7 @@ A format ``sI.F`` is two's complement with I integer bits (the sign not counted)
 bits. Every array in ``golden`` is int64 and holds *raw* words: the value is ``raw * 2**-F``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,8 +48,7 @@ class Formats:
     """The formats of a machine.
 
     ``state``: x, T, I, φ. ``error``: y, J, b. ``weight``: w. ``net``: u at the table's input.
-    ``slope``: g'(u). ``tolerance``: default settling tolerance at Δt = 1, in units of the last
-    place.
+    ``slope``: g'(u).
     """
 
     state: Format
@@ -57,7 +56,6 @@ class Formats:
     weight: Format
     net: Format
     slope: Format
-    tolerance: int = 1
 
     @property
     def update_shift(self):
@@ -65,14 +63,13 @@ class Formats:
         return self.error.fraction + self.state.fraction - self.weight.fraction
 
 
-def _formats(state, error, weight, net, slope, **other):
+def _formats(state, error, weight, net, slope):
     return Formats(
         state=Format("state", *state),
         error=Format("error", *error),
         weight=Format("weight", *weight),
         net=Format("net", *net),
         slope=Format("slope", *slope),
-        **other,
     )
 
 
@@ -82,7 +79,7 @@ _W16 = _formats((1, 14), (1, 14), (3, 12), (3, 12), (0, 15))
 PRESETS = {
     "w16": _W16,
     "w18": _formats((1, 16), (1, 16), (3, 14), (3, 14), (0, 17)),
-    "w8": replace(_formats((1, 6), (0, 9), (3, 4), (3, 6), (0, 8)), tolerance=2),
+    "w8": _formats((1, 6), (0, 9), (3, 4), (3, 6), (0, 8)),
 }
 
 

@@ -1,8 +1,8 @@
 """Noise for stochastic rounding: 16 bits R(t, i, j) for update t, row i, column j.
 
 On 32 bits X: z ^= z<<13; z ^= z>>17; z ^= z<<5. A start z is hashed from seed and t; row 0 takes
-the upper halves of X(z), X²(z), …; each next row passes F, a 16-bit mixing, so in hardware the noise
-rides along the processing elements.
+the upper halves of X(z), X²(z), …; each next row passes F, a 16-bit mixing, so in hardware the
+noise rides along the processing elements.
 """
 
 import numpy as np

@@ -14,8 +14,8 @@ __all__ = ["Reference", "exact_errors"]
 class Reference:
     """A network that learns, in floating point; the counterpart of ``golden.training.Machine``.
 
-    Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and ``start``
-    A×N. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
+    Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and
+    ``start`` A×N. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
     """
 
     activation: tuple

@@ -6,8 +6,8 @@ word of the table holds a knot and the difference to the next:
 
     F(u) ≈ round((base << s) + difference · fraction) >> (s + 2),   s the bits of a segment
 
-At every input the result is at most one unit in the last place from the real function. A slope of 1,
-which SLOPE just cannot hold, becomes its greatest word; that is no saturation.
+At every input the result is at most one unit in the last place from the real function. A slope of
+1, which SLOPE just cannot hold, becomes its greatest word; that is no saturation.
 """
 
 from dataclasses import dataclass

@@ -42,9 +42,10 @@ def step_layout(config):
 class Carousel(wiring.Component):
     """Turns back to back while any lane has a sweep to make; else the first that comes starts it.
 
-    A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last weights
-    are written, and for its late reads (:attr:`hdl.timing.Timing.update_lag`), max(δ, δ + d − S)
-    cycles; an UPDATE behind an UPDATE max(0, d − S), d being :attr:`hdl.timing.Timing.reread`.
+    A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last
+    weights are written, and for its late reads (:attr:`hdl.timing.Timing.update_lag`), max(δ, δ + d
+    − S) cycles; an UPDATE behind an UPDATE max(0, d − S), d being :attr:`hdl.timing.Timing.reread`.
+    Behind a WRITE nothing starts until its bank has the word.
 
     Members
     -------
@@ -86,7 +87,8 @@ class Carousel(wiring.Component):
         lag = before_relax - before_update
         column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
         running, kind = Signal(), Signal(Kind)
-        before_write = before_relax + config.sweep + 4  # its word is held that long
+        # A WRITE's word and place are held until the last bank has it.
+        before_write = Timing(config).last_write + config.macs
 
         m.d.comb += [
             step.valid.eq(running),
@@ -105,7 +107,7 @@ class Carousel(wiring.Component):
                 m.d.sync += [column.eq(0), block.eq(block + 1)]
 
         # The wait behind what writes weights, counted down.
-        wait = Signal(range(before_write + 1))
+        wait = Signal(range(max(before_write, before_relax) + 1))
         writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)

@@ -40,13 +40,13 @@ class Core(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        super().__init__(
-            {"bus": In(HostSignature(AddressMap(config).width)), "phase": Out(Phase)}
-        )
+        super().__init__({"bus": In(HostSignature(AddressMap(config).width)), "phase": Out(Phase)})
 
     def ports(self):
         """Plain port names for Verilog: ``bus_addr`` …, ``phase``; besides ``clk`` and ``rst``."""
-        bus = {f"bus_{name}": (getattr(self.bus, name), None) for name in self.bus.signature.members}
+        bus = {
+            f"bus_{name}": (getattr(self.bus, name), None) for name in self.bus.signature.members
+        }
         return {**bus, "phase": (self.phase.as_value(), None)}
 
     def elaborate(self, platform):
@@ -54,9 +54,7 @@ class Core(wiring.Component):
         config = self.config
         lanes = [Lane(config, first=k == 0) for k in range(config.lanes)]
         m.submodules.host = host = HostPort(config, word=lanes[0].host_word.shape())
-        m.submodules.training = training = Training(
-            config, energy_width=len(lanes[0].energy)
-        )
+        m.submodules.training = training = Training(config, energy_width=len(lanes[0].energy))
         m.submodules.carousel = carousel = Carousel(config)
         m.submodules.weights = weights = WeightMemory(config)
         m.submodules.log = log = Log(config)

@@ -33,9 +33,9 @@ class HostSignature(wiring.Signature):
 class HostPort(wiring.Component):
     """Decodes the memory map (:mod:`hdl.memory_map`) and keeps the settings.
 
-    A read takes :attr:`latency` cycles, a write one; a weight waits for the carousel. While a run is
-    under way only CONTROL, STATUS, the counters and the log can be reached: any other access does
-    nothing, reads as 0, and is noted in STATUS.
+    A read takes :attr:`latency` cycles, a write one; a weight waits for the carousel. While a run
+    is under way only CONTROL, STATUS, the counters and the log can be reached: any other access
+    does nothing, reads as 0, and is noted in STATUS.
 
     Members
     -------
@@ -117,8 +117,13 @@ class HostPort(wiring.Component):
 
         # settings
         mode = Cat(
-            settings.dt_shift, Const(0, 2), settings.eta, Const(0, 4 - len(settings.eta)),
-            settings.nearest, settings.fixed, self.logging,
+            settings.dt_shift,
+            Const(0, 2),
+            settings.eta,
+            Const(0, 4 - len(settings.eta)),
+            settings.nearest,
+            settings.fixed,
+            self.logging,
         )
         fields = {
             "UPDATES": self.updates,
@@ -155,7 +160,9 @@ class HostPort(wiring.Component):
                         m.d.comb += register.eq(IDENTITY)
                     elif r.name == "SHAPE":
                         m.d.comb += register.eq(
-                            config.units | config.macs << 10 | config.lanes << 20
+                            config.units
+                            | config.macs << 10
+                            | config.lanes << 20
                             | (config.slots & 0xFF) << 24
                         )
                     elif r.name == "STATUS":
@@ -231,8 +238,10 @@ class HostPort(wiring.Component):
                             command = bus.w_data
                             begin = (command[0] | command[1]) & quiet
                             m.d.comb += self.clear.eq(command[2] & quiet)
-                            m.d.sync += [self.train.eq(begin & command[0]), self.recall.eq(
-                                begin & ~command[0])]
+                            m.d.sync += [
+                                self.train.eq(begin & command[0]),
+                                self.recall.eq(begin & ~command[0]),
+                            ]
                             with m.If(begin):
                                 m.d.sync += settings.errors.eq(command[0])
                             with m.If(command[3] & self.busy):

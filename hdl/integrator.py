@@ -37,9 +37,9 @@ class Integrator(wiring.Component):
     b is 0 where the unit is clamped, J where it is no target; Δt = 2**-k. Two multipliers: FORWARD
     interpolates g and g' with them, BACKWARD multiplies g'·e and J·J.
 
-    Latency is :attr:`hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its state
-    is written; throughput one element a cycle, never stalled. Narrowing saturates and says so by
-    role. Golden model: :mod:`golden.integrator`.
+    Latency is :attr:`hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its
+    state is written; throughput one element a cycle, never stalled. Narrowing saturates and says so
+    by role. Golden model: :mod:`golden.integrator`.
 
     Members
     -------

@@ -65,9 +65,9 @@ class DelayLine(wiring.Component):
 class Lane(wiring.Component):
     """Relaxes its patterns, and takes part in the UPDATE that is common to all lanes.
 
-    At each start of the carousel it picks one of its patterns that is ready, and FORWARD or BACKWARD
-    as that pattern needs; else it idles. Lane l lives 2·l cycles behind lane 0, which is what the
-    delays of ``step`` and of the weights outside amount to.
+    At each start of the carousel it picks one of its patterns that is ready, and FORWARD or
+    BACKWARD as that pattern needs; else it idles. Lane l lives 2·l cycles behind lane 0, which is
+    what the delays of ``step`` and of the weights outside amount to.
 
     Parameters
     ----------
@@ -201,9 +201,7 @@ class Lane(wiring.Component):
         ]
         one = 1 << f.state.fraction
         streaming = delay(m, (relaxing | update) & active, time.memory, name="streaming")
-        hot = delay(
-            m, probing & (step.column == self.probe_column), time.memory, name="probe_hot"
-        )
+        hot = delay(m, probing & (step.column == self.probe_column), time.memory, name="probe_hot")
         phi = Signal(signed(f.state.width), reset_less=True)
         m.d.sync += phi.eq(Mux(hot, one, Mux(streaming, state.c, 0)))
 
@@ -230,13 +228,11 @@ class Lane(wiring.Component):
             noise.load.eq(self.noise_load),
             noise.z.eq(self.noise_z),
             noise.begin.eq(
-                field(
-                    update & step.first & step.first_block, time.add - 1, "draw", control=True
-                )
+                field(update & step.first & step.first_block, time.add - 1, "draw", control=True)
             ),
             noise.step.eq(drawing),
         ]
-        learn = update if self.first else update | storing
+        learn = update | storing
         chain = backward | storing if self.first else backward
         m.d.comb += [
             token.latch.eq(field(step.first, time.operand - 1, "latch")),
@@ -251,9 +247,7 @@ class Lane(wiring.Component):
             token.learn.eq(field(learn, time.add, "learn", control=True)),
             token.half.eq(settings.nearest),
             token.forward.eq(field(forward & step.last, time.result, "forward", control=True)),
-            token.column.eq(
-                field(backward & step.last_block, time.result, "column", control=True)
-            ),
+            token.column.eq(field(backward & step.last_block, time.result, "column", control=True)),
         ]
         first_noise = Mux(settings.nearest, 0, noise.noise)
 
@@ -293,9 +287,7 @@ class Lane(wiring.Component):
                 between.i.eq(Mux(tail.o.learn, tail.o.noise, tail.sum)),
                 token.noise.eq(Mux(drawing, first_noise, between.o[:16])),
                 head.partial.eq(
-                    Mux(
-                        field(storing, time.add + 1, "storing"), store, between.o.as_signed()
-                    )
+                    Mux(field(storing, time.add + 1, "storing"), store, between.o.as_signed())
                 ),
             ]
 

@@ -31,12 +31,20 @@ REGISTERS = (
     Register("IDENTITY", "ro", "0x52425031"),
     Register("SHAPE", "ro", "units, macs, lanes, slots; 10, 10, 4, 8 bits from bit 0"),
     Register("CONTROL", "wo", "bit 0 train, 1 recall, 2 clear counters, flags and log, 3 stop"),
-    Register("STATUS", "ro", "bits 0–1 phase (0 idle), 2–5 saturated: state, error, net, weight; "
-             "6 an access was refused"),
+    Register(
+        "STATUS",
+        "ro",
+        "bits 0–1 phase (0 idle), 2–5 saturated: state, error, net, weight; "
+        "6 an access was refused",
+    ),
     Register("UPDATES", "rw", "updates to make"),
     Register("PATTERNS", "rw", "A, 1 … lanes·slots"),
-    Register("MODE", "rw", "bits 0–1 k of Δt = 2^-k, 4–6 log2 η above its least, 8 round to nearest, "
-             "9 fixed steps, 10 log"),
+    Register(
+        "MODE",
+        "rw",
+        "bits 0–1 k of Δt = 2^-k, 4–6 log2 η above its least, 8 round to nearest, "
+        "9 fixed steps, 10 log",
+    ),
     Register("LIMIT", "rw", "steps of a relaxation, 1 … 32767"),
     Register("TOLERANCE", "rw", "settled when max|step| is at most this, in units"),
     Register("USE_WITHIN", "rw", "an unsettled relaxation counts up to this, in units"),

@@ -19,8 +19,8 @@ def _xorshift(z):
 class NoiseSeed(wiring.Component):
     """Hashes s = seed + (t+1)·9E3779B9 into z: z = s; three times z = X(X(z)) + s; never 0.
 
-    ``ready`` falls with ``load`` and rises :attr:`latency` cycles later. One serves all lanes. Golden
-    model: :func:`golden.noise.stream_start`.
+    ``ready`` falls with ``load`` and rises :attr:`latency` cycles later. One serves all lanes.
+    Golden model: :func:`golden.noise.stream_start`.
 
     Members
     -------

@@ -23,8 +23,8 @@ def token_layout(config):
     operand  backward multiply w·y (neither: w·φ)
     shift    shift    log2 of η over its least value; 0 unless UPDATE
     add      first    start a new sum
-    add      chain    add to the sum of the PE before
-    add      learn    add to the weight, with noise (none of the three: to the own sum)
+    add      chain    add to the sum of the PE before (none of the three: to the own)
+    add      learn    add to the weight, with noise; with ``chain``: the sum becomes the weight
     add      half     flips the noise's upper bit: noise 0 then rounds half up
     add      noise    R(t, i, j); the next PE's is mixed from it
     result   forward  the sum is u_i
@@ -122,9 +122,7 @@ class PE(wiring.Component):
             self.o.forward.eq(forward),
             self.o.column.eq(column),
             self.o.noise.eq(
-                q.noise.rotate_left(7)
-                ^ q.noise.rotate_left(14)
-                ^ (q.noise.rotate_left(9) & MASK)
+                q.noise.rotate_left(7) ^ q.noise.rotate_left(14) ^ (q.noise.rotate_left(9) & MASK)
             ),
         ]
 
@@ -153,27 +151,28 @@ class PE(wiring.Component):
         noise = q.noise ^ (q.half << 15)
         r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
         own, passed = Mux(q.first, 0, self.sum), self.partial
-        addend = Mux(q.first, 0, Mux(chain, passed, self.sum)) if self.head else Mux(
-            chain, passed, own
+        addend = (
+            Mux(q.first, 0, Mux(chain, passed, self.sum)) if self.head else Mux(chain, passed, own)
         )
-        present, learned = Signal(reset_less=True), Signal()
+        present, written, moved = Signal(reset_less=True), Signal(), Signal(reset_less=True)
+        moves = learn & ~chain
         m.d.sync += [
-            self.sum.eq(term + Mux(learn, Cat(r[:fraction], self.weight).as_signed(), addend)),
-            present.eq(self.weight.any() | ~learn),
-            learned.eq(learn),
+            self.sum.eq(term + Mux(moves, Cat(r[:fraction], self.weight).as_signed(), addend)),
+            present.eq(self.weight.any() | ~moves),
+            moved.eq(moves),
+            written.eq(learn),
         ]
 
         # result: to the tree, or a weight
         weight, clipped = saturate(self.sum.shift_right(fraction), f.weight)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
-            self.clipped.eq(clipped & present & learned),
+            self.clipped.eq(clipped & present & written),
         ]
-        m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
+        m.d.sync += self.weight_o.eq(Mux(present, Mux(moved & (weight == 0), 1, weight), 0))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
-            written = Signal(reset_less=True)
-            m.d.sync += [passing.eq(self.weight), written.eq(learn | chain)]
+            m.d.sync += passing.eq(self.weight)
             with m.If(~written):
                 m.d.sync += self.weight_o.eq(passing)
         return m

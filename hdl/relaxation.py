@@ -22,9 +22,10 @@ def sweep_layout(config):
 class RelaxationControl(wiring.Component):
     """Keeps each pattern sweeping until max|step| ≤ tolerance, x first and then y, or to the limit.
 
-    A ring of sweeps, one for each pattern not yet done, with three marks: the next to *take* (by the
-    carousel), the next whose results *arrive*, and where the next is *put*. Results come in the order
-    of sweeps, so a pattern is always in one place, and the order of the ring is the only schedule.
+    A ring of sweeps, one for each pattern not yet done, with three marks: the next to *take* (by
+    the carousel), the next whose results *arrive*, and where the next is *put*. Results come in the
+    order of sweeps, so a pattern is always in one place, and the order of the ring is the only
+    schedule.
 
     A finish is followed by the pattern's next sweep in the ring one cycle later. Golden model:
     :func:`golden.relaxation.settle`.
@@ -143,7 +144,9 @@ class RelaxationControl(wiring.Component):
         m.d.comb += slot_bit.eq(1 << done.slot)
         with m.If(self.finish):
             with m.If(~done.backward):
-                m.d.sync += bank_of.eq((bank_of & ~slot_bit) | (slot_bit & done.bank.replicate(slots)))
+                m.d.sync += bank_of.eq(
+                    (bank_of & ~slot_bit) | (slot_bit & done.bank.replicate(slots))
+                )
             with m.If(at_limit & self.far & ~settled & ~self.fixed):
                 m.d.sync += skip_of.eq(skip_of | slot_bit)
         with m.If(put_back | self.dealt):

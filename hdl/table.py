@@ -17,9 +17,10 @@ class Table(wiring.Component):
     The tables of all activations lie one behind the other in one memory; ``select`` chooses. A word
     holds a knot and the difference to the next.
 
-    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` none; the
-    parent keeps ``product`` the multiplier's latency behind the factors. One word a cycle, never
-    stalled. Golden model: :class:`golden.tables.Table`; error at most one unit in the last place.
+    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` none;
+    the parent keeps ``product`` the multiplier's latency behind the factors. One word a cycle,
+    never stalled. Golden model: :class:`golden.tables.Table`; error at most one unit in the last
+    place.
 
     Parameters
     ----------

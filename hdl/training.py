@@ -24,12 +24,12 @@ class Phase(enum.Enum, shape=2):
 class Training(wiring.Component):
     """The deterministic method (19), and recall.
 
-    Pattern a is slot a div L of lane a mod L. A batch is dealt to the lanes, one pattern a cycle; once
-    all have settled there is an UPDATE for each L patterns, while which the steps of these are logged
-    and the noise of the next is hashed. A recall stops short of the updates.
+    Pattern a is slot a div L of lane a mod L. A batch is dealt to the lanes, one pattern a cycle;
+    once all have settled there is an UPDATE for each L patterns, while which the steps of these are
+    logged and the noise of the next is hashed. A recall stops short of the updates.
 
-    Logged for each pattern: ``{y unsettled, y steps, x unsettled, x steps}``, 1 and 15 bits each; then
-    for each lane, after an update, its Σ J² in two words, the lower first.
+    Logged for each pattern: ``{y unsettled, y steps, x unsettled, x steps}``, 1 and 15 bits each;
+    then for each lane, after an update, its Σ J² in two words, the lower first.
 
     Golden model: :class:`golden.training.Machine`.
 
@@ -122,7 +122,10 @@ class Training(wiring.Component):
             m.d.sync += self.noise.eq(self.noise + GOLDEN_RATIO)
         with m.If(self.clear):
             m.d.sync += [
-                self.unsettled.eq(0), self.skipped.eq(0), self.cycles.eq(0), self.made.eq(0)
+                self.unsettled.eq(0),
+                self.skipped.eq(0),
+                self.cycles.eq(0),
+                self.made.eq(0),
             ]
 
         def next_lane():
@@ -202,9 +205,7 @@ class Training(wiring.Component):
                     m.d.comb += self.push.eq(self.logging)
                     m.d.sync += [
                         tick.eq(0),
-                        self.unsettled.eq(
-                            self.unsettled + x_unsettled + (unsettled & self.errors)
-                        ),
+                        self.unsettled.eq(self.unsettled + x_unsettled + (unsettled & self.errors)),
                         self.skipped.eq(
                             self.skipped + (self.skip.bit_select(lane, 1) & self.errors)
                         ),
@@ -231,7 +232,10 @@ class Training(wiring.Component):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
                 m.d.sync += [
-                    self.made.eq(self.made + self.errors), pattern.eq(0), lane.eq(0), self.slot.eq(0)
+                    self.made.eq(self.made + self.errors),
+                    pattern.eq(0),
+                    lane.eq(0),
+                    self.slot.eq(0),
                 ]
                 with m.If(self.errors & ~self.stop & (self.made + 1 != self.updates)):
                     m.d.comb += self.begin.eq(1)

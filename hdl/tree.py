@@ -15,8 +15,8 @@ __all__ = ["ResultTree"]
 class ResultTree(wiring.Component):
     """Gathers results that never meet: at most one leaf is valid in a cycle.
 
-    Each leaf is ANDed with its own flag, then all are ORed, pairs first and then fours, a register a
-    level; so every leaf is equally far away and there are no select lines. PE p speaks p cycles
+    Each leaf is ANDed with its own flag, then all are ORed, pairs first and then fours, a register
+    a level; so every leaf is equally far away and there are no select lines. PE p speaks p cycles
     after PE 0, so u_0 … u_{P−1} come out in order, and BACKWARD's sums of the next sweep, from the
     last PE, right behind them.
 

@@ -16,9 +16,9 @@ class WeightMemory(wiring.Component):
     """Holds W once: bank p has rows p, P + p, …; w[i][j] is at (i div P)·M + j of bank i mod P.
 
     Both addresses are counters that start with a turn and move from bank to bank, a cycle each. In
-    an UPDATE the reading lags by δ, to meet the product at the adder; the writing follows behind the
-    last lane. A word is never read in the cycle in which it is written, nor between its reading in
-    an UPDATE and its writing: the carousel waits.
+    an UPDATE the reading lags by δ, to meet the product at the adder; the writing follows behind
+    the last lane. A word is never read in the cycle in which it is written, nor between its reading
+    in an UPDATE and its writing: the carousel waits.
 
     Members
     -------
@@ -61,9 +61,7 @@ class WeightMemory(wiring.Component):
         late_begin = delay(m, begin, time.read - 1 + lag, name="late_begin")
         early = delay(m, step.valid & ~update, time.read - 1, control=True, name="early")
         early_begin = delay(m, begin, time.read - 1, name="early_begin")
-        m.d.comb += read.eq(
-            Mux((late & late_begin) | (~late & early & early_begin), 0, read_q + 1)
-        )
+        m.d.comb += read.eq(Mux((late & late_begin) | (~late & early & early_begin), 0, read_q + 1))
         with m.If(late | early):
             m.d.sync += read_q.eq(read)
 

@@ -1,0 +1,90 @@
+"""From what a user hands in to arrays of known type, shape and range."""
+
+import operator
+
+import numpy as np
+
+from rbp.errors import InputError
+
+__all__ = ["boolean", "choice", "finite", "integer", "numbers", "raw_words"]
+
+
+def _shape_text(shape):
+    return "×".join(map(str, shape)) if shape else "a single value"
+
+
+def _array(name, value, kinds, what, shapes):
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name} must be an array of {what}, not ragged") from error
+    if array.dtype.kind not in kinds:
+        raise InputError(f"{name} must be of {what}, not of type {array.dtype}")
+    if array.shape not in shapes:
+        expected = " or ".join(map(_shape_text, shapes))
+        raise InputError(f"{name} must have shape {expected}, not {_shape_text(array.shape)}")
+    return array
+
+
+def _place(name, index):
+    return f"{name}[{', '.join(map(str, index))}]"
+
+
+def numbers(name, value, *shapes):
+    """A read-only float64 copy of one of ``shapes``; values are not looked at."""
+    array = _array(name, value, "biuf", "numbers", shapes).astype(np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def boolean(name, value, *shapes):
+    """A read-only bool copy of one of ``shapes``; 0 and 1 pass as bool."""
+    array = _array(name, value, "biu", "bool", shapes)
+    if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
+        raise InputError(f"{name} must be of bool, not of other integers than 0 and 1")
+    array = array.astype(bool)
+    array.flags.writeable = False
+    return array
+
+
+def finite(name, values, where=True):
+    """Refuse NaN and infinities, naming the first; ``where`` masks what counts."""
+    bad = np.argwhere(~np.isfinite(values) & where)
+    if len(bad):
+        index = tuple(bad[0])
+        raise InputError(f"{_place(name, index)} must be a finite number, not {values[index]}")
+
+
+def raw_words(name, values, fmt, where=True):
+    """Raw words of float values, 0 outside ``where``.
+
+    Refuses a value outside the range of the format, naming its index and the range.
+    """
+    low, high = fmt.to_float(fmt.min), fmt.to_float(fmt.max)
+    bad = np.argwhere(((values < low) | (values > high)) & where)
+    if len(bad):
+        index = tuple(bad[0])
+        raise InputError(
+            f"{_place(name, index)} = {values[index]:.9g} is out of range: "
+            f"{fmt.role} {fmt} holds {low:.9g} … {high:.9g}"
+        )
+    return fmt.to_raw(np.where(where, values, 0.0))
+
+
+def integer(name, value, low, high=None):
+    """An int in ``low … high`` (no upper bound where None)."""
+    expected = f"an integer of at least {low}" if high is None else f"an integer, {low} … {high}"
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise InputError(f"{name} must be {expected}, not {value!r}") from error
+    if number < low or (high is not None and number > high):
+        raise InputError(f"{name} must be {expected}, not {number}")
+    return number
+
+
+def choice(name, value, choices):
+    """One of a few names."""
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value

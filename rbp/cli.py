@@ -1,0 +1,247 @@
+"""The command line: ``rbp VERB …``.
+
+Exit codes: 0 done; 1 the job's own check failed; 2 the input is wrong, and nothing was written;
+130 interrupted, and nothing was written. An error is one line on standard error.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import fields
+
+from rbp import engines, figure1
+from rbp.errors import CheckFailed, InputError
+from rbp.files import check_folder, check_output, read_npz
+from rbp.problem import Problem
+from rbp.result import ENGINES, Result
+from rbp.settings import Settings
+
+__all__ = ["main"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like every other."""
+
+    def error(self, message):
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+class _Progress:
+    """``update 120/300`` on standard error, where that is a terminal, a few times a second."""
+
+    def __init__(self, what):
+        self.what = what
+        self.shown = 0.0
+
+    def __call__(self, done, total):
+        now = time.monotonic()
+        if sys.stderr.isatty() and (done == total or now - self.shown > 0.1):
+            self.shown = now
+            end = "\n" if done == total else ""
+            print(f"\r{self.what} {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def main(argv=None) -> int:
+    """Run one verb; returns the exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.run(arguments)
+    except InputError as error:
+        return _complain(error, 2)
+    except (CheckFailed, OSError) as error:  # OSError: the disk filled up, the pipe was closed
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted, nothing was written", 130)
+    return 0
+
+
+def _complain(message, code):
+    line = " ".join(str(message).split())  # one line, whatever is quoted in it
+    over_progress = "\r" if sys.stderr.isatty() else ""
+    print(f"{over_progress}rbp: {line}", file=sys.stderr)
+    return code
+
+
+def _train(arguments):
+    check_output(arguments.out)
+    arrays = read_npz(arguments.source)
+    try:
+        kind = Result if Result.describes(arrays) else Problem
+        source = kind.from_arrays(arrays)
+    except InputError as error:
+        raise InputError(f"{arguments.source}: {error}") from error
+    result = engines.train(
+        source, arguments.updates, arguments.engine, _Progress("update"), **_flags(arguments)
+    )
+    result.save(arguments.out)
+    for line in _remarks(result):
+        print(f"rbp: {line}", file=sys.stderr)
+    print(
+        f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g} in {result.updates} updates "
+        f"({result.engine}); wrote {arguments.out}"
+    )
+
+
+def _remarks(result):
+    """What a user should know of a result that may look better than it is."""
+    relaxations, updates = result.settle_steps.size, result.settle_steps[..., 0].size
+    if result.unsettled or result.skipped:
+        line = (
+            f"{result.unsettled} of {relaxations} relaxations reached the limit, "
+            f"{result.skipped} of {updates} pattern updates were skipped"
+        )
+        dt_shift = result.settings.dt_shift
+        if result.skipped > updates / 100 and dt_shift < 3:
+            line += f"; try --dt-shift {dt_shift + 1}"
+        yield line
+    roles = [role for role, flag in result.saturated.items() if flag]
+    if roles:
+        yield f"saturated at least once: {', '.join(roles)}"
+
+
+def _recall(arguments):
+    check_output(arguments.out)
+    result, cues = Result.load(arguments.result), read_npz(arguments.cues)
+    states = engines.recall(result, cues, arguments.engine, _Progress("cue"), **_flags(arguments))
+    states.save(arguments.out)
+    count, settled = len(states.settled), int(states.settled.sum())
+    print(f"{settled} of {count} cues settled ({arguments.engine}); wrote {arguments.out}")
+
+
+def _figure1(arguments):
+    check_folder(arguments.out, figure1.FILES)
+    record = figure1.run(
+        seed=arguments.seed,
+        updates=arguments.updates,
+        macs=arguments.macs,
+        engine=arguments.engine,
+        progress=_Progress("update"),
+    )
+    paths = figure1.save(record, arguments.out)
+    print("\n".join(figure1.summary(record)))
+    print("wrote", *paths)
+
+
+def _flags(arguments):
+    """The flags that were given, and no others: what was not given keeps its default."""
+    given = vars(arguments)
+    return {f.name: given[f.name] for f in fields(Settings) if f.name in given}
+
+
+def _parser():
+    parser = _Parser(
+        prog="rbp",
+        description="A recurrent network that learns inside an FPGA.",
+        epilog="rbp VERB --help shows a verb's flags and an example.",
+        allow_abbrev=False,
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    verb = _verb(
+        verbs,
+        "figure1",
+        _figure1,
+        "the paper's experiment, compared word for word with the golden model",
+        "Writes figure1.json and figure1.png.",
+        "rbp figure1 --macs 15 --out build/figure1",
+    )
+    for option, default, metavar, text in (
+        ("--seed", figure1.SEED, "S", "of patterns, start weights and rounding noise"),
+        ("--updates", 300, "U", "how many"),
+        ("--macs", 5, "P", "processing elements, 1 … 15"),
+        ("--out", "build/figure1", "DIR", "folder, made if need be"),
+    ):
+        verb.add_argument(
+            option,
+            type=type(default),
+            default=default,
+            metavar=metavar,
+            help=f"{text} (default: %(default)s)",
+        )
+    _engine(verb, "rtl", "rtl")
+
+    verb = _verb(
+        verbs,
+        "train",
+        _train,
+        "train a problem, or continue a result",
+        "A result is continued exactly as if it had never stopped, with the settings and the "
+        "engine in its file, except for those given on the command line.",
+        "rbp train problem.npz --updates 300 --macs 5 --out result.npz",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    verb.add_argument("--updates", type=int, required=True, metavar="U", help="how many")
+    verb.add_argument("--out", required=True, metavar="RESULT.npz", help="where to")
+    _engine(verb, None, "rtl, or that of the result")
+    group = verb.add_argument_group("machine flags")
+    _flag(
+        group,
+        "macs",
+        int,
+        "P",
+        "processing elements in a lane, 1 … N (default: the smaller of N and 5)",
+    )
+    _flag(group, "lanes", int, "L", "lanes (default: 1)")
+    _flag(group, "slots", int, "S", "patterns held by a lane (default: as many as needed)")
+    _flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+    group = verb.add_argument_group("learning flags")
+    _flag(group, "method", str, "NAME", "deterministic; others are not built yet")
+    _flag(group, "batch", int, "B", "patterns before an update: all of them so far")
+    _flag(group, "eta_shift", int, "K", "η = 2^K, K in -6 … 1 (default: 0)")
+    _flag(group, "rounding", str, "NAME", "stochastic or nearest (default: stochastic)")
+    _settling(group)
+    _flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
+    _flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
+    _flag(group, "start", str, "NAME", "fixed; others are not built yet")
+    _flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
+    _flag(group, "momentum_shift", int, "K", "not built yet")
+
+    verb = _verb(
+        verbs,
+        "recall",
+        _recall,
+        "let a trained, unclamped network settle from given states",
+        "CUES.npz holds initial_state (C×N) and optionally inputs (C×N).",
+        "rbp recall result.npz --cues cues.npz --out states.npz",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
+    verb.add_argument("--cues", required=True, metavar="CUES.npz", help="where to start from")
+    verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
+    _engine(verb, "rtl", "rtl")
+    _settling(verb.add_argument_group("settling flags (default: as in training)"))
+    return parser
+
+
+def _verb(verbs, name, run, summary, details, example):
+    verb = verbs.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+    )
+    verb.set_defaults(run=run)
+    return verb
+
+
+def _engine(verb, default, described):
+    verb.add_argument(
+        "--engine",
+        default=default,
+        metavar="E",
+        help=f"{', '.join(ENGINES)} (default: {described})",
+    )
+
+
+def _settling(group):
+    _flag(group, "dt_shift", int, "K", "Δt = 2^-K, K in 0 … 3 (default: 0)")
+    _flag(group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K)")
+    _flag(group, "step_limit", int, "K", "at most so many steps (default: 64, recall 512, << K)")
+
+
+def _flag(group, name, kind, metavar, text):
+    """A flag of Settings, absent from the arguments unless given."""
+    option = "--" + name.replace("_", "-")
+    group.add_argument(
+        option, dest=name, type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text
+    )

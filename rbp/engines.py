@@ -1,0 +1,237 @@
+"""One call for every engine: float64, golden and rtl take and return the same arrays."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from golden.formats import PRESETS, ROLES, saturate
+from golden.reference import Reference
+from rbp.checks import choice, finite, integer, numbers, raw_words
+from rbp.errors import CheckFailed, InputError
+from rbp.files import check_keys
+from rbp.result import ENGINES, Result, States
+from rbp.settings import Settings
+
+__all__ = ["machine", "on_core", "recall", "train", "unclamped"]
+
+
+def train(source, updates, engine=None, progress=None, **flags) -> Result:
+    """Train a problem, or continue a result as if it had never stopped.
+
+    Parameters
+    ----------
+    source : Problem or Result
+        A result keeps its settings and its engine; those given here override them.
+    updates : int
+        How many updates of the weights (19), at least 1.
+    engine : str, optional
+        ``rtl`` (default), ``golden`` or ``float64``.
+    progress : callable, optional
+        ``progress(done, total)`` is called now and then.
+    flags
+        Those of :class:`~rbp.settings.Settings`.
+
+    Raises :class:`~rbp.errors.InputError` before anything runs.
+    """
+    earlier = source if isinstance(source, Result) else None
+    if earlier is None:
+        problem, settings = source, Settings(**flags)
+    else:
+        problem, settings = earlier.problem, earlier.settings.overridden(**flags)
+        if settings.preset != earlier.settings.preset:
+            raise InputError(
+                f"preset {settings.preset} is not that of the result: "
+                f"expected {earlier.settings.preset}"
+            )
+    updates = integer("updates", updates, 1)
+    if engine is None:
+        engine = earlier.engine if earlier else "rtl"
+    start = machine(problem, settings, engine, earlier)
+    if engine == "rtl":
+        run = on_core("train", settings.config(problem), start, updates, progress)
+    else:
+        run = _stepped(start, updates, progress)
+    result = _result(problem, settings, engine, run)
+    return result.following(earlier) if earlier else result
+
+
+def recall(result, cues, engine="rtl", progress=None, **flags) -> States:
+    """Let the trained, unclamped network settle from given states (28).
+
+    Parameters
+    ----------
+    result : Result
+    cues : mapping or array
+        ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
+        ``initial_state``. More cues than the machine has slots are taken in turn.
+    engine, progress, flags
+        As in :func:`train`; limits of steps are those of recall unless given here.
+    """
+    settings = result.settings.for_recall().overridden(**flags)
+    config, settling = settings.config(result.problem), settings.settling(recall=True)
+    state = config.formats.state
+    trained = machine(result.problem, settings, engine, result)
+    start, inputs = _cues(cues, result.problem.units, state, raw=engine != "float64")
+
+    x, steps, settled = [], [], []
+    for first in range(0, len(start), config.slots * config.lanes):
+        rows = slice(first, first + config.slots * config.lanes)
+        resting = unclamped(trained, start[rows], inputs[rows], settling)
+        if engine == "rtl":
+            run = on_core("recall", config, resting)
+            x.append(run.states)
+            steps.append(run.settle_steps)
+            settled.append(run.settled)
+        else:
+            with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
+                relaxed = resting.relax(errors=False)
+            x.append(relaxed.x)
+            steps.append(relaxed.steps[:, 0])
+            settled.append(~relaxed.unsettled[:, 0])
+        if progress:
+            progress(min(rows.stop, len(start)), len(start))
+    x = np.concatenate(x)
+    return States(
+        states=_rounded(x, state, set()) if engine == "float64" else x,
+        values=x if engine == "float64" else state.to_float(x),
+        settle_steps=np.concatenate(steps),
+        settled=np.concatenate(settled),
+    )
+
+
+def machine(problem, settings, engine, earlier=None):
+    """What learns: ``golden.reference.Reference`` for float64, else ``golden.training.Machine``.
+
+    It stands where ``earlier`` ended, or at the start. All that can be refused is refused here.
+    """
+    choice("engine", engine, ENGINES)
+    raw = problem.to_raw(settings)
+    if engine == "float64":
+        return Reference(
+            activation=problem.activation,
+            clamp_units=problem.clamp_units,
+            target_units=problem.target_units,
+            weights=earlier.weights if earlier else problem.weights,
+            connected=problem.connected,
+            targets=np.where(problem.read_units, problem.targets, 0.0),
+            inputs=problem.inputs,
+            start=problem.start,
+            settling=raw.settling,
+            unit=2.0**-raw.network.formats.state.fraction,
+            eta=2.0**settings.eta_shift,
+        )
+    if earlier:
+        # The noise goes on where it stopped: t counts the rank-1 updates so far.
+        raw = replace(raw, weights=earlier.weights_raw, t=earlier.updates * problem.patterns)
+    return raw
+
+
+def unclamped(trained, start, inputs, settling):
+    """The slave: a machine's network without clamps and targets, from other states (C×N)."""
+    none = np.zeros(start.shape[1], bool)
+    other = {
+        "targets": np.zeros_like(start),
+        "start": start,
+        "inputs": inputs,
+        "settling": settling,
+        "unsettled": 0,
+    }
+    flags = {"clamp_units": none, "target_units": none}
+    if isinstance(trained, Reference):
+        return replace(trained, **flags, **other)
+    network = replace(trained.network, **flags, input_units=(inputs != 0).any(axis=0))
+    return replace(trained, network=network, saturated=set(), **other)
+
+
+def on_core(job, *arguments):
+    """A job of ``cosim.run`` on the Verilated core.
+
+    Imported here, so that the other engines do not need the simulator.
+    """
+    from cosim import run
+
+    try:
+        return getattr(run, job)(*arguments)
+    except run.Mismatch as error:
+        raise CheckFailed(str(error)) from error
+
+
+def _stepped(start, updates, progress):
+    """Train in Python; the same fields as those of ``cosim.run.Run``."""
+    energy, steps = [], []
+    with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge, which is seen below
+        for done in range(1, updates + 1):
+            relaxed = start.update()
+            energy.append(relaxed.energy)
+            steps.append(relaxed.steps)
+            if progress:
+                progress(done, updates)
+    if not np.isfinite(start.weights).all():
+        raise CheckFailed("float64 diverged, a weight is no longer finite: try a smaller eta_shift")
+    return SimpleNamespace(
+        weights=start.weights,
+        states=relaxed.x,
+        energy=energy,
+        settle_steps=np.stack(steps),
+        unsettled=start.unsettled,
+        skipped=start.skipped,
+        saturated=getattr(start, "saturated", set()),
+        cycles=0,
+        utilisation=0.0,
+    )
+
+
+def _result(problem, settings, engine, run):
+    """Both the words and their values, from whichever of them the engine has."""
+    formats = PRESETS[settings.preset]
+    saturated = set(run.saturated)
+    if engine == "float64":
+        weights, unit = run.weights, 1.0
+        raw = _rounded(weights, formats.weight, saturated)
+        raw = np.where(problem.connected & (raw == 0), 1, raw)
+        states = _rounded(run.states, formats.state, saturated)
+    else:
+        weights, unit = formats.weight.to_float(run.weights), 2.0**-formats.error.fraction
+        raw, states = run.weights, run.states
+    return Result(
+        weights=weights,
+        weights_raw=raw,
+        states=states,
+        energy=np.array([float(e) for e in run.energy]) * unit * unit / 2,
+        updates=len(run.energy),
+        settle_steps=np.asarray(run.settle_steps),
+        unsettled=run.unsettled,
+        skipped=run.skipped,
+        saturated={role: role in saturated for role in ROLES},
+        cycles=run.cycles,
+        utilisation=run.utilisation,
+        problem=problem,
+        settings=settings,
+        engine=engine,
+    )
+
+
+def _rounded(values, fmt, saturated):
+    """The words nearest to floats, clamped."""
+    return saturate(fmt.to_raw(np.clip(values, -1e3, 1e3)), fmt, saturated)
+
+
+def _cues(cues, units, state, *, raw):
+    """x(t0) and I of the cues, C×N, as words where ``raw``, else as floats."""
+    if not isinstance(cues, Mapping):
+        cues = {"initial_state": cues}
+    check_keys(cues, ("initial_state",), ("inputs",))
+    shape = np.shape(cues["initial_state"])
+    if len(shape) not in (1, 2) or shape[0] < 1:
+        raise InputError(f"initial_state must have shape C×{units}, C ≥ 1, not {shape}")
+    count = shape[0] if len(shape) == 2 else 1
+    start = numbers("initial_state", cues["initial_state"], (units,), (count, units))
+    inputs = numbers("inputs", cues.get("inputs", np.zeros((count, units))), (count, units))
+    pair = []
+    for name, values in (("initial_state", start), ("inputs", inputs)):
+        finite(name, values)
+        words = raw_words(name, values, state)
+        pair.append(np.atleast_2d(words if raw else values))
+    return pair

@@ -1,0 +1,96 @@
+"""Files that are read with suspicion and that appear whole or not at all."""
+
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from rbp.errors import InputError
+
+__all__ = ["check_folder", "check_keys", "check_output", "read_npz", "write_npz", "written"]
+
+
+def read_npz(path):
+    """The arrays of an ``.npz`` file by key; pickles are never loaded.
+
+    Raises :class:`InputError` where the file is missing or is not a readable ``.npz``.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # zipfile, zlib and NumPy have a dozen ways to refuse bad bytes
+        raise InputError(
+            f"{path} is not a readable .npz file of plain arrays (pickles are never loaded)"
+        ) from error
+
+
+def check_keys(arrays, required, optional=()):
+    """Refuse missing and unknown keys."""
+    for key in required:
+        if key not in arrays:
+            raise InputError(f"missing key {key!r}: expected {', '.join(required)}")
+    for key in arrays:
+        if key not in required and key not in optional:
+            raise InputError(f"unknown key {key!r}: expected {', '.join((*required, *optional))}")
+
+
+def _beside(path):
+    """A new name in the same folder, so that renaming to ``path`` is one step."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+def check_output(path):
+    """Refuse, before a long job starts, an output file that could not be written at its end."""
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder, expected a file name")
+        if not target.parent.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {target.parent}")
+        if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
+            raise InputError(f"cannot write {path}: it is not a writable regular file")
+        # os.access() tells root that a read-only file system is writable: only a trial tells.
+        part = _beside(target)
+        part.touch(exist_ok=False)
+        part.unlink()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def check_folder(path, names):
+    """As :func:`check_output`, for files in a folder that is made when they are written."""
+    folder = Path(os.path.realpath(path))
+    existing = folder
+    try:
+        while not existing.exists():
+            existing = existing.parent
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise InputError(f"cannot write to {path}: {error.strerror}") from error
+    if not existing.is_dir():
+        raise InputError(f"cannot write to {path}: {existing} is not a folder")
+    for name in names:
+        check_output((folder if folder.exists() else existing) / name)
+
+
+@contextmanager
+def written(path):
+    """A binary file that takes the name ``path`` once it is complete, and else leaves nothing."""
+    target = Path(os.path.realpath(path))
+    part = _beside(target)
+    try:
+        with open(part, "xb") as file:
+            yield file
+        os.replace(part, target)
+    except BaseException:  # an interrupt too must leave no half file
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_npz(path, arrays):
+    """Write arrays by key, atomically."""
+    with written(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)

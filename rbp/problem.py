@@ -1,0 +1,205 @@
+"""A problem: a network, its start weights, and the patterns that it is to learn."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from golden.relaxation import Network
+from golden.tables import ACTIVATIONS
+from golden.training import Machine
+from rbp.checks import boolean, choice, finite, numbers, raw_words
+from rbp.errors import InputError
+from rbp.files import check_keys, read_npz, write_npz
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """N units and A patterns, in floats; see :meth:`to_raw` for the machine made of them.
+
+    Everything is checked at once and copied into read-only arrays. Ranges depend on the formats
+    and are checked by :meth:`to_raw`. Raises :class:`~rbp.errors.InputError`.
+
+    Parameters
+    ----------
+    weights : N×N float
+        Start weights w, w[i, j] from unit j to unit i.
+    targets : A×N float
+        T, one row a pattern; read only at target and clamp units, elsewhere anything (NaN too).
+    target_units : N bool
+        Ω (or V): where J ≠ 0; at least one.
+    clamp_units : N bool, optional
+        V of the master network (30); by default none.
+    inputs : A×N float, optional
+        I; by default 0.
+    initial_state : N or A×N float, optional
+        x(t0); by default 0.5.
+    connected : N×N bool, optional
+        Which connections exist; weights must be 0 elsewhere. By default all.
+    activation : str or N str
+        ``logistic``, ``tanh`` or ``sin``, for all units or for each.
+    order, feature : int, str
+        Only first order networks exist so far: 1 and ``identity``.
+    """
+
+    weights: Any
+    targets: Any
+    target_units: Any
+    clamp_units: Any = None
+    inputs: Any = None
+    initial_state: Any = None
+    connected: Any = None
+    activation: Any = "logistic"
+    order: Any = 1
+    feature: Any = "identity"
+
+    def __post_init__(self):
+        n, a = self._sizes()
+        given = {
+            "weights": numbers("weights", self.weights, (n, n)),
+            "targets": numbers("targets", self.targets, (a, n)),
+            "target_units": boolean("target_units", self.target_units, (n,)),
+            "clamp_units": boolean("clamp_units", _or(self.clamp_units, np.zeros(n, bool)), (n,)),
+            "inputs": numbers("inputs", _or(self.inputs, np.zeros((a, n))), (a, n)),
+            "initial_state": numbers(
+                "initial_state", _or(self.initial_state, np.full(n, 0.5)), (n,), (a, n)
+            ),
+            "connected": boolean("connected", _or(self.connected, np.ones((n, n), bool)), (n, n)),
+            "activation": _activation(self.activation, n),
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        for name in ("weights", "inputs", "initial_state"):
+            finite(name, given[name])
+        finite("targets", self.targets, self.read_units)
+        if not self.target_units.any():
+            raise InputError(f"target_units must name at least one of {n} units, not none")
+        absent = np.argwhere(~self.connected & (self.weights != 0))
+        if len(absent):
+            i, j = absent[0]
+            raise InputError(
+                f"weights[{i}, {j}] must be 0, where nothing is connected, not {self.weights[i, j]}"
+            )
+        self._check_order()
+
+    def _sizes(self):
+        """N and A."""
+        shapes = {}
+        for name in ("weights", "targets"):
+            try:
+                shapes[name] = np.shape(getattr(self, name))
+            except ValueError as error:
+                raise InputError(f"{name} must be an array of numbers, not ragged") from error
+            if len(shapes[name]) != 2:
+                size = "N×N" if name == "weights" else "A×N"
+                raise InputError(f"{name} must have shape {size}, not {shapes[name]}")
+        n, a = shapes["weights"][0], shapes["targets"][0]
+        if n < 1:
+            raise InputError("weights must be of at least one unit, not of 0")
+        if a < 1:
+            raise InputError("targets must hold at least one pattern, not 0")
+        return n, a
+
+    def _check_order(self):
+        try:
+            first = np.array_equal(np.ravel(self.order), [1])
+        except ValueError:
+            first = False
+        if not first:
+            raise InputError(
+                f"order {self.order} is not built: expected 1, only first order exists"
+            )
+        if str(self.feature) != "identity":
+            raise InputError(
+                f"feature {self.feature} is not built: expected identity, only first order exists"
+            )
+        object.__setattr__(self, "order", 1)
+        object.__setattr__(self, "feature", "identity")
+
+    @property
+    def units(self):
+        """N."""
+        return len(self.weights)
+
+    @property
+    def patterns(self):
+        """A."""
+        return len(self.targets)
+
+    @property
+    def read_units(self):
+        """N bool: where targets are read."""
+        return self.target_units | self.clamp_units
+
+    @property
+    def start(self):
+        """x(t0) of each pattern, A×N float."""
+        return np.broadcast_to(self.initial_state, self.targets.shape)
+
+    def to_raw(self, settings) -> Machine:
+        """The machine in raw words, before its first update.
+
+        A weight that rounds to 0 where a connection exists is loaded as one unit, since 0 means
+        none. Refuses a value outside its format, and a problem that does not fit the machine.
+        """
+        config = settings.config(self)
+        f = config.formats
+        weights = raw_words("weights", self.weights, f.weight)
+        inputs = raw_words("inputs", self.inputs, f.state)
+        network = Network(
+            formats=f,
+            tables=config.tables,
+            activation=np.array([config.activations.index(a) for a in self.activation]),
+            clamp_units=self.clamp_units,
+            target_units=self.target_units,
+            input_units=(inputs != 0).any(axis=0),
+        )
+        # Named in the shape in which it was given, so that the index in a message is the user's.
+        start = raw_words("initial_state", self.initial_state, f.state)
+        return Machine(
+            network=network,
+            weights=np.where(self.connected & (weights == 0), 1, weights),
+            targets=raw_words("targets", self.targets, f.state, self.read_units),
+            inputs=inputs,
+            start=np.broadcast_to(start, inputs.shape).copy(),
+            settling=settings.settling(),
+            learning=settings.learning(),
+        )
+
+    def arrays(self) -> dict:
+        """What is saved, by key."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays) -> "Problem":
+        """The inverse of :meth:`arrays`; refuses a missing and an unknown key."""
+        names = [f.name for f in fields(cls)]
+        check_keys(arrays, names[:3], names[3:])
+        return cls(**arrays)
+
+    def save(self, path):
+        """Write an ``.npz`` file, whole or not at all."""
+        write_npz(path, self.arrays())
+
+    @classmethod
+    def load(cls, path) -> "Problem":
+        """Read an ``.npz`` file; a refusal names it."""
+        arrays = read_npz(path)
+        try:
+            return cls.from_arrays(arrays)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+def _or(value, default):
+    return default if value is None else value
+
+
+def _activation(value, n):
+    """The name of each unit's g."""
+    names = np.asarray(value)
+    if names.dtype.kind != "U" or names.shape not in ((), (n,)):
+        raise InputError(f"activation must be one str or {n} str, not {value!r:.60}")
+    return tuple(choice("activation", str(a), ACTIVATIONS) for a in np.broadcast_to(names, n))

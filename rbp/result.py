@@ -1,0 +1,191 @@
+"""What a job gives back: a trained network, which can be continued, and recalled states."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from golden.formats import PRESETS, ROLES
+from rbp.checks import choice, finite, integer, numbers
+from rbp.errors import InputError
+from rbp.files import check_keys, read_npz, write_npz
+from rbp.problem import Problem
+from rbp.settings import Settings
+
+__all__ = ["ENGINES", "Result", "States"]
+
+ENGINES = ("float64", "golden", "rtl")
+
+_PREFIX = "problem_"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A trained network, and what made it.
+
+    Parameters
+    ----------
+    weights : N×N float
+        The values of ``weights_raw``; with engine ``float64`` the unrounded ones.
+    weights_raw : N×N int
+        WEIGHT words.
+    states : A×N int
+        STATE words of x at the end of the last relaxation.
+    energy : updates float
+        E_total = ½ Σ J² at each update, before it.
+    updates : int
+        Updates so far, each of A rank-1 updates.
+    settle_steps : updates×A×2 int
+        Euler steps of x and of y.
+    unsettled, skipped : int
+        Relaxations that reached the limit, and rank-1 updates left out for it.
+    saturated : dict
+        Role of a format → whether a word of that role was ever clamped.
+    cycles, utilisation : int, float
+        Clock cycles, and useful products / (P·L·cycles); 0 unless the engine is ``rtl``.
+    problem, settings, engine
+        What made it. Counts and cycles are of all updates, whatever engine or settings made them;
+        ``settings`` and ``engine`` are the last ones.
+    """
+
+    weights: np.ndarray
+    weights_raw: np.ndarray
+    states: np.ndarray
+    energy: np.ndarray
+    updates: int
+    settle_steps: np.ndarray
+    unsettled: int
+    skipped: int
+    saturated: dict
+    cycles: int
+    utilisation: float
+    problem: Problem
+    settings: Settings
+    engine: str
+
+    def following(self, earlier: "Result") -> "Result":
+        """This result as the continuation of an earlier one: the two as one whole."""
+        cycles = self.cycles + earlier.cycles
+        busy = self.cycles * self.utilisation + earlier.cycles * earlier.utilisation
+        return replace(
+            self,
+            energy=np.concatenate([earlier.energy, self.energy]),
+            updates=earlier.updates + self.updates,
+            settle_steps=np.concatenate([earlier.settle_steps, self.settle_steps]),
+            unsettled=earlier.unsettled + self.unsettled,
+            skipped=earlier.skipped + self.skipped,
+            saturated={role: earlier.saturated[role] or self.saturated[role] for role in ROLES},
+            cycles=cycles,
+            utilisation=busy / cycles if cycles else 0.0,
+        )
+
+    def save(self, path):
+        """Write an ``.npz`` file, whole or not at all.
+
+        ``saturated`` becomes a record of flags, ``settings`` a JSON string, and the problem's keys
+        are prefixed with ``problem_``.
+        """
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays["saturated"] = np.array(
+            tuple(self.saturated[role] for role in ROLES), dtype=[(role, bool) for role in ROLES]
+        )
+        arrays["settings"] = self.settings.to_json(self.problem)
+        problem = arrays.pop("problem").arrays()
+        write_npz(path, arrays | {_PREFIX + key: array for key, array in problem.items()})
+
+    @staticmethod
+    def describes(arrays) -> bool:
+        """Whether the keys are those of a result rather than of a problem."""
+        return "weights_raw" in arrays
+
+    @classmethod
+    def load(cls, path) -> "Result":
+        """Read an ``.npz`` file; a refusal names it."""
+        arrays = read_npz(path)
+        try:
+            return cls.from_arrays(arrays)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_arrays(cls, arrays) -> "Result":
+        """From the keys that :meth:`save` writes; refuses what does not fit together."""
+        problem = {k.removeprefix(_PREFIX): v for k, v in arrays.items() if k.startswith(_PREFIX)}
+        arrays = {k: v for k, v in arrays.items() if not k.startswith(_PREFIX)}
+        check_keys(arrays, [f.name for f in fields(cls) if f.name != "problem"])
+        problem = Problem.from_arrays(problem)
+        settings = Settings.from_json(str(arrays["settings"]))
+        a, n = problem.targets.shape
+        updates = _scalar(arrays, "updates", 1)
+        weights = numbers("weights", arrays["weights"], (n, n))
+        finite("weights", weights)
+        formats = PRESETS[settings.preset]
+        weights_raw = _words("weights_raw", arrays["weights_raw"], (n, n), formats.weight)
+        if ((weights_raw != 0) != problem.connected).any():
+            raise InputError("weights_raw must be 0 where nothing is connected, and only there")
+        energy = numbers("energy", arrays["energy"], (updates,))
+        finite("energy", energy)
+        utilisation = numbers("utilisation", arrays["utilisation"], ())
+        finite("utilisation", utilisation)
+        return cls(
+            weights=weights,
+            weights_raw=weights_raw,
+            states=_words("states", arrays["states"], (a, n), formats.state),
+            energy=energy,
+            updates=updates,
+            settle_steps=_integers("settle_steps", arrays["settle_steps"], (updates, a, 2)),
+            unsettled=_scalar(arrays, "unsettled", 0),
+            skipped=_scalar(arrays, "skipped", 0),
+            saturated=_flags(arrays["saturated"]),
+            cycles=_scalar(arrays, "cycles", 0),
+            utilisation=float(utilisation),
+            problem=problem,
+            settings=settings,
+            engine=choice("engine", str(arrays["engine"]), ENGINES),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """Where the unclamped network came to rest, one row a cue.
+
+    ``states`` are the STATE words of x (C×N int), ``values`` the same as floats, ``settle_steps``
+    the Euler steps taken (C int), ``settled`` whether the limit was not reached (C bool).
+    """
+
+    states: np.ndarray
+    values: np.ndarray
+    settle_steps: np.ndarray
+    settled: np.ndarray
+
+    def save(self, path):
+        """Write an ``.npz`` file, whole or not at all."""
+        write_npz(path, {f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def _integers(name, value, shape):
+    if value.dtype.kind not in "iu":
+        raise InputError(f"{name} must be of integers, not of type {value.dtype}")
+    if value.shape != shape:
+        raise InputError(f"{name} must have shape {shape}, not {value.shape}")
+    return value.astype(np.int64)
+
+
+def _scalar(arrays, name, low):
+    return integer(name, _integers(name, arrays[name], ()).item(), low)
+
+
+def _words(name, value, shape, fmt):
+    words = _integers(name, value, shape)
+    bad = np.argwhere((words < fmt.min) | (words > fmt.max))
+    if len(bad):
+        raise InputError(
+            f"{name}[{', '.join(map(str, bad[0]))}] must be a word of {fmt.role} {fmt}, "
+            f"{fmt.min} … {fmt.max}, not {words[tuple(bad[0])]}"
+        )
+    return words
+
+
+def _flags(record):
+    if record.shape != () or record.dtype.names != ROLES:
+        raise InputError(f"saturated must be one record of {', '.join(ROLES)}")
+    return {role: bool(record[role]) for role in ROLES}

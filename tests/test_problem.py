@@ -1,0 +1,123 @@
+"""Problems: defaults, files, and the machine made of one."""
+
+import numpy as np
+import pytest
+
+import rbp
+from rbp.settings import Settings
+
+
+def small(**changes):
+    given = {
+        "weights": [[0.5, -0.25, 0], [1e-9, 0.75, 0], [0, 0, 0]],
+        "targets": [[0.25, 0.5, np.nan], [0.75, 1.5, np.nan]],
+        "target_units": [True, False, False],
+        "clamp_units": [False, True, False],
+    }
+    return rbp.Problem(**(given | changes))
+
+
+def test_defaults():
+    problem = small(clamp_units=None)
+    assert (problem.units, problem.patterns) == (3, 2)
+    assert not problem.clamp_units.any()
+    assert problem.connected.all()
+    assert (problem.inputs == np.zeros((2, 3))).all()
+    assert (problem.start == np.full((2, 3), 0.5)).all()
+    assert problem.activation == ("logistic",) * 3
+    assert (problem.order, problem.feature) == (1, "identity")
+
+
+def test_arrays_are_copies_that_stay():
+    weights = np.zeros((3, 3))
+    problem = small(weights=weights)
+    weights[0, 0] = 1
+    assert problem.weights[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        problem.weights[0, 0] = 1
+
+
+def test_raw_words():
+    machine = small(inputs=[[0, 0, 0], [0, -0.5, 0]]).to_raw(Settings())
+    # A wanted connection of 0 is loaded as one unit.
+    assert machine.weights.tolist() == [[2048, -1024, 1], [1, 3072, 1], [1, 1, 1]]
+    # Targets that nobody reads are 0, whatever was given.
+    assert machine.targets.tolist() == [[4096, 8192, 0], [12288, 24576, 0]]
+    assert machine.inputs.tolist() == [[0, 0, 0], [0, -8192, 0]]
+    assert machine.network.input_units.tolist() == [False, True, False]
+    assert (machine.start == 8192).all()
+    assert machine.t == 0
+    assert all(a.dtype == np.int64 for a in (machine.weights, machine.targets, machine.start))
+
+
+def test_absent_connections_are_words_of_0():
+    connected = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+    weights = small(connected=connected).to_raw(Settings()).weights
+    assert ((weights != 0) == connected).all()
+
+
+def test_ends_of_the_range():
+    for preset, lowest in (("w16", -(2**15)), ("w18", -(2**17)), ("w8", -(2**7))):
+        settings = Settings(preset=preset)
+        unit = -8 / lowest
+        ends = np.array([[-8, 8 - unit, 8 - 1.5 * unit], [0, 0, 0], [0, 0, 0]])
+        targets = np.full((2, 3), 0.5)
+        weights = small(weights=ends, targets=targets).to_raw(settings).weights
+        assert weights[0].tolist() == [lowest, -lowest - 1, -lowest - 1]
+        for index, value in (((0, 0), -8 - unit / 4), ((0, 1), 8 - 0.9 * unit)):
+            beyond = ends.copy()
+            beyond[index] = value
+            with pytest.raises(rbp.InputError, match=r"weights\[0, [01]\] = .* out of range"):
+                small(weights=beyond, targets=targets).to_raw(settings)
+
+
+def test_activations_are_in_canonical_order():
+    problem = small(activation=["sin", "logistic", "sin"])
+    config = Settings().config(problem)
+    assert config.activations == ("logistic", "sin")
+    assert problem.to_raw(Settings()).network.activation.tolist() == [1, 0, 1]
+
+
+def test_start_of_each_pattern():
+    start = np.array([[0.25, 0.5, 0.75], [0, 1, -1]])
+    assert small(initial_state=start).to_raw(Settings()).start.tolist() == [
+        [4096, 8192, 12288],
+        [0, 16384, -16384],
+    ]
+
+
+def test_saved_and_loaded(tmp_path):
+    problem = small(activation="tanh", inputs=np.full((2, 3), 0.125))
+    problem.save(tmp_path / "p.npz")
+    loaded = rbp.Problem.load(tmp_path / "p.npz")
+    for key, array in problem.arrays().items():
+        assert np.array_equal(loaded.arrays()[key], array, equal_nan=array.dtype.kind == "f")
+    assert [p.name for p in tmp_path.iterdir()] == ["p.npz"]
+
+
+def test_load_names_the_file(tmp_path):
+    np.savez(tmp_path / "p.npz", weights=np.zeros((2, 2)))
+    with pytest.raises(rbp.InputError, match=r"p\.npz: missing key 'targets'"):
+        rbp.Problem.load(tmp_path / "p.npz")
+
+
+def test_settings_follow_from_others():
+    problem = small()
+    config = Settings(lanes=2).config(problem)
+    assert (config.macs, config.slots) == (3, 1)
+    for k, tolerance, limit in ((0, 4, 64), (1, 2, 128), (2, 1, 256), (3, 1, 512)):
+        settings = Settings(dt_shift=k)
+        settling = settings.settling()
+        assert (settling.tolerance, settling.limit, settling.use_within) == (tolerance, limit, 64)
+        assert settings.settling(recall=True).limit == 512 << k
+        assert Settings(preset="w8", dt_shift=k).settling().tolerance == 2
+    fixed = Settings(fixed_steps=9).settling()
+    assert (fixed.limit, fixed.fixed) == (9, True)
+    assert Settings(rounding="nearest").learning().seed is None
+    assert Settings(seed=7, eta_shift=-2).learning().eta_shift == -2
+
+
+def test_settings_survive_json():
+    problem = small()
+    for settings in (Settings(), Settings(macs=2, dt_shift=1, fixed_steps=5, seed=2**32 - 1)):
+        assert Settings.from_json(settings.to_json(problem)) == settings
