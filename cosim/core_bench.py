@@ -1,0 +1,204 @@
+"""The core under cocotb, in lockstep with golden: every word, after every phase of every update.
+
+Run by :func:`cosim.run.lockstep`, which hands over a job: a file with the configuration, the golden
+machine and what to do. The bench loads the core through its host port, lets it train by itself, and
+looks into its memories at the end of each phase. It stops at the first difference, and names it.
+"""
+
+import pickle
+import random
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
+
+from cosim.driver import Driver, Idle, Read
+from hdl.timing import Timing
+from hdl.training import Phase
+
+PERIOD = 10  # ns
+
+
+class Host:
+    """Carries a driver's requests over the host port; with ``stalls``, hesitating at random."""
+
+    def __init__(self, dut, clock, *, stalls=False, seed=1):
+        self.dut, self.clock = dut, clock
+        self.random = random.Random(seed) if stalls else None
+
+    async def do(self, procedure):
+        answer = None
+        while True:
+            try:
+                request = procedure.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if self.random and self.random.random() < 0.4:
+                await self.clock.cycles(self.random.randrange(1, 12))
+            if isinstance(request, Idle):
+                answer = await self.clock.cycles(request.cycles)
+            else:
+                answer = await self._access(request)
+
+    async def _access(self, request):
+        dut, reading = self.dut, isinstance(request, Read)
+        await FallingEdge(dut.clk)
+        dut.bus_addr.value = request.address
+        if reading:
+            dut.bus_r_en.value = 1
+        else:
+            dut.bus_w_data.value = request.data
+            dut.bus_w_en.value = 1
+        while True:
+            await RisingEdge(dut.clk)
+            if not int(dut.bus_wait.value):
+                break
+        word = int(dut.bus_r_data.value)
+        await FallingEdge(dut.clk)
+        dut.bus_r_en.value = 0
+        dut.bus_w_en.value = 0
+        return word if reading else None
+
+
+class Memories:
+    """Looks into the core's memories: arrays of raw words, as golden has them."""
+
+    def __init__(self, dut, config):
+        self.dut, self.config = dut, config
+        self.lanes = [getattr(dut, f"lane_{k}") for k in range(config.lanes)]
+        self.unit_bits = max(1, (config.units - 1).bit_length())
+        self.slot_bits = max(1, (config.slots - 1).bit_length())
+
+    def _words(self, ram, addresses, width):
+        memory = ram.mem
+        words = np.array([int(memory[a].value) for a in addresses], np.int64)
+        return words - ((words >> (width - 1)) << width)
+
+    def state(self, name, pattern, width, high=0):
+        """The N words of a pattern in a state memory, whose address continues upwards by
+        ``high``.""" slot = pattern // self.config.lanes | high << self.slot_bits ram =
+        getattr(self.lanes[pattern % self.config.lanes].state, f"{name}_ram") first = slot <<
+        self.unit_bits return self._words(ram, range(first, first + self.config.units), width)
+
+    def weights(self):
+        config, rows = self.config, []
+        for i in range(config.units):
+            first = i // config.macs * config.terms
+            bank = getattr(self.dut.weights, f"bank_{i % config.macs}")
+            rows.append(
+                self._words(bank, range(first, first + config.terms), config.formats.weight.width)
+            )
+        return np.array(rows)
+
+
+class Checker:
+    """Compares words, counts them, and stops at the first difference."""
+
+    def __init__(self):
+        self.compared = 0
+
+    def equal(self, update, phase, what, found, expected):
+        found, expected = np.asarray(found), np.asarray(expected)
+        self.compared += found.size
+        wrong = np.argwhere(found != expected)
+        if len(wrong):
+            where = tuple(int(k) for k in wrong[0])
+            raise AssertionError(
+                f"update {update}, phase {phase}, {what}, unit {', '.join(map(str, where))}: "
+                f"RTL has {found[where]}, golden {expected[where]}"
+            )
+
+    def state(self, update, machine, relaxed, memories):
+        """All words of every pattern, once the batch has settled."""
+        f = machine.network.formats
+        for a in range(len(relaxed.x)):
+            bank = (relaxed.steps[a, 0] - 1) % 2  # the first step writes bank 0
+            for phase, name, width, high, expected in (
+                ("forward", "x", f.state.width, 0, relaxed.x),
+                ("forward", "x", f.state.width, 1, machine.start),
+                ("forward", "c", f.state.width, bank, relaxed.c),
+                ("forward", "slope", f.slope.width, 0, relaxed.slope),
+                ("forward", "target", f.state.width, 0, machine.targets),
+                ("forward", "input", f.state.width, 0, machine.inputs),
+                ("backward", "y", f.error.width, 0, relaxed.y),
+                ("backward", "y_row", f.error.width, 0, relaxed.y),
+            ):
+                found = memories.state(name, a, width, high)
+                self.equal(update, phase, f"pattern {a}, {name}", found, expected[a])
+
+
+async def _phases(dut):
+    """Yields each phase as the run enters it."""
+    while True:
+        await ValueChange(dut.phase)
+        yield Phase(int(dut.phase.value))
+
+
+@cocotb.test()
+async def lockstep(dut):
+    job = pickle.loads(Path(cocotb.plusargs["job"]).read_bytes())
+    config, machine, updates = job["config"], job["machine"], job["updates"]
+    clock = Clock(dut.clk, PERIOD, "ns")
+    clock.start()
+    dut.rst.value = 1
+    dut.bus_r_en.value = dut.bus_w_en.value = 0
+    await clock.cycles(2)
+    await FallingEdge(dut.clk)
+    dut.rst.value = 0
+
+    driver = Driver(config)
+    host = Host(dut, clock, stalls=job["stalls"], seed=job["seed"])
+    await host.do(driver.load(machine))
+    reports, checker, memories = [], Checker(), Memories(dut, config)
+    time = Timing(config)
+    await host.do(driver.start_training(updates))
+    fetching = cocotb.start_soon(host.do(driver.reports(len(machine.targets), reports.append)))
+    steps, energy, outcome = [], [], {}
+    update = 0
+    try:
+        async for phase in _phases(dut):
+            await FallingEdge(dut.clk)
+            if phase == Phase.UPDATE:
+                relaxed = machine.relax()
+                checker.state(update, machine, relaxed, memories)
+                machine.learn(relaxed)
+                steps.append(relaxed.steps)
+                energy.append(relaxed.energy)
+                continue
+            if phase in (Phase.RELAX, Phase.DRAIN) and len(steps) > update:
+                # the update's last turn ends, and its last weight is written
+                await clock.cycles(config.sweep + time.drain)
+                checker.equal(update, "update", "w", memories.weights(), machine.weights)
+                update += 1
+                Path(job["progress"]).write_text(str(update))
+            if update == updates:
+                break
+        await fetching
+        checker.equal("all", "report", "energy", [r.energy for r in reports], energy)
+        checker.equal("all", "report", "steps", [r.steps for r in reports], steps)
+        unsettled, skipped, cycles, saturated = await host.do(driver.counters())
+        for name, found, expected in (
+            ("unsettled", unsettled, machine.unsettled),
+            ("skipped", skipped, machine.skipped),
+            ("saturated", sorted(saturated), sorted(machine.saturated)),
+        ):
+            if found != expected:
+                raise AssertionError(f"{name}: RTL has {found}, golden {expected}")
+        found = await host.do(driver.read_weights())
+        checker.equal("all", "read-out", "w", found, machine.weights)
+        outcome = {
+            "machine": machine,
+            "states": relaxed.x,
+            "energy": energy,
+            "steps": np.array(steps),
+            "cycles": cycles,
+            "compared": checker.compared,
+        }
+    except AssertionError as error:
+        outcome = {"mismatch": str(error)}
+        raise
+    finally:
+        if outcome:
+            Path(job["outcome"]).write_bytes(pickle.dumps(outcome))
