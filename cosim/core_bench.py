@@ -77,10 +77,11 @@ class Memories:
         return words - ((words >> (width - 1)) << width)
 
     def state(self, name, pattern, width, high=0):
-        """The N words of a pattern in a state memory, whose address continues upwards by
-        ``high``.""" slot = pattern // self.config.lanes | high << self.slot_bits ram =
-        getattr(self.lanes[pattern % self.config.lanes].state, f"{name}_ram") first = slot <<
-        self.unit_bits return self._words(ram, range(first, first + self.config.units), width)
+        """The N words of a pattern in a state memory; ``high`` continues the address upwards."""
+        slot = pattern // self.config.lanes | high << self.slot_bits
+        ram = getattr(self.lanes[pattern % self.config.lanes].state, f"{name}_ram")
+        first = slot << self.unit_bits
+        return self._words(ram, range(first, first + self.config.units), width)
 
     def weights(self):
         config, rows = self.config, []
