@@ -12,9 +12,10 @@ from cosim.build import BUILD, bench
 from cosim.driver import Driver
 from cosim.simulator import Simulator
 from golden.training import Machine
+from hdl.schedule import utilisation
 from hdl.state import Region
 
-__all__ = ["Mismatch", "Run", "lockstep", "recall", "train", "utilisation"]
+__all__ = ["Mismatch", "Run", "lockstep", "recall", "train"]
 
 
 class Mismatch(Exception):
@@ -39,12 +40,6 @@ class Run:
     words_compared: int = 0
     settled: np.ndarray | None = None
     """Recall: A bool."""
-
-
-def utilisation(config, settle_steps, cycles):
-    """Useful products / (P × L × cycles): N·M a sweep, one sweep a step and one a rank-1 update."""
-    sweeps = int(settle_steps.sum()) + settle_steps.shape[0] * settle_steps.shape[1]
-    return sweeps * config.units * config.terms / (config.macs * config.lanes * cycles)
 
 
 def train(config, machine: Machine, updates, progress=None) -> Run:

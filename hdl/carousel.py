@@ -73,22 +73,15 @@ class Carousel(wiring.Component):
             }
         )
 
-    @property
-    def waits(self):
-        """(before a RELAX, before an UPDATE): cycles behind an UPDATE."""
-        time, sweep = Timing(self.config), self.config.sweep
-        wait = max(0, time.reread - sweep)
-        return time.update_lag + wait, wait
-
     def elaborate(self, platform):
         m = Module()
         config, step = self.config, self.step
-        before_relax, before_update = self.waits
-        lag = before_relax - before_update
+        time = Timing(config)
+        lag = time.before_relax - time.before_update
         column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
         running, kind = Signal(), Signal(Kind)
         # A WRITE's word and place are held until the last bank has it.
-        before_write = Timing(config).last_write + config.macs
+        before_write = time.last_write + config.macs
 
         m.d.comb += [
             step.valid.eq(running),
@@ -107,12 +100,12 @@ class Carousel(wiring.Component):
                 m.d.sync += [column.eq(0), block.eq(block + 1)]
 
         # The wait behind what writes weights, counted down.
-        wait = Signal(range(max(before_write, before_relax) + 1))
+        wait = Signal(range(max(before_write, time.before_relax) + 1))
         writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         with m.If(ending & (kind == Kind.UPDATE)):
-            m.d.sync += wait.eq(before_relax - 1)
+            m.d.sync += wait.eq(time.before_relax - 1)
         with m.If(ending & (kind == Kind.WRITE)):
             m.d.sync += wait.eq(before_write)
 
@@ -120,7 +113,7 @@ class Carousel(wiring.Component):
         after_write = ending & writes
         may_read = free & ~after_write & (wait == 0)
         may_update = free & (wait <= lag)
-        if before_update:
+        if time.before_update:
             may_update = may_update & ~after_write
         else:
             may_update = may_update & ~(ending & (kind == Kind.WRITE))

@@ -75,6 +75,16 @@ class Timing:
         return self.last_write - (self.read + self.update_lag) + 1
 
     @property
+    def before_update(self):
+        """Cycles that an UPDATE waits behind an UPDATE."""
+        return max(0, self.reread - self.config.sweep)
+
+    @property
+    def before_relax(self):
+        """Cycles that a RELAX waits behind an UPDATE."""
+        return self.update_lag + self.before_update
+
+    @property
     def tree(self):
         """Register levels of the result tree: pairs first, then fours."""
         width, levels = -(-self.config.macs // 2), 1
