@@ -130,6 +130,11 @@ class Checker:
                 self.equal(update, phase, f"pattern {a}, {name}", found, expected[a])
 
 
+def _one(request):
+    """A procedure of a single request."""
+    return (yield request)
+
+
 async def _phases(dut):
     """Yields each phase as the run enters it."""
     while True:
@@ -152,6 +157,8 @@ async def lockstep(dut):
     driver = Driver(config)
     host = Host(dut, clock, stalls=job["stalls"], seed=job["seed"])
     await host.do(driver.load(machine))
+    for request in job["plant"]:
+        await host.do(_one(request))
     reports, checker, memories = [], Checker(), Memories(dut, config)
     time = Timing(config)
     await host.do(driver.start_training(updates))

@@ -99,10 +99,13 @@ def recall(config, machine: Machine, progress=None) -> Run:
         )
 
 
-def lockstep(config, machine: Machine, updates, progress=None, *, stalls=False, seed=1) -> Run:
+def lockstep(
+    config, machine: Machine, updates, progress=None, *, stalls=False, seed=1, plant=()
+) -> Run:
     """As :func:`train`, under cocotb, every word compared with golden after each phase.
 
-    ``stalls``: the host hesitates at random (``seed``). Raises :class:`Mismatch`.
+    ``stalls``: the host hesitates at random (``seed``). ``plant``: requests to the core alone, once
+    it is loaded, to see the difference found. Raises :class:`Mismatch`.
     """
     runner = bench(config)
     with tempfile.TemporaryDirectory(prefix="lockstep-", dir=BUILD) as folder:
@@ -113,6 +116,7 @@ def lockstep(config, machine: Machine, updates, progress=None, *, stalls=False, 
             "updates": updates,
             "stalls": stalls,
             "seed": seed,
+            "plant": list(plant),
             "progress": str(folder / "progress"),
             "outcome": str(folder / "outcome"),
         }

@@ -38,13 +38,6 @@ void simulator_run(Simulator *s, uint64_t cycles) {
     while (cycles--) s->cycle();
 }
 
-// Runs until the core is idle, at most so many cycles; returns the cycles run.
-uint64_t simulator_until_idle(Simulator *s, uint64_t cycles) {
-    uint64_t n = 0;
-    while (n < cycles && s->core.phase) s->cycle(), n++;
-    return n;
-}
-
 // Both give up after a million cycles of wait and return false.
 bool simulator_write(Simulator *s, uint32_t address, uint32_t data) {
     s->core.bus_addr = address;

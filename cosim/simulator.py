@@ -16,8 +16,6 @@ class Simulator:
         lib.simulator_new.restype = ctypes.c_void_p
         lib.simulator_free.argtypes = [ctypes.c_void_p]
         lib.simulator_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-        lib.simulator_until_idle.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-        lib.simulator_until_idle.restype = ctypes.c_uint64
         lib.simulator_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
         lib.simulator_write.restype = ctypes.c_bool
         lib.simulator_read.argtypes = [
@@ -38,10 +36,6 @@ class Simulator:
     def run(self, cycles):
         """Let cycles pass."""
         self._lib.simulator_run(self._core, cycles)
-
-    def until_idle(self, cycles):
-        """Run until the core is idle, at most ``cycles``; returns how many."""
-        return self._lib.simulator_until_idle(self._core, cycles)
 
     def write(self, address, data):
         if not self._lib.simulator_write(self._core, address, data & 0xFFFFFFFF):

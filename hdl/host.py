@@ -199,7 +199,8 @@ class HostPort(wiring.Component):
             m.d.sync += [pending.eq(0), pending_probe.eq(0)]
         waiting = pending | pending_probe
         control = (area == Area.REGISTERS) & (offset == amap.register("CONTROL"))
-        # A run starts when the weights have arrived, so it takes the same time whatever came before.
+        # A run starts when the weights have arrived, so it takes the same time whatever came
+        # before.
         blocked = waiting | (((area == Area.WEIGHTS) | control) & quiet & ~self.resting)
         with m.If(self.phase == 0):
             m.d.sync += self.stop.eq(0)

@@ -1,0 +1,43 @@
+# The front door. `make help` lists the targets; what they do is in rbp/ and tests/.
+
+PYTHON = python3
+
+bin := .venv/bin
+venv := .venv/.installed
+figure1 := $(addprefix build/figure1/figure1.,json png)
+sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
+
+.PHONY: all test bench lint format help clean
+.DELETE_ON_ERROR:
+
+all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
+
+test: $(venv)  ## every test
+	$(bin)/python -m pytest -n 2
+
+bench: $(venv)  ## the performance table: build/bench.json
+	@mkdir -p build
+	$(bin)/python -m rbp.bench --out build/bench.json
+
+lint: $(venv)  ## ruff: rules and format, nothing is changed
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+
+format: $(venv)  ## ruff: sort imports, reformat
+	$(bin)/ruff check --select I --fix
+	$(bin)/ruff format
+
+help:  ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+clean:  ## remove what was built, but not .venv
+	rm -rf build .pytest_cache .ruff_cache
+
+$(figure1) &: $(sources) $(venv)
+	$(bin)/rbp figure1 --out build/figure1
+
+$(venv): pyproject.toml
+	@echo "installing into .venv, a minute or so"
+	$(PYTHON) -m venv .venv
+	$(bin)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,74 @@
+"""Networks for the tests of the whole core: golden machines, drawn from a seed."""
+
+import numpy as np
+
+from golden.relaxation import Network, Settling
+from golden.training import Learning, Machine
+
+__all__ = ["associative", "draw", "example1", "single"]
+
+
+def draw(
+    config,
+    patterns,
+    *,
+    clamp=None,
+    target=None,
+    inputs=None,
+    spread=0.8,
+    present=1.0,
+    settling=None,
+    learning=None,
+    seed=1,
+):
+    """A machine of ``config.units``; flags are N bool, ``inputs`` A×N float, ``present`` a
+    share."""
+    rng, n, f = np.random.default_rng(seed), config.units, config.formats
+    none = np.zeros(n, bool)
+    clamp = none if clamp is None else clamp
+    target = clamp if target is None else target
+    weights = f.weight.to_raw(rng.uniform(-spread, spread, (n, config.terms)))
+    weights[weights == 0] = 1
+    weights[rng.random(weights.shape) >= present] = 0
+    targets = np.where(clamp | target, rng.choice([0.1, 0.9], (patterns, n)), 0)
+    inputs = np.zeros((patterns, n)) if inputs is None else inputs
+    return Machine(
+        Network(
+            formats=f,
+            tables=config.tables,
+            activation=rng.integers(0, len(config.activations), n),
+            clamp_units=clamp,
+            target_units=target,
+            input_units=(inputs != 0).any(axis=0),
+        ),
+        weights,
+        f.state.to_raw(targets),
+        f.state.to_raw(inputs),
+        np.full((patterns, n), f.state.to_raw(0.5)),
+        settling or Settling(dt_shift=0, tolerance=4, limit=64, use_within=64),
+        learning or Learning(eta_shift=0, seed=seed),
+    )
+
+
+def associative(config, visible, patterns, **other):
+    """A content-addressable memory: the first ``visible`` units clamped and targets (30)."""
+    units = np.arange(config.units) < visible
+    return draw(config, patterns, clamp=units, target=units, **other)
+
+
+def example1(config, patterns, *, inputs=3, targets=4, **other):
+    """Example 1: the first units have inputs, the last ones targets, none is clamped."""
+    rng, n = np.random.default_rng(other.get("seed", 1)), config.units
+    values = np.where(np.arange(n) < inputs, rng.uniform(-0.4, 0.4, (patterns, n)), 0)
+    return draw(config, patterns, target=np.arange(n) >= n - targets, inputs=values, **other)
+
+
+def single(config, weights, inputs, start, settling, learning=None):
+    """Given weights, I and x(t0), the first unit a target of 0.5: for stability."""
+    f, n = config.formats, config.units
+    machine = draw(config, 1, target=np.arange(n) < 1, inputs=np.array([inputs], float))
+    machine.weights = f.weight.to_raw(weights)
+    machine.start = f.state.to_raw([start])
+    machine.targets = f.state.to_raw(np.where(np.arange(n) < 1, 0.5, 0))[None, :]
+    machine.settling, machine.learning = settling, learning or Learning(0, 1)
+    return machine

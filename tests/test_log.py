@@ -1,0 +1,57 @@
+"""Log: a queue, and nothing is lost."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from support import play, timeline
+
+from golden.config import FAMILIES, Config
+from hdl.log import Log
+
+DEPTH = 8
+
+
+@pytest.mark.parametrize("family", ["generic", "ecp5"])
+@pytest.mark.parametrize("pushes", [0.2, 0.5, 0.9])
+def test_queue(pushes, family):
+    """Against a deque: who pushes waits for space, who pops waits for a word; now and then a clear.
+
+    The head is looked at when it has stood for the memory's latency.
+    """
+    config = Config(units=2, macs=1, log_depth=DEPTH, family=family)
+    latency = FAMILIES[family].memory
+    rng, line, queue = np.random.default_rng(3), timeline(), deque()
+    counts, heads, stable = [], {}, 0
+    for cycle in range(1500):
+        filling = cycle // 100 % 2  # to the brim, to the bottom
+        push = rng.random() < max(pushes, filling) and len(queue) < DEPTH
+        pop = rng.random() < min(pushes, 1 - filling) and len(queue) > 0 and stable >= latency
+        clear = rng.random() < 0.003
+        word = int(rng.integers(1 << 32))
+        line[cycle] = {"push": push, "word": word, "pop": pop, "clear": clear}
+        counts.append(len(queue))
+        if queue and stable >= latency:
+            heads[cycle] = queue[0]
+        stable = 0 if pop or clear or not queue else stable + 1
+        if pop:
+            queue.popleft()
+        if push:
+            queue.append(word)
+        if clear:
+            queue.clear()
+    seen = play(Log(config), line, ["count", "head", "space"], cycles=1500)
+    assert seen["count"] == counts
+    assert seen["space"] == [count < DEPTH for count in counts]
+    assert {cycle: seen["head"][cycle] for cycle in heads} == heads
+    assert set(counts) == set(range(DEPTH + 1))
+    assert len(heads) > 200
+
+
+def test_depth():
+    """At least the units, for a column of W; a power of two."""
+    assert Config(units=300, macs=1).log_depth == 512
+    assert Config(units=5, macs=1).log_depth == 256
+    assert Config(units=5, macs=1, log_depth=4).log_depth == 256
+    assert Config(units=5, macs=1, log_depth=12).log_depth == 256
+    assert Config(units=5, macs=1, log_depth=1024).log_depth == 1024

@@ -1,0 +1,64 @@
+"""Block RAM and multiplier."""
+
+import numpy as np
+import pytest
+from support import play, timeline
+
+from golden.config import FAMILIES
+from hdl.primitives import Multiplier, Ram
+
+MULTIPLIERS = sorted({f.multiplier for f in FAMILIES.values()})
+
+
+@pytest.mark.parametrize("latency", [1, 2])
+@pytest.mark.parametrize("depth", [1, 2, 5, 16])
+def test_ram(depth, latency):
+    """Against a list, for addresses that are not read while they are written."""
+    rng, line, expected = np.random.default_rng(depth), timeline(), {}
+    content = rng.integers(0, 1 << 9, depth).tolist()
+    dut = Ram(width=9, depth=depth, latency=latency, init=list(content))
+    for cycle in range(300):
+        read, write, word = (int(v) for v in rng.integers(0, (depth, depth, 512)))
+        enable = int(rng.integers(2))
+        line[cycle] = {"r_addr": read, "w_addr": write, "w_data": word, "w_en": enable}
+        if not (enable and read == write):
+            expected[cycle + latency] = content[read]
+        if enable:
+            content[write] = word
+    seen = play(dut, line, ["r_data"], cycles=300 + latency)["r_data"]
+    assert {cycle: seen[cycle] for cycle in expected} == expected
+    assert len(expected) > (50 if depth == 1 else 150)
+
+
+@pytest.mark.parametrize("latency", [1, 2])
+def test_ram_written_is_read_in_the_next_cycle(latency):
+    line = timeline()
+    line[3] = {"w_en": 1, "w_addr": 5, "w_data": 77}
+    for cycle in range(4, 8):
+        line[cycle] = {"r_addr": 5, "w_addr": 5, "w_data": 1}
+    seen = play(Ram(width=8, depth=8, latency=latency), line, ["r_data"], cycles=12)["r_data"]
+    assert seen[4 + latency : 8 + latency] == [77] * 4
+
+
+def multiply(a_width, b_width, latency, pairs):
+    line = timeline()
+    for cycle, (a, b) in enumerate(pairs):
+        line[cycle] = {"a": a, "b": b}
+    dut = Multiplier(a_width=a_width, b_width=b_width, latency=latency)
+    seen = play(dut, line, ["product"], cycles=len(pairs) + latency)["product"]
+    assert seen[latency:] == [a * b for a, b in pairs]
+    assert not any(seen[:latency])
+
+
+@pytest.mark.parametrize("latency", MULTIPLIERS)
+def test_multiplier_at_every_pair(latency):
+    multiply(4, 5, latency, [(a, b) for a in range(-8, 8) for b in range(-16, 16)])
+
+
+@pytest.mark.parametrize("latency", MULTIPLIERS)
+@pytest.mark.parametrize("width", [16, 18])
+def test_multiplier_at_full_width(width, latency):
+    rng, greatest = np.random.default_rng(width), 1 << (width - 1)
+    ends = [-greatest, 1 - greatest, -1, 0, 1, greatest - 1]
+    drawn = rng.integers(-greatest, greatest, (60, 2)).tolist()
+    multiply(width, width, latency, [*((a, b) for a in ends for b in ends), *map(tuple, drawn)])
