@@ -10,7 +10,7 @@ __all__ = ["FAMILIES", "Config", "Family"]
 
 @dataclass(frozen=True)
 class Family:
-    """Latencies of a device family's primitives, in cycles; no bit of a result depends on them."""
+    """A device family: latencies in cycles, on which no bit of a result depends, and its η."""
 
     name: str
     memory: int
@@ -54,8 +54,8 @@ class Config:
         Whose primitives: ``generic`` for simulation and any device, else see :data:`FAMILIES`.
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
-    log_depth : int
-        Words of the log memory, a power of two, at least N.
+    log_depth : int, optional
+        Words of the log memory, a power of two, at least N; by default at least 256.
     """
 
     units: int
@@ -66,7 +66,7 @@ class Config:
     activations: tuple[str, ...] = ("logistic",)
     family: str = "generic"
     eta_shifts: tuple[int, int] | None = None
-    log_depth: int = 256
+    log_depth: int | None = None
 
     def __post_init__(self):
         for name in ("units", "macs", "lanes", "slots"):
@@ -95,8 +95,12 @@ class Config:
         low, high = self.eta_shifts
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
-        if self.log_depth < self.units or self.log_depth & (self.log_depth - 1):
+        if self.log_depth is None:
             object.__setattr__(self, "log_depth", 1 << max(8, (self.units - 1).bit_length()))
+        if self.log_depth < self.units or self.log_depth & (self.log_depth - 1):
+            raise ValueError(
+                f"log_depth must be a power of two, at least {self.units}, not {self.log_depth}"
+            )
 
     dt_shifts = 3
     """Greatest k of Δt = 2**-k."""

@@ -24,7 +24,7 @@ class Core(wiring.Component):
                                     └───────► weight memory ◄─────────┘
 
     The result depends on the network, the data and the formats alone. Golden model:
-    :class:`golden.training.Machine`, equal in every word. Cycles: :mod:`golden.schedule`.
+    :class:`golden.training.Machine`, equal in every word. Cycles: :mod:`hdl.schedule`.
 
     Parameters
     ----------

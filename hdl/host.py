@@ -1,12 +1,13 @@
 """Host port: one synchronous word port over the memory map."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.lane import settings_layout
 from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from hdl.state import Region
+from hdl.training import COUNT
 
 __all__ = ["HostPort", "HostSignature"]
 
@@ -33,9 +34,9 @@ class HostSignature(wiring.Signature):
 class HostPort(wiring.Component):
     """Decodes the memory map (:mod:`hdl.memory_map`) and keeps the settings.
 
-    A read takes :attr:`latency` cycles, a write one; a weight waits for the carousel. While a run
-    is under way only CONTROL, STATUS, the counters and the log can be reached: any other access
-    does nothing, reads as 0, and is noted in STATUS.
+    A read takes :attr:`latency` cycles, a write one; a weight, a column and a start wait for the
+    carousel. While a run is under way, writes but to CONTROL and reads of the state do nothing,
+    read as 0, and are noted in STATUS; registers and the log can be read at any time.
 
     Members
     -------
@@ -48,10 +49,10 @@ class HostPort(wiring.Component):
     noise_write, noise_set : Out
         s of the next update.
     values : In
-        Of the registers that the core writes: one 32-bit word each, by name.
-    busy, resting : In
-        A run is under way; the carousel rests.
-    lane, host_* : the state memory's
+        The registers that the core keeps, in the order of :attr:`READ_BY_CORE`.
+    phase, saturated, busy, resting : In
+        For STATUS; a run is under way; the carousel rests.
+    host_* : to the state memories of all lanes; ``host_write`` chooses one
     store_*, write, started : a weight, to the carousel
     probe, probe_column : a column, to the carousel
     log_count, log_head, log_pop : the log's
@@ -66,7 +67,7 @@ class HostPort(wiring.Component):
             {
                 "bus": In(HostSignature(self.map.width)),
                 "settings": Out(settings_layout(config)),
-                "updates": Out(32),
+                "updates": Out(COUNT),
                 "patterns": Out(range(config.lanes * config.slots + 1)),
                 "logging": Out(1),
                 "train": Out(1),
@@ -115,16 +116,6 @@ class HostPort(wiring.Component):
         refused = Signal()
         quiet = ~self.busy
 
-        # settings
-        mode = Cat(
-            settings.dt_shift,
-            Const(0, 2),
-            settings.eta,
-            Const(0, 4 - len(settings.eta)),
-            settings.nearest,
-            settings.fixed,
-            self.logging,
-        )
         fields = {
             "UPDATES": self.updates,
             "PATTERNS": self.patterns,
@@ -152,23 +143,18 @@ class HostPort(wiring.Component):
         with m.Switch(offset):
             for address, r in enumerate(REGISTERS):
                 with m.Case(address):
-                    if r.name in fields:
-                        m.d.comb += register.eq(fields[r.name])
-                    elif r.name in self.READ_BY_CORE:
+                    if r.name in self.READ_BY_CORE:
                         m.d.comb += register.eq(self.values[self.READ_BY_CORE.index(r.name)])
                     elif r.name == "IDENTITY":
                         m.d.comb += register.eq(IDENTITY)
                     elif r.name == "SHAPE":
                         m.d.comb += register.eq(
-                            config.units
-                            | config.macs << 10
-                            | config.lanes << 20
-                            | (config.slots & 0xFF) << 24
+                            config.units | config.macs << 11 | config.lanes << 22
                         )
+                    elif r.name == "SLOTS":
+                        m.d.comb += register.eq(config.slots)
                     elif r.name == "STATUS":
                         m.d.comb += register.eq(Cat(self.phase, self.saturated, refused))
-                    elif r.name == "MODE":
-                        m.d.comb += register.eq(mode)
                     elif r.name == "LOG_COUNT":
                         m.d.comb += register.eq(self.log_count)
                     elif r.name == "LOG":

@@ -168,12 +168,12 @@ class Integrator(wiring.Component):
         m.submodules.first = first = Multiplier(
             a_width=max(f.error.width, g.difference_width),
             b_width=max(f.slope.width, len(g.fraction)),
-            latency=device.multiplier,
+            device=device,
         )
         m.submodules.second = second = Multiplier(
             a_width=max(f.error.width, g_slope.difference_width),
             b_width=max(f.error.width, len(g_slope.fraction)),
-            latency=device.multiplier,
+            device=device,
         )
         m.d.comb += [
             first.a.eq(Mux(is_backward, e, g.difference)),

@@ -232,18 +232,20 @@ class Lane(wiring.Component):
             ),
             noise.step.eq(drawing),
         ]
-        learn = update | storing
-        chain = backward | storing if self.first else backward
+        # A WRITE enters by lane 0, and passes the others as an UPDATE by nothing.
+        learn = update if self.first else update | storing
+        take = backward | update | storing
         m.d.comb += [
             token.latch.eq(field(step.first, time.operand - 1, "latch")),
             token.phi.eq(phi),
             token.update.eq(field(update, time.operand, "update")),
-            token.backward.eq(field(backward, time.operand, "backward")),
+            token.backward.eq(field(backward, time.operand - 1, "backward")),
             token.shift.eq(field(Mux(update, settings.eta, 0), time.shift, "shift")),
             token.first.eq(
                 field(Mux(forward, step.first, backward & step.first_block), time.add, "first")
             ),
-            token.chain.eq(field(chain, time.add, "chain", control=True)),
+            token.take.eq(field(take, time.add, "take")),
+            token.store.eq(field(storing, time.add, "store")),
             token.learn.eq(field(learn, time.add, "learn", control=True)),
             token.half.eq(settings.nearest),
             token.forward.eq(field(forward & step.last, time.result, "forward", control=True)),

@@ -2,11 +2,15 @@
 
 Addresses count 32-bit words. The upper two bits choose the area:
 
-    0  registers    offset
+    0  registers    offset, as in REGISTERS
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
     2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
 
-A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j].
+Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y,
+g' of each pattern, and the flags of each unit, one copy a lane (slot 0). c is written only.
+
+A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]. What a
+run writes to the log is said in :class:`hdl.training.Training`.
 """
 
 from dataclasses import dataclass
@@ -20,7 +24,8 @@ IDENTITY = 0x52425031  # "RBP1"
 
 @dataclass(frozen=True)
 class Register:
-    """A word of the register area. Access: ``ro``, ``rw`` (refused while busy), ``wo``."""
+    """A word of the register area. Access: ``ro``, ``rw``, ``wo``. A run refuses writes but to
+    CONTROL."""
 
     name: str
     access: str
@@ -29,31 +34,31 @@ class Register:
 
 REGISTERS = (
     Register("IDENTITY", "ro", "0x52425031"),
-    Register("SHAPE", "ro", "units, macs, lanes, slots; 10, 10, 4, 8 bits from bit 0"),
+    Register("SHAPE", "ro", "bits 0-10 units, 11-21 macs, 22-25 lanes"),
+    Register("SLOTS", "ro", "bits 0-8 slots of a lane"),
     Register("CONTROL", "wo", "bit 0 train, 1 recall, 2 clear counters, flags and log, 3 stop"),
     Register(
         "STATUS",
         "ro",
-        "bits 0–1 phase (0 idle), 2–5 saturated: state, error, net, weight; "
-        "6 an access was refused",
+        "bits 0-1 phase (0 idle), 2-5 saturated: state, error, net, weight; 6 refused an access",
     ),
-    Register("UPDATES", "rw", "updates to make"),
-    Register("PATTERNS", "rw", "A, 1 … lanes·slots"),
+    Register("UPDATES", "wo", "updates to make, 24 bits; 0: until stopped"),
+    Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
     Register(
         "MODE",
-        "rw",
-        "bits 0–1 k of Δt = 2^-k, 4–6 log2 η above its least, 8 round to nearest, "
+        "wo",
+        "bits 0-1 k of dt = 2^-k, 4-7 log2 eta above its least, 8 round to nearest, "
         "9 fixed steps, 10 log",
     ),
-    Register("LIMIT", "rw", "steps of a relaxation, 1 … 32767"),
-    Register("TOLERANCE", "rw", "settled when max|step| is at most this, in units"),
-    Register("USE_WITHIN", "rw", "an unsettled relaxation counts up to this, in units"),
-    Register("NOISE", "rw", "seed + (t+1)·0x9E3779B9, t the rank-1 updates so far"),
-    Register("UNSETTLED", "ro", "relaxations at their limit"),
-    Register("SKIPPED", "ro", "rank-1 updates left out"),
-    Register("MADE", "ro", "updates made"),
-    Register("CYCLES", "ro", "cycles busy, bits 0–31"),
-    Register("CYCLES_HIGH", "ro", "bits 32–47"),
+    Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
+    Register("TOLERANCE", "wo", "settled when max|step| is at most this, in units"),
+    Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in units"),
+    Register("NOISE", "rw", "seed + (t+1) * 0x9E3779B9, t the rank-1 updates so far"),
+    Register("UNSETTLED", "ro", "relaxations at their limit, 24 bits"),
+    Register("SKIPPED", "ro", "rank-1 updates left out, 24 bits"),
+    Register("MADE", "ro", "updates made in this run, 24 bits"),
+    Register("CYCLES", "ro", "cycles busy, bits 0-31"),
+    Register("CYCLES_HIGH", "ro", "bits 32-47"),
     Register("COLUMN", "wo", "a column of W to the log"),
     Register("LOG_COUNT", "ro", "words in the log"),
     Register("LOG", "ro", "the oldest word, which is taken out"),

@@ -14,35 +14,37 @@ __all__ = ["PE", "token_layout"]
 def token_layout(config):
     """What moves from PE to PE, one a cycle. Each field is sent when its stage needs it.
 
-    ======== ======== ===================================================================
-    stage    field    meaning
-    ======== ======== ===================================================================
-    operand−1 latch   y stands on the distribution bus: keep it
-    operand  phi      φ_j
-    operand  update   multiply y·φ
-    operand  backward multiply w·y (neither: w·φ)
-    shift    shift    log2 of η over its least value; 0 unless UPDATE
-    add      first    start a new sum
-    add      chain    add to the sum of the PE before (none of the three: to the own)
-    add      learn    add to the weight, with noise; with ``chain``: the sum becomes the weight
-    add      half     flips the noise's upper bit: noise 0 then rounds half up
-    add      noise    R(t, i, j); the next PE's is mixed from it
-    result   forward  the sum is u_i
-    result   column   the last PE's sum is s_j
-    ======== ======== ===================================================================
+    ========= ======== ==================================================================
+    stage     field    meaning
+    ========= ======== ==================================================================
+    operand−1 latch    y stands on the distribution bus: keep it
+    operand−1 backward multiply w·y, else w·φ
+    operand   phi      φ_j
+    operand   update   multiply y·φ
+    shift     shift    log2 of η over its least value; 0 unless UPDATE
+    add       first    start a new sum
+    add       take     add to what is passed, the sum of the PE before; else to the own sum
+    add       learn    what is passed is the weight, with noise
+    add       store    what is passed becomes the weight (WRITE)
+    add       half     flips the noise's upper bit: noise 0 then rounds half up
+    add       noise    R(t, i, j); the next PE's is mixed from it
+    result    forward  the sum is u_i
+    result    column   the last PE's sum is s_j
+    ========= ======== ==================================================================
     """
     f = config.formats
     low, high = config.eta_shifts
     return data.StructLayout(
         {
             "latch": 1,
-            "phi": signed(f.state.width),
-            "update": 1,
             "backward": 1,
+            "phi": signed(max(f.state.width, f.error.width)),
+            "update": 1,
             "shift": range(high - low + 1),
             "first": 1,
-            "chain": 1,
+            "take": 1,
             "learn": 1,
+            "store": 1,
             "half": 1,
             "noise": 16,
             "forward": 1,
@@ -109,16 +111,15 @@ class PE(wiring.Component):
 
         # The token: only what writes or reports is reset.
         q = Signal(self.i.shape(), reset_less=True)
-        control = Signal(4)
+        control = Signal(3)
         m.d.sync += [
             q.eq(self.i),
-            control.eq(Cat(self.i.learn, self.i.chain, self.i.forward, self.i.column)),
+            control.eq(Cat(self.i.learn, self.i.forward, self.i.column)),
         ]
-        learn, chain, forward, column = control
+        learn, forward, column = control
         m.d.comb += [
             self.o.eq(q),
             self.o.learn.eq(learn),
-            self.o.chain.eq(chain),
             self.o.forward.eq(forward),
             self.o.column.eq(column),
             self.o.noise.eq(
@@ -126,18 +127,22 @@ class PE(wiring.Component):
             ),
         ]
 
-        # operand: y·φ, w·y or w·φ
+        # operand: y·φ, w·y or w·φ. In a BACKWARD, φ's register keeps y instead.
         y = Signal(signed(f.error.width), reset_less=True)
+        phi = Signal.like(self.i.phi, reset_less=True)
         with m.If(q.latch):
             m.d.sync += y.eq(self.y)
+        with m.If(~q.backward | q.latch):
+            m.d.sync += phi.eq(Mux(q.backward, self.y, self.i.phi))
         m.submodules.multiplier = multiplier = Multiplier(
             a_width=max(f.weight.width, f.error.width),
-            b_width=max(f.state.width, f.error.width),
-            latency=self.config.device.multiplier,
+            b_width=len(phi),
+            device=self.config.device,
         )
         m.d.comb += [
+            self.o.phi.eq(phi),
             multiplier.a.eq(Mux(q.update, y, self.weight)),
-            multiplier.b.eq(Mux(q.backward, y, q.phi)),
+            multiplier.b.eq(phi),
         ]
 
         # shift: by η
@@ -150,29 +155,26 @@ class PE(wiring.Component):
         # add: the one adder
         noise = q.noise ^ (q.half << 15)
         r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
-        own, passed = Mux(q.first, 0, self.sum), self.partial
-        addend = (
-            Mux(q.first, 0, Mux(chain, passed, self.sum)) if self.head else Mux(chain, passed, own)
-        )
-        present, written, moved = Signal(reset_less=True), Signal(), Signal(reset_less=True)
-        moves = learn & ~chain
+        passed = Mux(learn, Cat(r[:fraction], self.weight).as_signed(), self.partial)
+        take = q.take & ~q.first if self.head else q.take
+        present, learned = Signal(reset_less=True), Signal()
         m.d.sync += [
-            self.sum.eq(term + Mux(moves, Cat(r[:fraction], self.weight).as_signed(), addend)),
-            present.eq(self.weight.any() | ~moves),
-            moved.eq(moves),
-            written.eq(learn),
+            self.sum.eq(term + Mux(take, passed, Mux(q.first, 0, self.sum))),
+            present.eq(self.weight.any() | ~learn),
+            learned.eq(learn),
         ]
 
         # result: to the tree, or a weight
         weight, clipped = saturate(self.sum.shift_right(fraction), f.weight)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
-            self.clipped.eq(clipped & present & written),
+            self.clipped.eq(clipped & present & learned),
         ]
-        m.d.sync += self.weight_o.eq(Mux(present, Mux(moved & (weight == 0), 1, weight), 0))
+        m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
-            m.d.sync += passing.eq(self.weight)
+            written = Signal(reset_less=True)
+            m.d.sync += [passing.eq(self.weight), written.eq(learn | q.store)]
             with m.If(~written):
                 m.d.sync += self.weight_o.eq(passing)
         return m

@@ -1,6 +1,6 @@
 """Block RAM and multiplier: the only places that know the device."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -71,16 +71,18 @@ class Ram(wiring.Component):
 
 
 class Multiplier(wiring.Component):
-    """Signed product, ``latency`` cycles after its operands, one a cycle.
+    """Signed product, ``device.multiplier`` cycles after its operands, one a cycle.
 
-    The registers stand where the devices' multipliers have theirs: first at the operands.
+    The registers stand where the devices' multipliers have theirs: first at the operands. On iCE40
+    yosys puts this body into an SB_MAC16, registers and all; on ECP5 it leaves a MULT18X18D's
+    registers unused, so there is an instance.
 
     Parameters
     ----------
     a_width, b_width : int
-        Bits of the operands.
-    latency : int
-        At least 2.
+        Bits of the operands; at most 18 on ECP5.
+    device : Family
+        Whose multiplier. Its body is an instance only where there is a platform.
 
     Members
     -------
@@ -90,8 +92,9 @@ class Multiplier(wiring.Component):
         a·b.
     """
 
-    def __init__(self, *, a_width, b_width, latency=2):
-        self.a_width, self.b_width, self.latency = a_width, b_width, latency
+    def __init__(self, *, a_width, b_width, device):
+        self.a_width, self.b_width, self.device = a_width, b_width, device
+        self.latency = device.multiplier
         super().__init__(
             {
                 "a": In(signed(a_width)),
@@ -102,6 +105,9 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if platform is not None and self.device.name == "ecp5":
+            self._mult18x18d(m)
+            return m
         a = Signal(signed(self.a_width), reset_less=True)
         b = Signal(signed(self.b_width), reset_less=True)
         m.d.sync += [a.eq(self.a), b.eq(self.b)]
@@ -112,3 +118,25 @@ class Multiplier(wiring.Component):
             product = q
         m.d.comb += self.product.eq(product)
         return m
+
+    def _mult18x18d(self, m):
+        """Registers at the operands, in the middle and at the product: three cycles."""
+        assert self.latency == 3
+        a, b, p = Signal(signed(18)), Signal(signed(18)), Signal(signed(36))
+        m.d.comb += [a.eq(self.a), b.eq(self.b), self.product.eq(p)]
+        registers = ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")
+        m.submodules.mult = Instance(
+            "MULT18X18D",
+            *(("p", f"REG_{r}_{what}", f"{what}0") for r in registers for what in ("CLK", "CE")),
+            *(("p", f"REG_{r}_RST", "RST0") for r in registers),
+            ("p", "GSR", "DISABLED"),
+            ("p", "RESETMODE", "SYNC"),
+            ("i", "CLK0", ClockSignal()),
+            ("i", "CE0", Const(1)),
+            ("i", "RST0", Const(0)),
+            *(("i", f"SIGNED{operand}", Const(1)) for operand in "AB"),
+            *(("i", f"SOURCE{operand}", Const(0)) for operand in "AB"),
+            *(("i", f"A{k}", a[k]) for k in range(18)),
+            *(("i", f"B{k}", b[k]) for k in range(18)),
+            *(("o", f"P{k}", p[k]) for k in range(36)),
+        )

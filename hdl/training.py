@@ -11,6 +11,9 @@ from hdl.timing import Timing
 
 __all__ = ["Phase", "Training"]
 
+COUNT = 24
+"""Bits of what is counted."""
+
 
 class Phase(enum.Enum, shape=2):
     """What a run is doing."""
@@ -36,11 +39,13 @@ class Training(wiring.Component):
     Members
     -------
     start, errors, updates, patterns, logging, stop : In
-        Begin; train (else recall); how many updates; A; report; end after this update.
+        Begin; train (else recall); how many updates (0: until stopped); A; report; end after this
+        one.
     noise_write, noise_set, noise : In, In, Out
         s of the next update: seed + (t+1)·9E3779B9.
     clear, unsettled, skipped, cycles, made : In, Out
-        Counters: relaxations at their limit, updates left out, busy cycles, updates made.
+        Counters: relaxations at their limit, updates left out, busy cycles; updates made in this
+        run.
     busy, phase : Out
         A run is under way; what it does.
     begin, deal, slot, dealt, idle : to and from the lanes: a new batch
@@ -58,7 +63,7 @@ class Training(wiring.Component):
             {
                 "start": In(1),
                 "errors": In(1),
-                "updates": In(32),
+                "updates": In(COUNT),
                 "patterns": In(self.pattern),
                 "logging": In(1),
                 "stop": In(1),
@@ -66,10 +71,10 @@ class Training(wiring.Component):
                 "noise_set": In(32),
                 "noise": Out(32),
                 "clear": In(1),
-                "unsettled": Out(32),
-                "skipped": Out(32),
+                "unsettled": Out(COUNT),
+                "skipped": Out(COUNT),
                 "cycles": Out(48),
-                "made": Out(32),
+                "made": Out(COUNT),
                 "busy": Out(1),
                 "phase": Out(Phase),
                 "begin": Out(1),
@@ -125,7 +130,6 @@ class Training(wiring.Component):
                 self.unsettled.eq(0),
                 self.skipped.eq(0),
                 self.cycles.eq(0),
-                self.made.eq(0),
             ]
 
         def next_lane():
@@ -151,7 +155,7 @@ class Training(wiring.Component):
             with m.State("WAIT"):
                 with m.If(self.start):
                     m.d.comb += self.begin.eq(1)
-                    m.d.sync += [self.phase.eq(Phase.RELAX), pattern.eq(0)]
+                    m.d.sync += [self.phase.eq(Phase.RELAX), pattern.eq(0), self.made.eq(0)]
                     m.d.sync += [lane.eq(0), self.slot.eq(0)]
                     m.next = "DEAL"
             with m.State("DEAL"):
@@ -231,13 +235,11 @@ class Training(wiring.Component):
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
-                m.d.sync += [
-                    self.made.eq(self.made + self.errors),
-                    pattern.eq(0),
-                    lane.eq(0),
-                    self.slot.eq(0),
-                ]
-                with m.If(self.errors & ~self.stop & (self.made + 1 != self.updates)):
+                following = (self.made + 1)[:COUNT]
+                m.d.sync += [pattern.eq(0), lane.eq(0), self.slot.eq(0)]
+                with m.If(self.errors):
+                    m.d.sync += self.made.eq(following)
+                with m.If(self.errors & ~self.stop & (following != self.updates)):
                     m.d.comb += self.begin.eq(1)
                     m.d.sync += self.phase.eq(Phase.RELAX)
                     m.next = "DEAL"
