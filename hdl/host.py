@@ -1,6 +1,6 @@
 """Host port: one synchronous word port over the memory map."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,7 +34,7 @@ class HostSignature(wiring.Signature):
 class HostPort(wiring.Component):
     """Decodes the memory map (:mod:`hdl.memory_map`) and keeps the settings.
 
-    A read takes :attr:`latency` cycles, a write one; a weight, a column and a start wait for the
+    A read takes :attr:`latency` cycles, a write two; a weight, a column and a start wait for the
     carousel. While a run is under way, writes but to CONTROL and reads of the state do nothing,
     read as 0, and are noted in STATUS; registers and the log can be read at any time.
 
@@ -113,8 +113,8 @@ class HostPort(wiring.Component):
         offset = bus.addr[: amap.offset_bits]
         area = Signal(Area)
         m.d.comb += area.eq(bus.addr[amap.offset_bits :])
-        refused = Signal()
-        quiet = ~self.busy
+        refused, quiet = Signal(), Signal()
+        m.d.comb += quiet.eq(~self.busy)
 
         fields = {
             "UPDATES": self.updates,
@@ -178,64 +178,80 @@ class HostPort(wiring.Component):
                 (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)
             )
 
-        # writing: a weight or a column is handed to the carousel
+        # writing: decoded in a cycle of its own, then done; a weight or a column is handed to the
+        # carousel
+        decoded = Signal()
+        m.d.sync += decoded.eq(bus.w_en & bus.wait)
+        in_registers = area == Area.REGISTERS
+        hit = {
+            r.name: Signal(name=f"hit_{r.name.lower()}", reset_less=True)
+            for r in REGISTERS
+            if r.access != "ro"
+        }
+        for name, signal in hit.items():
+            m.d.sync += signal.eq(in_registers & (offset == amap.register(name)))
+        to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [to_state.eq(area == Area.STATE), to_weights.eq(area == Area.WEIGHTS)]
+
         pending, pending_probe = Signal(), Signal()
         m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]
         with m.If(self.started):
             m.d.sync += [pending.eq(0), pending_probe.eq(0)]
-        waiting = pending | pending_probe
-        control = (area == Area.REGISTERS) & (offset == amap.register("CONTROL"))
+        control = hit["CONTROL"]
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
-        blocked = waiting | (((area == Area.WEIGHTS) | control) & quiet & ~self.resting)
+        blocked = pending | pending_probe | ((to_weights | control) & ~self.resting)
+        doing = Signal()
         with m.If(self.phase == 0):
             m.d.sync += self.stop.eq(0)
-        with m.If(bus.w_en & self.busy & ~control):
-            m.d.sync += refused.eq(1)
-        with m.Elif(bus.w_en & blocked):
-            m.d.comb += bus.wait.eq(1)
-        with m.Elif(bus.w_en):
-            with m.Switch(area):
-                with m.Case(Area.STATE):
-                    m.d.comb += self.host_write.eq(1 << lane)
-                with m.Case(Area.WEIGHTS):
-                    m.d.sync += [
-                        pending.eq(1),
-                        self.store.eq(bus.w_data),
-                        self.store_address.eq(offset[: amap.word_bits]),
-                        self.store_bank.eq(offset[amap.word_bits :][: amap.bank_bits]),
-                    ]
-                with m.Case(Area.REGISTERS):
-                    with m.Switch(offset):
-                        for name, signal in fields.items():
-                            with m.Case(amap.register(name)):
-                                m.d.sync += signal.eq(bus.w_data)
-                        with m.Case(amap.register("MODE")):
-                            m.d.sync += [
-                                settings.dt_shift.eq(bus.w_data[0:2]),
-                                settings.eta.eq(bus.w_data[4:8]),
-                                settings.nearest.eq(bus.w_data[8]),
-                                settings.fixed.eq(bus.w_data[9]),
-                                self.logging.eq(bus.w_data[10]),
-                            ]
-                        with m.Case(amap.register("NOISE")):
-                            m.d.comb += [self.noise_write.eq(1), self.noise_set.eq(bus.w_data)]
-                        with m.Case(amap.register("COLUMN")):
-                            m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
-                        with m.Case(amap.register("CONTROL")):
-                            command = bus.w_data
-                            begin = (command[0] | command[1]) & quiet
-                            m.d.comb += self.clear.eq(command[2] & quiet)
-                            m.d.sync += [
-                                self.train.eq(begin & command[0]),
-                                self.recall.eq(begin & ~command[0]),
-                            ]
-                            with m.If(begin):
-                                m.d.sync += settings.errors.eq(command[0])
-                            with m.If(command[3] & self.busy):
-                                m.d.sync += self.stop.eq(1)
-                            with m.If(command[2] & quiet):
-                                m.d.sync += refused.eq(0)
+        m.d.sync += self.clear.eq(0)
+        with m.If(bus.w_en):
+            m.d.comb += [
+                doing.eq(decoded & quiet & ~blocked),
+                bus.wait.eq(~decoded | (quiet & blocked)),
+            ]
+        with m.If(bus.w_en & decoded & self.busy):
+            with m.If(~control):
+                m.d.sync += refused.eq(1)
+            with m.Elif(bus.w_data[3]):
+                m.d.sync += self.stop.eq(1)
+        with m.If(doing):
+            for name, signal in fields.items():
+                with m.If(hit[name]):
+                    m.d.sync += signal.eq(bus.w_data)
+            with m.If(hit["MODE"]):
+                m.d.sync += [
+                    settings.dt_shift.eq(bus.w_data[0:2]),
+                    settings.eta.eq(bus.w_data[4:8]),
+                    settings.nearest.eq(bus.w_data[8]),
+                    settings.fixed.eq(bus.w_data[9]),
+                    self.logging.eq(bus.w_data[10]),
+                ]
+            with m.If(to_weights):
+                m.d.sync += [
+                    pending.eq(1),
+                    self.store.eq(bus.w_data),
+                    self.store_address.eq(offset[: amap.word_bits]),
+                    self.store_bank.eq(offset[amap.word_bits :][: amap.bank_bits]),
+                ]
+            with m.If(hit["COLUMN"]):
+                m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
+            with m.If(control):
+                train, recall, clear = bus.w_data[:3]
+                m.d.sync += [
+                    self.train.eq(train),
+                    self.recall.eq(recall & ~train),
+                    self.clear.eq(clear),
+                ]
+                with m.If(train | recall):
+                    m.d.sync += settings.errors.eq(train)
+                with m.If(clear):
+                    m.d.sync += refused.eq(0)
+        m.d.comb += [
+            self.host_write.eq(Mux(doing & to_state, 1 << lane, 0)),
+            self.noise_write.eq(doing & hit["NOISE"]),
+            self.noise_set.eq(bus.w_data),
+        ]
         with m.If(self.train | self.recall):
             m.d.sync += [self.train.eq(0), self.recall.eq(0)]
         return m

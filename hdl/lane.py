@@ -38,18 +38,18 @@ def settings_layout(config):
 class DelayLine(wiring.Component):
     """A word, ``cycles`` later: registers where it is short, else a memory that goes round."""
 
-    def __init__(self, *, width, cycles, latency):
-        self.width, self.cycles, self.latency = width, cycles, latency
+    def __init__(self, *, width, cycles, device):
+        self.width, self.cycles, self.device = width, cycles, device
         super().__init__({"i": In(width), "o": Out(width)})
 
     def elaborate(self, platform):
         m = Module()
-        words = self.cycles + 1 - self.latency
+        words = self.cycles + 1 - self.device.memory
         if words < 2:
             m.d.comb += self.o.eq(delay(m, self.i, self.cycles))
             return m
         here, after = Signal(range(words)), Signal(range(words))
-        m.submodules.ram = ram = Ram(width=self.width, depth=words, latency=self.latency)
+        m.submodules.ram = ram = Ram(width=self.width, depth=words, device=self.device)
         m.d.comb += after.eq(Mux(here == words - 1, 0, here + 1))
         m.d.sync += here.eq(after)
         m.d.comb += [
@@ -283,7 +283,7 @@ class Lane(wiring.Component):
             m.d.comb += [token.noise.eq(first_noise), head.partial.eq(store)]
         else:
             m.submodules.between = between = DelayLine(
-                width=config.sum_width, cycles=config.terms - config.macs, latency=time.memory
+                width=config.sum_width, cycles=config.terms - config.macs, device=config.device
             )
             m.d.comb += [
                 between.i.eq(Mux(tail.o.learn, tail.o.noise, tail.sum)),

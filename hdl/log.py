@@ -39,7 +39,7 @@ class Log(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         depth = self.config.log_depth
-        m.submodules.ram = ram = Ram(width=32, depth=depth, latency=self.config.device.memory)
+        m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         newest, oldest = Signal(range(depth)), Signal(range(depth))
         m.d.comb += [
             self.space.eq(self.count != depth),

@@ -1,6 +1,6 @@
 """Processing element: one multiplier, one adder, the three sweeps."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -148,9 +148,10 @@ class PE(wiring.Component):
         # shift: by η
         low, high = self.config.eta_shifts
         term = Signal(signed(len(multiplier.product) + high - low), reset_less=True)
-        m.d.sync += term.eq(
-            Array(multiplier.product.shift_left(s) for s in range(high - low + 1))[q.shift]
-        )
+        shifted = multiplier.product
+        for k, bit in enumerate(q.shift):
+            shifted = Mux(bit, shifted.shift_left(1 << k), shifted)
+        m.d.sync += term.eq(shifted)
 
         # add: the one adder
         noise = q.noise ^ (q.half << 15)

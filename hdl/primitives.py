@@ -11,15 +11,16 @@ __all__ = ["Multiplier", "Ram"]
 class Ram(wiring.Component):
     """Memory with one write port and one read port.
 
-    Data follow their address by ``latency`` cycles, one word a cycle. A word must not be read in
-    the cycle in which it is written: what comes out then differs between devices.
+    Data follow their address by ``device.memory`` cycles, one word a cycle. A word must not be read
+    in the cycle in which it is written: what comes out then differs between devices. With its
+    read registers' initial values removed, yosys makes block RAM of it and nothing else.
 
     Parameters
     ----------
     width, depth : int
         Bits of a word; words.
-    latency : int
-        At least 1.
+    device : Family
+        Whose memory.
     init : list of int, optional
         First contents, for tables.
 
@@ -30,11 +31,12 @@ class Ram(wiring.Component):
     r_addr : In
         Address read.
     r_data : Out(width)
-        Its word, ``latency`` cycles later.
+        Its word, ``device.memory`` cycles later.
     """
 
-    def __init__(self, *, width, depth, latency=1, init=()):
-        self.width, self.depth, self.latency, self.init = width, depth, latency, list(init)
+    def __init__(self, *, width, depth, device, init=()):
+        self.width, self.depth, self.device, self.init = width, depth, device, list(init)
+        self.latency = device.memory
         address = max(1, (depth - 1).bit_length())
         super().__init__(
             {
@@ -48,11 +50,12 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        ice40 = self.device.name.startswith("ice40")  # small ones would become registers there
         m.submodules.mem = mem = Memory(
             shape=self.width,
             depth=1 << len(self.r_addr),
             init=self.init,
-            attrs={"no_rw_check": 1},
+            attrs={"no_rw_check": 1} | ({"ram_style": "block"} if ice40 else {}),
         )
         write, read = mem.write_port(), mem.read_port(domain="comb")
         m.d.comb += [

@@ -87,7 +87,7 @@ class RelaxationControl(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slots, latency = self.config.slots, self.config.device.memory
+        slots = self.config.slots
         size = 1 << (slots - 1).bit_length()
 
         # The ring. One more bit in the marks tells full from empty.
@@ -110,7 +110,9 @@ class RelaxationControl(wiring.Component):
             m.d.sync += arrived.eq(arrived + 1)
 
         # Steps so far of the finishing sweep: read while its last element is under way.
-        m.submodules.steps = steps = Ram(width=STEP_BITS + 1, depth=2 * slots, latency=latency)
+        m.submodules.steps = steps = Ram(
+            width=STEP_BITS + 1, depth=2 * slots, device=self.config.device
+        )
         m.d.comb += steps.r_addr.eq(Cat(self.closing.backward, self.closing.slot))
         with m.If(self.idle):
             m.d.comb += steps.r_addr.eq(Cat(self.look_backward, self.look_slot))

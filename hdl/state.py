@@ -112,7 +112,7 @@ class StateMemory(wiring.Component):
             return hit & self.host_write
 
         def ram(name, width, depth):
-            m.submodules[name] = memory = Ram(width=width, depth=depth, latency=latency)
+            m.submodules[name] = memory = Ram(width=width, depth=depth, device=self.config.device)
             return memory
 
         c = ram("c_ram", f.state.width, 3 * words)

@@ -64,7 +64,7 @@ class Table(wiring.Component):
         m.submodules.ram = ram = Ram(
             width=self.base_width + self.difference_width,
             depth=first.segments * len(self.tables),
-            latency=self.device.memory,
+            device=self.device,
             init=[
                 (int(base) & base_mask)
                 | (int(d) & ((1 << self.difference_width) - 1)) << self.base_width

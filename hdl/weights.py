@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.carousel import Kind, step_layout
-from hdl.fixed import delay
+from hdl.fixed import delay, stages
 from hdl.primitives import Ram
 from hdl.timing import Timing
 
@@ -15,10 +15,11 @@ __all__ = ["WeightMemory"]
 class WeightMemory(wiring.Component):
     """Holds W once: bank p has rows p, P + p, …; w[i][j] is at (i div P)·M + j of bank i mod P.
 
-    Both addresses are counters that start with a turn and move from bank to bank, a cycle each. In
-    an UPDATE the reading lags by δ, to meet the product at the adder; the writing follows behind
-    the last lane. A word is never read in the cycle in which it is written, nor between its reading
-    in an UPDATE and its writing: the carousel waits.
+    The address is a counter that starts with a turn and moves from bank to bank, a cycle each. In
+    an UPDATE it lags by :attr:`hdl.timing.Timing.update_lag`, so that the weight meets the product
+    at the adder, and serves the writing too, behind the last lane. A word is never read in the
+    cycle in which it is written, nor between its reading in an UPDATE and its writing: the carousel
+    waits.
 
     Members
     -------
@@ -49,49 +50,40 @@ class WeightMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         time, step = Timing(self.config), self.step
-        address = range(max(2, self.depth))
+        shape = range(max(2, self.depth))
         update = step.valid & (step.kind == Kind.UPDATE)
         store = step.valid & (step.kind == Kind.WRITE)
         begin = step.first & step.first_block
 
-        # One counter reads. The register of bank 0 takes it in cycle `read`, or δ later.
-        read, read_q = Signal(address, reset_less=True), Signal(address, reset_less=True)
-        lag = time.update_lag
-        late = delay(m, update, time.read - 1 + lag, control=True, name="late")
-        late_begin = delay(m, begin, time.read - 1 + lag, name="late_begin")
-        early = delay(m, step.valid & ~update, time.read - 1, control=True, name="early")
-        early_begin = delay(m, begin, time.read - 1, name="early_begin")
-        m.d.comb += read.eq(Mux((late & late_begin) | (~late & early & early_begin), 0, read_q + 1))
+        # One counter. Bank 0 takes its address in cycle `read`, what writes δ later; and the
+        # address comes by again, banks further down the chain, when the new weight does.
+        address, address_q = Signal(shape, reset_less=True), Signal(shape, reset_less=True)
+        before = time.read - 1
+        late = delay(m, update | store, before + time.update_lag, control=True, name="late")
+        late_begin = delay(m, begin, before + time.update_lag, name="late_begin")
+        single = delay(m, store, before + time.update_lag, name="single")
+        early = delay(m, step.valid & ~update & ~store, before, control=True, name="early")
+        early_begin = delay(m, begin, before, name="early_begin")
+        first = (late & late_begin) | (~late & early & early_begin)
+        m.d.comb += address.eq(Mux(late & single, self.host_address, Mux(first, 0, address_q + 1)))
         with m.If(late | early):
-            m.d.sync += read_q.eq(read)
+            m.d.sync += address_q.eq(address)
 
-        # Another writes.
-        write, write_q = Signal(address, reset_less=True), Signal(address, reset_less=True)
-        until = time.last_write - 1
-        put = delay(m, update | store, until, control=True, name="put")
-        single = delay(m, store, until, name="single")
-        put_begin = delay(m, begin, until, name="put_begin")
-        m.d.comb += write.eq(Mux(single, self.host_address, Mux(put_begin, 0, write_q + 1)))
-        with m.If(put):
-            m.d.sync += write_q.eq(write)
-
-        enable, only, r_addr, w_addr = put, single, read, write
+        behind = time.reread - 1
+        chain = stages(m, address, self.config.macs + behind, name="address")[1:]
+        enable = stages(m, late, self.config.macs + behind, control=True, name="enable")[1:]
+        only = stages(m, single, self.config.macs + behind, name="only")[1:]
         for p in range(self.config.macs):
             ram = Ram(
-                width=self.config.formats.weight.width,
-                depth=self.depth,
-                latency=self.config.device.memory,
+                width=self.config.formats.weight.width, depth=self.depth, device=self.config.device
             )
             m.submodules[f"bank_{p}"] = ram
-            r_addr = delay(m, r_addr, 1, name=f"r_addr_{p}")
-            w_addr = delay(m, w_addr, 1, name=f"w_addr_{p}")
-            enable = delay(m, enable, 1, control=True, name=f"enable_{p}")
-            only = delay(m, only, 1, name=f"only_{p}")
+            at = p + behind
             m.d.comb += [
-                ram.r_addr.eq(r_addr),
+                ram.r_addr.eq(chain[p]),
                 self.weights[p].eq(ram.r_data),
-                ram.w_en.eq(enable & (~only | (self.host_bank == p))),
-                ram.w_addr.eq(w_addr),
+                ram.w_en.eq(enable[at] & (~only[at] | (self.host_bank == p))),
+                ram.w_addr.eq(chain[at]),
                 ram.w_data.eq(self.written[p]),
             ]
         return m
