@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support import play, timeline, words
 
 from golden.config import Config
 from golden.formats import PRESETS
@@ -12,6 +11,7 @@ from golden.integrator import backward_step, forward_step, targets_error
 from golden.relaxation import Network
 from hdl.integrator import Integrator
 from hdl.timing import Timing
+from tests.support import play, timeline, words
 
 ALL = ("logistic", "tanh", "sin")
 ELEMENT = ("unit", "slot", "backward", "fresh", "bank", "last")

@@ -4,10 +4,10 @@ from collections import deque
 
 import numpy as np
 import pytest
-from support import play, timeline
 
 from golden.config import FAMILIES, Config
 from hdl.log import Log
+from tests.support import play, timeline
 
 DEPTH = 8
 
@@ -52,6 +52,11 @@ def test_depth():
     """At least the units, for a column of W; a power of two."""
     assert Config(units=300, macs=1).log_depth == 512
     assert Config(units=5, macs=1).log_depth == 256
-    assert Config(units=5, macs=1, log_depth=4).log_depth == 256
-    assert Config(units=5, macs=1, log_depth=12).log_depth == 256
-    assert Config(units=5, macs=1, log_depth=1024).log_depth == 1024
+    assert Config(units=5, macs=1, log_depth=8).log_depth == 8
+
+
+@pytest.mark.parametrize("depth", [0, 4, 12])
+def test_bad_depth(depth):
+    message = f"log_depth must be a power of two, at least 5, not {depth}"
+    with pytest.raises(ValueError, match=message):
+        Config(units=5, macs=1, log_depth=depth)

@@ -8,7 +8,6 @@ import pytest
 from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from support import corners, play, timeline, words
 
 from golden import pe as golden
 from golden.config import FAMILIES, Config
@@ -16,6 +15,7 @@ from golden.formats import PRESETS
 from golden.noise import noise
 from hdl.pe import PE, token_layout
 from hdl.timing import LANE_SKEW, Timing
+from tests.support import corners, play, timeline, words
 
 FAMILY_NAMES = ("generic", "ice40hx", "ecp5")
 
@@ -108,8 +108,9 @@ class Sweeps:
         self._weights(time.operand, weights)
         sums = golden.backward(weights, y[None])[0]
         for j in range(columns):
-            self._token(self.now + j, time.operand, backward=1, phi=j - 2)
-            self._token(self.now + j, time.add, chain=1, first=partial is None)
+            self._token(self.now + j, time.operand - 1, backward=1)
+            self._token(self.now + j, time.operand, phi=j - 2)
+            self._token(self.now + j, time.add, take=1, first=partial is None)
             self._token(self.now + j, time.result, column=1)
             if partial is not None:
                 self.line[self.now + j + time.add]["partial"] = partial[j]
@@ -126,11 +127,8 @@ class Sweeps:
         for j, word in enumerate(phi):
             self._token(self.now + j, time.operand, phi=word, update=1)
             self._token(self.now + j, time.shift, shift=eta_shift - config.eta_shifts[0])
-            self._token(self.now + j, time.add, learn=1)
-            if r is not None:
-                self._token(self.now + j, time.add, noise=r[0, j])
-            else:
-                self._token(self.now + j, time.add, half=1)
+            noise = {"half": 1} if r is None else {"noise": r[0, j]}
+            self._token(self.now + j, time.add, learn=1, take=1, **noise)
         shift, fmt = config.formats.update_shift - eta_shift, config.formats.weight
         flags, clips = set(), 0
         after = golden.update(weights, y, phi, r, shift, fmt, flags)
@@ -146,11 +144,20 @@ class Sweeps:
 
     def write(self, word):
         """One token carries it past every PE."""
-        time = self.time
-        self._token(self.now, time.add, learn=1, chain=1)
-        self.line[self.now + time.add]["partial"] = int(word) << self.config.update_fraction
+        self._token(self.now, self.time.add, take=1, store=1)
+        self.line[self.now + self.time.add]["partial"] = int(word) << self.config.update_fraction
+        self._written(word)
+
+    def hand_on(self, word):
+        """A WRITE behind the first lane: an UPDATE by nothing of the word that comes along."""
+        self._token(self.now, self.time.add, learn=1, take=1, store=1)
+        self._weights(self.time.add, [[word]] * self.config.macs)
+        self._written(word)
+        self.now += self.time.update_lag
+
+    def _written(self, word):
         for p in range(self.config.macs):
-            self.words[p][self.now + time.write + p] = word
+            self.words[p][self.now + self.time.write + p] = word
         self.now += 1
 
     def check(self):
@@ -324,6 +331,7 @@ def test_write_takes_every_word(preset):
     f, sweeps = config.formats, Sweeps(config)
     for word in (*corners(f.weight), *words(np.random.default_rng(1), f.weight, 40)):
         sweeps.write(word)
+        sweeps.hand_on(word)
     sweeps.check()
 
 

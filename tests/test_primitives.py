@@ -2,21 +2,20 @@
 
 import numpy as np
 import pytest
-from support import play, timeline
 
 from golden.config import FAMILIES
 from hdl.primitives import Multiplier, Ram
+from tests.support import play, timeline
 
-MULTIPLIERS = sorted({f.multiplier for f in FAMILIES.values()})
 
-
-@pytest.mark.parametrize("latency", [1, 2])
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("depth", [1, 2, 5, 16])
-def test_ram(depth, latency):
+def test_ram(depth, family):
     """Against a list, for addresses that are not read while they are written."""
     rng, line, expected = np.random.default_rng(depth), timeline(), {}
     content = rng.integers(0, 1 << 9, depth).tolist()
-    dut = Ram(width=9, depth=depth, latency=latency, init=list(content))
+    device = FAMILIES[family]
+    dut, latency = Ram(width=9, depth=depth, device=device, init=content), device.memory
     for cycle in range(300):
         read, write, word = (int(v) for v in rng.integers(0, (depth, depth, 512)))
         enable = int(rng.integers(2))
@@ -30,35 +29,37 @@ def test_ram(depth, latency):
     assert len(expected) > (50 if depth == 1 else 150)
 
 
-@pytest.mark.parametrize("latency", [1, 2])
-def test_ram_written_is_read_in_the_next_cycle(latency):
-    line = timeline()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ram_written_is_read_in_the_next_cycle(family):
+    line, device = timeline(), FAMILIES[family]
+    latency = device.memory
     line[3] = {"w_en": 1, "w_addr": 5, "w_data": 77}
     for cycle in range(4, 8):
         line[cycle] = {"r_addr": 5, "w_addr": 5, "w_data": 1}
-    seen = play(Ram(width=8, depth=8, latency=latency), line, ["r_data"], cycles=12)["r_data"]
+    seen = play(Ram(width=8, depth=8, device=device), line, ["r_data"], cycles=12)["r_data"]
     assert seen[4 + latency : 8 + latency] == [77] * 4
 
 
-def multiply(a_width, b_width, latency, pairs):
-    line = timeline()
+def multiply(a_width, b_width, family, pairs):
+    line, latency = timeline(), FAMILIES[family].multiplier
     for cycle, (a, b) in enumerate(pairs):
         line[cycle] = {"a": a, "b": b}
-    dut = Multiplier(a_width=a_width, b_width=b_width, latency=latency)
+    dut = Multiplier(a_width=a_width, b_width=b_width, device=FAMILIES[family])
+    assert dut.latency == latency
     seen = play(dut, line, ["product"], cycles=len(pairs) + latency)["product"]
     assert seen[latency:] == [a * b for a, b in pairs]
     assert not any(seen[:latency])
 
 
-@pytest.mark.parametrize("latency", MULTIPLIERS)
-def test_multiplier_at_every_pair(latency):
-    multiply(4, 5, latency, [(a, b) for a in range(-8, 8) for b in range(-16, 16)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_multiplier_at_every_pair(family):
+    multiply(4, 5, family, [(a, b) for a in range(-8, 8) for b in range(-16, 16)])
 
 
-@pytest.mark.parametrize("latency", MULTIPLIERS)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("width", [16, 18])
-def test_multiplier_at_full_width(width, latency):
+def test_multiplier_at_full_width(width, family):
     rng, greatest = np.random.default_rng(width), 1 << (width - 1)
     ends = [-greatest, 1 - greatest, -1, 0, 1, greatest - 1]
     drawn = rng.integers(-greatest, greatest, (60, 2)).tolist()
-    multiply(width, width, latency, [*((a, b) for a in ends for b in ends), *map(tuple, drawn)])
+    multiply(width, width, family, [*((a, b) for a in ends for b in ends), *map(tuple, drawn)])

@@ -7,13 +7,13 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from support import play, timeline
 
 from golden.config import FAMILIES, Config
 from golden.formats import PRESETS
 from golden.tables import ACTIVATIONS, tables_for
 from hdl.primitives import Multiplier
 from hdl.table import Table
+from tests.support import play, timeline
 
 ALL = tuple(ACTIVATIONS)
 REAL = {
@@ -103,7 +103,7 @@ class Interpolated(wiring.Component):
         m.submodules.multiplier = multiplier = Multiplier(
             a_width=len(table.difference),
             b_width=len(table.fraction),
-            latency=self.device.multiplier,
+            device=self.device,
         )
         m.d.comb += [
             table.u.eq(self.u),

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from support import play, timeline
 
 from golden.config import Config
 from hdl.timing import Timing
 from hdl.tree import ResultTree
+from tests.support import play, timeline
 
 
 @pytest.mark.parametrize("macs", [*range(1, 18), 33])
