@@ -5,13 +5,15 @@ Exit codes: 0 done; 1 the job's own check failed; 2 the input is wrong, and noth
 """
 
 import argparse
+import json
 import sys
 import time
 from dataclasses import fields
 
-from rbp import engines, figure1
+from rbp import engines, figure1, synth, verilog
+from rbp.devices import DEVICES, MACHINE, machine
 from rbp.errors import CheckFailed, InputError
-from rbp.files import check_folder, check_output, read_npz
+from rbp.files import check_folder, check_output, read_npz, written
 from rbp.problem import Problem
 from rbp.result import ENGINES, Result
 from rbp.settings import Settings
@@ -122,6 +124,46 @@ def _figure1(arguments):
     print("wrote", *paths)
 
 
+def _verilog(arguments):
+    verilog.check_outputs(arguments.out)
+    flags = _machine_flags(arguments)
+    if arguments.device is None:
+        config = machine(**flags)
+    else:
+        target = synth.target(arguments.device, **flags)
+        config = target.config
+        _remark(target)
+    print("wrote", *verilog.write(config, arguments.out, arguments.device))
+
+
+def _synth(arguments):
+    check_output(arguments.out)
+    flags = _machine_flags(arguments)
+    target = synth.target(arguments.device, grade=arguments.grade, **flags)
+    _remark(target)
+    record = synth.run(target, seeds=arguments.seeds, progress=_stage)
+    with written(arguments.out) as file:
+        file.write(json.dumps(record, indent=1).encode() + b"\n")
+    print("\n".join(synth.summary(record)))
+    print("wrote", arguments.out)
+
+
+def _stage(text):
+    """What a long job is at, on standard error, where that is a terminal."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+def _remark(target):
+    if target.remark:
+        print(f"rbp: {target.remark}", file=sys.stderr)
+
+
+def _machine_flags(arguments):
+    given = vars(arguments)
+    return {name: given[name] for name in MACHINE if name in given}
+
+
 def _flags(arguments):
     """The flags that were given, and no others: what was not given keeps its default."""
     given = vars(arguments)
@@ -173,17 +215,7 @@ def _parser():
     verb.add_argument("--updates", type=int, required=True, metavar="U", help="how many")
     verb.add_argument("--out", required=True, metavar="RESULT.npz", help="where to")
     _engine(verb, None, "rtl, or that of the result")
-    group = verb.add_argument_group("machine flags")
-    _flag(
-        group,
-        "macs",
-        int,
-        "P",
-        "processing elements in a lane, 1 … N (default: the smaller of N and 5)",
-    )
-    _flag(group, "lanes", int, "L", "lanes (default: 1)")
-    _flag(group, "slots", int, "S", "patterns held by a lane (default: as many as needed)")
-    _flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+    _machine(verb.add_argument_group("machine flags"), "as many as needed")
     group = verb.add_argument_group("learning flags")
     _flag(group, "method", str, "NAME", "deterministic; others are not built yet")
     _flag(group, "batch", int, "B", "patterns before an update: all of them so far")
@@ -209,7 +241,69 @@ def _parser():
     verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
     _engine(verb, "rtl", "rtl")
     _settling(verb.add_argument_group("settling flags (default: as in training)"))
+
+    verb = _verb(
+        verbs,
+        "verilog",
+        _verilog,
+        "a core as one Verilog file, with its memory map",
+        "Beside FILE.v, FILE.md and FILE.h hold the memory map, for people and for C.",
+        "rbp verilog --units 15 --macs 5 --out core.v",
+    )
+    _core(verb)
+    verb.add_argument(
+        "--device", metavar="D", help=f"use its primitives: {', '.join(DEVICES)} (default: none)"
+    )
+    verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
+
+    verb = _verb(
+        verbs,
+        "synth",
+        _synth,
+        "area and speed of a core on a device, placed and routed",
+        "Writes synth.json. A job that was done before is not done again: build/synth keeps it.",
+        "rbp synth --device up5k --units 15 --macs 5 --seeds 3",
+    )
+    verb.add_argument("--device", required=True, metavar="D", help=", ".join(DEVICES))
+    verb.add_argument(
+        "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
+    )
+    _core(verb)
+    for option, default, metavar, text in (
+        ("--seeds", 3, "K", "times to place and route, 1 … 99"),
+        ("--out", "synth.json", "FILE", "where to"),
+    ):
+        verb.add_argument(
+            option,
+            type=type(default),
+            default=default,
+            metavar=metavar,
+            help=f"{text} (default: %(default)s)",
+        )
     return parser
+
+
+def _machine(group, slots):
+    _flag(
+        group,
+        "macs",
+        int,
+        "P",
+        "processing elements in a lane, 1 … N (default: the smaller of N and 5)",
+    )
+    _flag(group, "lanes", int, "L", "lanes (default: 1)")
+    _flag(group, "slots", int, "S", f"patterns held by a lane (default: {slots})")
+    _flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+
+
+def _core(verb):
+    """Flags of a core that no problem asks for."""
+    group = verb.add_argument_group("machine flags")
+    group.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
+    _machine(group, "4")
+    _flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
+    _flag(group, "order", int, "n", "1; others are not built yet")
+    _flag(group, "feature", str, "F", "identity; others are not built yet")
 
 
 def _verb(verbs, name, run, summary, details, example):
@@ -240,7 +334,7 @@ def _settling(group):
 
 
 def _flag(group, name, kind, metavar, text):
-    """A flag of Settings, absent from the arguments unless given."""
+    """A flag that is absent from the arguments unless given."""
     option = "--" + name.replace("_", "-")
     group.add_argument(
         option, dest=name, type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text

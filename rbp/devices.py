@@ -1,0 +1,225 @@
+"""The devices that ``rbp synth`` knows, and the core that flags ask for on one of them."""
+
+import re
+from dataclasses import dataclass, replace
+
+from golden.config import Config
+from golden.tables import ACTIVATIONS
+from rbp.checks import choice, integer
+from rbp.errors import InputError
+
+__all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine"]
+
+MACHINE = ("units", "macs", "lanes", "slots", "preset", "activation", "order", "feature")
+"""The flags that :func:`machine` takes."""
+
+INTEGRATOR_MULTIPLIERS = 2
+"""Of each lane, besides its P."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One FPGA: what it has, and how the tools are told so.
+
+    Parameters
+    ----------
+    family, soft_family : str
+        Of :data:`golden.config.FAMILIES`, with multipliers of its own and with none.
+    synthesis, soft : str
+        yosys's command; what it is told besides when no hard multiplier is to be used.
+    place : str
+        Which nextpnr, with its arguments.
+    frequency : int
+        What the placer aims at, in MHz: a little more than can be reached.
+    luts, brams, dsps : int
+        LUT4s, with a register each; block RAMs; multipliers.
+    dsp_width : int
+        Bits of a multiplier's operands.
+    shapes : tuple of (int, int)
+        Depth × width of a block RAM.
+    bram_cost, lut_ram_cost : int
+        yosys's, of a block RAM and of a 16 × 4 memory in LUTs (0: there are none); a bit in
+        registers costs 1.
+    grades : tuple of int
+        Speed grades, the slowest first; none where there is only one.
+    apart : str
+        Pattern of the modules that are flattened only after synthesis. Else yosys merges registers
+        of neighbouring PEs that hold the same value into one with a long net.
+    """
+
+    name: str
+    family: str
+    soft_family: str
+    synthesis: str
+    soft: str
+    place: str
+    frequency: int
+    luts: int
+    brams: int
+    dsps: int
+    dsp_width: int
+    shapes: tuple[tuple[int, int], ...]
+    bram_cost: int
+    lut_ram_cost: int = 0
+    grades: tuple[int, ...] = ()
+    apart: str = ""
+    cells: str = "logic_cells"
+    """What ``synth.json`` calls the cells that LUTs and registers are packed into."""
+
+    def grade(self, grade=None):
+        """A speed grade, by default the slowest; None where the device has but one."""
+        if grade is None:
+            return self.grades[0] if self.grades else None
+        if grade not in self.grades:
+            known = f"one of {', '.join(map(str, self.grades))}" if self.grades else "none"
+            raise InputError(f"grade of {self.name} must be {known}, not {grade!r}")
+        return grade
+
+    def is_soft(self, config):
+        """Whether the multipliers are to be built of logic: the device's are too few or narrow."""
+        few = (config.macs + INTEGRATOR_MULTIPLIERS) * config.lanes > self.dsps
+        formats = config.formats
+        return few or max(formats.state.width, formats.weight.width) > self.dsp_width
+
+
+_UP5K = Device(
+    name="up5k",
+    family="ice40",
+    soft_family="ice40hx",
+    synthesis="synth_ice40 -device u -dsp",
+    soft="synth_ice40 -device u",
+    place="ice40 --up5k --package sg48",
+    frequency=48,
+    luts=5280,
+    brams=30,
+    dsps=8,
+    dsp_width=16,
+    shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+    bram_cost=64,
+)
+_HX8K = replace(
+    _UP5K,
+    name="hx8k",
+    family="ice40hx",
+    synthesis="synth_ice40 -device hx",
+    soft="synth_ice40 -device hx",
+    place="ice40 --hx8k --package ct256",
+    frequency=110,
+    luts=7680,
+    brams=32,
+    dsps=0,
+)
+_ECP5_25K = Device(
+    name="ecp5-25k",
+    family="ecp5",
+    soft_family="generic",
+    synthesis="synth_ecp5",
+    soft="synth_ecp5 -nodsp",
+    place="ecp5 --25k --package CABGA381 --router router2",
+    frequency=150,
+    luts=24288,
+    brams=56,
+    dsps=28,
+    dsp_width=18,
+    shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+    bram_cost=128,
+    lut_ram_cost=4,
+    grades=(6, 7, 8),
+    apart=r"\S+\.pe_\d+",
+    cells="trellis_comb",
+)
+_ECP5_45K = replace(
+    _ECP5_25K,
+    name="ecp5-45k",
+    place="ecp5 --45k --package CABGA381 --router router2",
+    luts=43848,
+    brams=108,
+    dsps=72,
+)
+_ECP5_85K = replace(
+    _ECP5_25K,
+    name="ecp5-85k",
+    place="ecp5 --85k --package CABGA381 --router router2",
+    luts=83640,
+    brams=208,
+    dsps=156,
+)
+
+DEVICES = {d.name: d for d in (_UP5K, _HX8K, _ECP5_25K, _ECP5_45K, _ECP5_85K)}
+
+
+def device(name) -> Device:
+    """A device by name."""
+    return DEVICES[choice("device", name, tuple(DEVICES))]
+
+
+def machine(
+    *,
+    units,
+    macs=None,
+    lanes=1,
+    slots=4,
+    preset="w16",
+    activation="logistic",
+    order=1,
+    feature="identity",
+    family="generic",
+) -> Config:
+    """The core that machine flags ask for.
+
+    ``macs`` is by default the smaller of N and 5; ``activation`` names the tables built in, with
+    commas between. Raises :class:`~rbp.errors.InputError`.
+    """
+    units = integer("units", units, 1, 1024)
+    macs = min(units, 5) if macs is None else integer("macs", macs, 1, units)
+    named = [choice("activation", name, tuple(ACTIVATIONS)) for name in activation.split(",")]
+    if order != 1:
+        raise InputError(f"order {order} is not built: expected 1, only first order exists")
+    if feature != "identity":
+        raise InputError(
+            f"feature {feature} is not built: expected identity, only first order exists"
+        )
+    try:
+        return Config(
+            units=units,
+            macs=macs,
+            lanes=lanes,
+            slots=slots,
+            preset=preset,
+            activations=tuple(name for name in ACTIVATIONS if name in named),
+            family=family,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def flags(config):
+    """The machine flags that ask for a core."""
+    given = {
+        "units": config.units,
+        "macs": config.macs,
+        "lanes": config.lanes,
+        "slots": config.slots,
+        "preset": config.preset,
+        "activation": ",".join(config.activations),
+    }
+    return " ".join(f"--{name} {value}" for name, value in given.items())
+
+
+def block_rams(device, rtlil):
+    """Block RAMs that a design will need, counted in its RTLIL.
+
+    Instances count themselves; a memory becomes what is cheapest by yosys's costs.
+    """
+    instances = len(re.findall(r"^ +cell \\(?:SB_RAM40_4K\w*|DP16KD|PDPW16KD) ", rtlil, re.M))
+    memories = re.findall(r"((?:^ +attribute .*\n)*)^ +memory width (\d+) size (\d+) ", rtlil, re.M)
+    inferred = 0
+    for attributes, width, depth in memories:
+        width, depth = int(width), int(depth)
+        blocks = min(-(-depth // d) * -(-width // w) for d, w in device.shapes)
+        other = width * depth
+        if device.lut_ram_cost:
+            other = min(other, device.lut_ram_cost * -(-depth // 16) * -(-width // 4))
+        if "ram_style" in attributes or blocks * device.bram_cost <= other:
+            inferred += blocks
+    return instances + inferred

