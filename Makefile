@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
 
-.PHONY: all test bench lint format help clean
+.PHONY: all test bench synth lint format help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -18,6 +18,9 @@ test: $(venv)  ## every test
 bench: $(venv)  ## the performance table: build/bench.json
 	@mkdir -p build
 	$(bin)/python -m rbp.bench --out build/bench.json
+
+synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
+	$(bin)/python -m rbp.baselines
 
 lint: $(venv)  ## ruff: rules and format, nothing is changed
 	$(bin)/ruff check

@@ -132,18 +132,20 @@ def _verilog(arguments):
     else:
         target = synth.target(arguments.device, **flags)
         config = target.config
+    paths = verilog.write(config, arguments.out, arguments.device)
+    if arguments.device is not None:
         _remark(target)
-    print("wrote", *verilog.write(config, arguments.out, arguments.device))
+    print("wrote", *paths)
 
 
 def _synth(arguments):
     check_output(arguments.out)
     flags = _machine_flags(arguments)
     target = synth.target(arguments.device, grade=arguments.grade, **flags)
-    _remark(target)
     record = synth.run(target, seeds=arguments.seeds, progress=_stage)
     with written(arguments.out) as file:
         file.write(json.dumps(record, indent=1).encode() + b"\n")
+    _remark(target)
     print("\n".join(synth.summary(record)))
     print("wrote", arguments.out)
 

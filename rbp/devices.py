@@ -194,16 +194,11 @@ def machine(
 
 
 def flags(config):
-    """The machine flags that ask for a core."""
-    given = {
-        "units": config.units,
-        "macs": config.macs,
-        "lanes": config.lanes,
-        "slots": config.slots,
-        "preset": config.preset,
-        "activation": ",".join(config.activations),
-    }
-    return " ".join(f"--{name} {value}" for name, value in given.items())
+    """The machine flags that ask for a core, but for what is so anyway."""
+    given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
+    given["activation"] = ",".join(config.activations)
+    usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
+    return " ".join(f"--{name} {given[name]}" for name in given if given[name] != usual.get(name))
 
 
 def block_rams(device, rtlil):

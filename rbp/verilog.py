@@ -20,9 +20,9 @@ from rbp.devices import flags
 from rbp.errors import InputError
 from rbp.files import check_output, written
 
-__all__ = ["check_outputs", "header", "markdown", "text", "write"]
+__all__ = ["LINT_OFF", "check_outputs", "header", "markdown", "text", "write"]
 
-_LINT_OFF = {
+LINT_OFF = {
     "CASEINCOMPLETE": "casez with the default before it",
     "DECLFILENAME": "many modules in one file",
     "PROCASSINIT": "registers with initial values",
@@ -105,7 +105,7 @@ def text(config, platform=None):
     lines += ["", "Ports of module core"]
     lines += [f"  {way:3s} {name:10s} {widths[name]:2d}  {doc}" for name, way, doc in _PORTS]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
-    off = "\n".join(f"// verilator lint_off {rule}" for rule in _LINT_OFF)
+    off = "\n".join(f"// verilator lint_off {rule}" for rule in LINT_OFF)
     return f"{comment}\n\n// verilator lint_save\n{off}\n\n{body}\n// verilator lint_restore\n"
 
 
@@ -137,7 +137,7 @@ def markdown(config):
         "## State",
         "",
         f"Word of pattern a and unit i, in a region: `{_state_formula(amap)}`.",
-        f"Pattern a is slot a div {config.lanes} of lane a mod {config.lanes}. "
+        f"Pattern a is slot a div {config.lanes} of lane a mod {config.lanes}.",
         "A word is sign-extended.",
         "",
         "| region | name | pattern 0, unit 0 |",
@@ -176,10 +176,10 @@ def _state_formula(amap):
 
 
 def _weight_formula(amap):
-    config = amap.config
+    macs, terms = amap.config.macs, amap.config.terms
     return (
-        f"0x{Area.WEIGHTS.value << amap.offset_bits:x} + ((i mod {config.macs}) << {amap.word_bits})"
-        f" + (i div {config.macs}) * {config.terms} + j"
+        f"0x{Area.WEIGHTS.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
+        f"(i div {macs}) * {terms} + j"
     )
 
 
