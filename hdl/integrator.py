@@ -52,8 +52,9 @@ class Integrator(wiring.Component):
     write_*, slope_* : Out
         To the state memory.
     finish, done, moved, far, closing : Out
-        With the last element written: which sweep it was, and whether any step was above
-        ``tolerance`` and above ``use_within``; ``closing`` is ``done`` a memory's latency earlier.
+        With the last element written (``finish``): which sweep it was, and whether any step was
+        above ``tolerance`` and above ``use_within``, both meaningful only then; ``closing`` is
+        ``done`` a memory's latency and a cycle earlier.
     energy : Out
         Σ J² over the first steps of y.
     saturated : Out
@@ -228,11 +229,11 @@ class Integrator(wiring.Component):
             self.write_unit.eq(done.unit),
             self.finish.eq(valid[write] & done.last),
             self.done.eq(done),
-            self.closing.eq(element[write - device.memory]),
+            self.closing.eq(element[write - device.memory - 1]),
         ]
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
-        begun = Signal()  # an element of the same sweep came before
+        begun = Signal()  # the element before was of the same sweep
         for flag, limit in ((self.moved, self.tolerance), (self.far, self.use_within)):
             with m.If(valid[write - 1]):
                 m.d.sync += flag.eq((flag & begun) | (size > (limit << 1)))

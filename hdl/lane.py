@@ -66,8 +66,9 @@ class Lane(wiring.Component):
     """Relaxes its patterns, and takes part in the UPDATE that is common to all lanes.
 
     At each start of the carousel it picks one of its patterns that is ready, and FORWARD or
-    BACKWARD as that pattern needs; else it idles. Lane l lives 2·l cycles behind lane 0, which is
-    what the delays of ``step`` and of the weights outside amount to.
+    BACKWARD as that pattern needs; else it idles. Lane l lives
+    :data:`hdl.timing.LANE_SKEW`·l cycles behind lane 0, which is what the delays of ``step`` and of
+    the weights outside amount to.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
 """Relaxation control of a lane: which pattern's sweep is next, and when a pattern has settled."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import delay
 from hdl.integrator import element_layout
 from hdl.primitives import Ram
 
@@ -43,7 +44,7 @@ class RelaxationControl(wiring.Component):
     arrive, arriving : In, Out
         The sweep whose results come now; ``arrive`` with its last result.
     finish, done, moved, far, closing : In
-        From the integrator; ``closing`` is ``done``, the memory's latency earlier.
+        From the integrator; ``closing`` is ``done``, the memory's latency and a cycle earlier.
     idle : Out
         Every pattern dealt has settled.
     look_slot, look_backward, look_steps, look_unsettled : In, In, Out, Out
@@ -117,17 +118,19 @@ class RelaxationControl(wiring.Component):
         with m.If(self.idle):
             m.d.comb += steps.r_addr.eq(Cat(self.look_backward, self.look_slot))
         before = steps.r_data[:STEP_BITS]
+        fresh = delay(m, self.closing.fresh, self.config.device.memory, name="fresh")
         m.d.comb += [self.look_steps.eq(before), self.look_unsettled.eq(steps.r_data[-1])]
 
         # What a finish leads to.
-        count = Signal(STEP_BITS)
-        at_limit, settled, stop = Signal(), Signal(), Signal()
+        count = Signal(STEP_BITS, reset_less=True)
+        at_limit = Signal(reset_less=True)
+        following = Mux(fresh, 1, before + 1)
+        m.d.sync += [count.eq(following), at_limit.eq(following == self.limit)]
+        settled, stop = Signal(), Signal()
         followed = Signal(self.sweep.shape())
         bank_of, skip_of = Signal(slots, reset_less=True), Signal(slots)
         done = self.done
         m.d.comb += [
-            count.eq(1),
-            at_limit.eq(count == self.limit),
             settled.eq(~self.moved & ~self.fixed),
             stop.eq(settled | at_limit),
             followed.slot.eq(done.slot),
@@ -138,8 +141,6 @@ class RelaxationControl(wiring.Component):
             steps.w_addr.eq(Cat(done.backward, done.slot)),
             steps.w_data.eq(Cat(count, at_limit & ~settled & ~self.fixed)),
         ]
-        with m.If(~done.fresh):
-            m.d.comb += count.eq(before + 1)
         put_back = self.finish & ~(stop & (done.backward | ~self.errors))
         m.d.comb += self.dealt.eq(self.deal & ~put_back)
         slot_bit = Signal(slots)

@@ -11,7 +11,8 @@ __all__ = ["Region", "StateMemory", "flags_layout"]
 
 
 class Region(enum.Enum, shape=4):
-    """What the host may address, for each pattern and unit."""
+    """What the host may address, for each pattern and unit. c is written only: where it is read,
+    x is what comes."""
 
     C_START = 0
     C_BANK0 = 1
@@ -46,7 +47,7 @@ class StateMemory(wiring.Component):
 
     Members
     -------
-    stream_*, c : c_column of bank ``stream_bank`` (2: start) of a slot
+    stream_*, c : c of a unit, from bank ``stream_bank`` (2: start) of a slot
     row_*, y_row : y for distribution
     read_*, x, y, slope, target, input, flags : the integrator's operands, all of one unit
     write_* : x and c, or y, of one unit

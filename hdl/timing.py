@@ -103,10 +103,10 @@ class Timing:
 
     @property
     def turnaround(self):
-        """λ: from a sweep's last column to the first of the same pattern's next sweep, one lane."""
-        return self.config.macs - 1 + self.result + self.tree + self.integrator + 2
+        """λ: cycles between a sweep's last column and the first of that pattern's next sweep."""
+        return self.config.macs - 1 + self.result + self.tree + self.integrator + 1
 
     @property
     def drain(self):
         """Cycles after which nothing that the carousel has issued is still under way."""
-        return self.turnaround + self.update_lag + LANE_SKEW * self.config.lanes + 4
+        return self.turnaround + self.update_lag + LANE_SKEW * self.config.lanes + 5

@@ -112,7 +112,8 @@ class Training(wiring.Component):
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
-        high = Signal()
+        high, final = Signal(), Signal()
+        m.d.sync += final.eq((self.made + 1)[:COUNT] == self.updates)
 
         m.d.comb += [
             self.busy.eq(self.phase != Phase.IDLE),
@@ -235,11 +236,10 @@ class Training(wiring.Component):
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
-                following = (self.made + 1)[:COUNT]
                 m.d.sync += [pattern.eq(0), lane.eq(0), self.slot.eq(0)]
                 with m.If(self.errors):
-                    m.d.sync += self.made.eq(following)
-                with m.If(self.errors & ~self.stop & (following != self.updates)):
+                    m.d.sync += self.made.eq(self.made + 1)
+                with m.If(self.errors & ~self.stop & ~final):
                     m.d.comb += self.begin.eq(1)
                     m.d.sync += self.phase.eq(Phase.RELAX)
                     m.next = "DEAL"

@@ -164,7 +164,7 @@ class Bursts:
                     greatest = np.abs(e.step_[begin : k + 1]).max()
                     which = [getattr(e, name)[k] for name in ELEMENT]
                     finish[at] = (greatest > tolerance, greatest > use_within, *which)
-                    closing = [seen[f"closing.{n}"][at - self.time.memory] for n in ELEMENT]
+                    closing = [seen[f"closing.{n}"][at - self.time.memory - 1] for n in ELEMENT]
                     assert closing == which
                     begin = k + 1
             end = now + 1 + len(e) + self.time.integrator

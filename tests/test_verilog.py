@@ -20,7 +20,7 @@ CONFIGS = {
     "default": machine(units=15),
     "one unit": machine(units=1, slots=1),
     "lanes": machine(units=7, macs=2, lanes=3, slots=5, preset="w18", activation="tanh,sin"),
-    "w8": machine(units=16, macs=16, lanes=2, slots=1, preset="w8", activation="logistic,tanh,sin"),
+    "w8": machine(units=6, macs=6, lanes=2, slots=1, preset="w8", activation="logistic,tanh,sin"),
 }
 
 
