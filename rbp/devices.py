@@ -202,9 +202,10 @@ def flags(config):
 
 
 def block_rams(device, rtlil):
-    """Block RAMs that a design will need, counted in its RTLIL.
+    """Block RAMs that a design will need at most, counted in its RTLIL.
 
-    Instances count themselves; a memory becomes what is cheapest by yosys's costs.
+    Instances count themselves; a memory becomes what is cheapest by yosys's costs. A bit that is
+    the same in all words of a table, which yosys leaves out, is counted: one block a table at most.
     """
     instances = len(re.findall(r"^ +cell \\(?:SB_RAM40_4K\w*|DP16KD|PDPW16KD) ", rtlil, re.M))
     memories = re.findall(r"((?:^ +attribute .*\n)*)^ +memory width (\d+) size (\d+) ", rtlil, re.M)

@@ -74,7 +74,7 @@ def run(target, *, seeds=3, progress=None) -> dict:
     tell("elaboration")
     rtlil = flow.design(config, chosen)
     expected = block_rams(chosen, rtlil)
-    if expected > chosen.brams * 1.1:  # so clear that yosys need not count
+    if expected > chosen.brams * 1.25:  # so clear that yosys need not count
         raise _too_big(target, {"bram": (expected, chosen.brams)})
     tell("synthesis")
     netlist = flow.synthesise(rtlil, chosen, target.soft)
@@ -176,7 +176,10 @@ def _too_big(target, over, pe_lut4=0):
     """What is short, and a smaller core that would fit."""
     names = _NAMES | {"packed": target.device.cells.replace("_", " ")}
     short = ", ".join(f"{used} of {has} {names[kind]}" for kind, (used, has) in over.items())
-    advice = _fewer_memories(target) if "bram" in over else _fewer_macs(target, over, pe_lut4)
+    if list(over) == ["bram"]:
+        advice = _fewer_memories(target)
+    else:
+        advice = None if "bram" in over else _fewer_macs(target, over, pe_lut4)
     line = f"does not fit {target.device.name}: needs {short}"
     return InputError(f"{line}; {advice}" if advice else line)
 

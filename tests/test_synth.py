@@ -79,7 +79,8 @@ def test_family(tmp_path, capsys, name, dsps, cells):
     assert record["cells"]["dsp"]["used"] == dsps
     assert 100 < record["pe_lut4"] < record["cells"]["lut4"]["used"]
     design = flow.design(synth.target(name, **SMALL).config, device)
-    assert record["cells"]["bram"]["used"] == block_rams(device, design)
+    brams = record["cells"]["bram"]["used"]
+    assert brams <= block_rams(device, design) <= brams + 2  # yosys may narrow the two tables
     blocks = set(re.findall(r"^module \\top\.core\.([a-z]+)", design, re.M))
     assert set(re.findall(r"[a-z]{3,}", record["critical_path"].split(":")[0])) & blocks
     assert set(record["versions"]) == {
@@ -136,9 +137,9 @@ def test_progress_on_a_terminal(tmp_path):
 
 def test_too_many_block_rams(refused, capsys):
     argv = ["--device", "up5k", "--units", 32, "--macs", 4]
-    refused([*argv, "--slots", 64], "does not fit up5k: needs", "of 30 block RAMs", "would fit")
+    refused([*argv, "--slots", 32], "does not fit up5k: needs", "of 30 block RAMs", "would fit")
     with pytest.raises(InputError) as error:
-        synth.run(synth.target("up5k", units=32, macs=4, slots=64))
+        synth.run(synth.target("up5k", units=32, macs=4, slots=32))
     needs, slots = map(int, re.search(r"(\d+) of.* (\d+) slots", str(error.value)).groups())
     for slots_tried, fits in ((slots, True), (2 * slots, False)):
         target = synth.target("up5k", units=32, macs=4, slots=slots_tried)
