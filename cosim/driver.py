@@ -90,7 +90,7 @@ class Driver:
         yield from self.write("TOLERANCE", settling.tolerance)
         yield from self.write("USE_WITHIN", settling.use_within)
         yield from self.write("PATTERNS", len(machine.targets))
-        yield from self.write("NOISE", start_word(learning.seed or 0, machine.t))
+        yield from self.write("NOISE", start_word(learning.seed or 0, machine.t - 1))
 
     def load_patterns(self, machine):
         """T, I and the start of each pattern; c of a clamped unit is T in all its banks."""
@@ -166,11 +166,9 @@ class Driver:
     # Reading out
 
     def read_state(self, region, patterns):
-        """A×N words of a region."""
-        width = {
-            Region.Y: self.config.formats.error.width,
-            Region.SLOPE: self.config.formats.slope.width,
-        }.get(region, self.config.formats.state.width)
+        """A×N words of x(t0), x or y."""
+        formats = self.config.formats
+        width = formats.error.width if region == Region.Y else formats.state.width
         words = np.empty((patterns, self.config.units), np.int64)
         for a in range(patterns):
             for i in range(self.config.units):

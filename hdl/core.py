@@ -111,12 +111,12 @@ class Core(wiring.Component):
             carousel.probe.eq(host.probe),
             training.start.eq(host.train | host.recall),
             training.errors.eq(host.settings.errors),
-            training.updates.eq(host.updates),
             training.patterns.eq(host.patterns),
             training.logging.eq(host.logging),
             training.stop.eq(host.stop),
             training.noise_write.eq(host.noise_write),
-            training.noise_set.eq(host.noise_set),
+            training.updates_write.eq(host.updates_write),
+            training.set.eq(host.set),
             training.clear.eq(host.clear),
             training.started.eq(carousel.started),
             training.resting.eq(carousel.resting),
@@ -128,10 +128,9 @@ class Core(wiring.Component):
             host.resting.eq(carousel.resting),
         ]
         values = {
-            "NOISE": training.noise,
+            "UPDATES": training.updates,
             "UNSETTLED": training.unsettled,
             "SKIPPED": training.skipped,
-            "MADE": training.made,
             "CYCLES": training.cycles[:32],
             "CYCLES_HIGH": training.cycles[32:],
         }

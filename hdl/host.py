@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from hdl.lane import settings_layout
 from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from hdl.state import Region
-from hdl.training import COUNT
 
 __all__ = ["HostPort", "HostSignature"]
 
@@ -42,12 +41,12 @@ class HostPort(wiring.Component):
     -------
     bus : HostSignature
         To the master.
-    settings, updates, patterns, logging : Out
+    settings, patterns, logging : Out
         What the host has set.
     train, recall, clear, stop : Out
         Commands; ``stop`` stays until the run ends.
-    noise_write, noise_set : Out
-        s of the next update.
+    noise_write, updates_write, set : Out
+        Counters of :mod:`hdl.training`, and what to set them to.
     values : In
         The registers that the core keeps, in the order of :attr:`READ_BY_CORE`.
     phase, saturated, busy, resting : In
@@ -58,7 +57,7 @@ class HostPort(wiring.Component):
     log_count, log_head, log_pop : the log's
     """
 
-    READ_BY_CORE = ("NOISE", "UNSETTLED", "SKIPPED", "MADE", "CYCLES", "CYCLES_HIGH")
+    READ_BY_CORE = ("UPDATES", "UNSETTLED", "SKIPPED", "CYCLES", "CYCLES_HIGH")
 
     def __init__(self, config, *, word):
         self.config, self.map = config, AddressMap(config)
@@ -67,7 +66,6 @@ class HostPort(wiring.Component):
             {
                 "bus": In(HostSignature(self.map.width)),
                 "settings": Out(settings_layout(config)),
-                "updates": Out(COUNT),
                 "patterns": Out(range(config.lanes * config.slots + 1)),
                 "logging": Out(1),
                 "train": Out(1),
@@ -75,7 +73,8 @@ class HostPort(wiring.Component):
                 "clear": Out(1),
                 "stop": Out(1),
                 "noise_write": Out(1),
-                "noise_set": Out(32),
+                "updates_write": Out(1),
+                "set": Out(32),
                 "values": In(32).array(len(self.READ_BY_CORE)),
                 "phase": In(2),
                 "saturated": In(4),
@@ -117,7 +116,6 @@ class HostPort(wiring.Component):
         m.d.comb += quiet.eq(~self.busy)
 
         fields = {
-            "UPDATES": self.updates,
             "PATTERNS": self.patterns,
             "LIMIT": settings.limit,
             "TOLERANCE": settings.tolerance,
@@ -250,7 +248,8 @@ class HostPort(wiring.Component):
         m.d.comb += [
             self.host_write.eq(Mux(doing & to_state, 1 << lane, 0)),
             self.noise_write.eq(doing & hit["NOISE"]),
-            self.noise_set.eq(bus.w_data),
+            self.updates_write.eq(doing & hit["UPDATES"]),
+            self.set.eq(bus.w_data),
         ]
         with m.If(self.train | self.recall):
             m.d.sync += [self.train.eq(0), self.recall.eq(0)]

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.fixed import delay, round_half_up, saturate, stages
 from hdl.primitives import Multiplier
-from hdl.state import flags_layout
+from hdl.state import flags_layout, place_layout
 from hdl.table import Table
 from hdl.timing import Timing
 
@@ -48,7 +48,9 @@ class Integrator(wiring.Component):
     clear_energy, clear : In
         Forget the energy; the saturation.
     valid, sum, element : In
-        A result. The state memory's operands (``x`` … ``flags``) follow the memory's latency later.
+        A result. Operands ``x``, ``y``, ``target``, ``flags`` follow the memory's latency later.
+    slope_read, slope, input_read, input : Out, In, Out, In
+        Where to read what is needed later; it comes the memory's latency after.
     write_*, slope_* : Out
         To the state memory.
     finish, done, moved, far, closing : Out
@@ -64,7 +66,7 @@ class Integrator(wiring.Component):
     def __init__(self, config):
         self.config = config
         f = config.formats
-        self.word = max(f.state.width, f.error.width, f.slope.width)
+        self.word = max(f.state.width, f.error.width)
         self.energy_width = 2 * f.error.width - 1 + (config.units * config.slots).bit_length()
         element = element_layout(config)
         unit, slot = range(max(2, config.units)), range(max(2, config.slots))
@@ -84,6 +86,8 @@ class Integrator(wiring.Component):
                 "target": In(signed(f.state.width)),
                 "input": In(signed(f.state.width)),
                 "flags": In(flags_layout(config)),
+                "slope_read": Out(place_layout(config)),
+                "input_read": Out(place_layout(config)),
                 "write_x": Out(1),
                 "write_c": Out(1),
                 "write_y": Out(1),
@@ -125,6 +129,10 @@ class Integrator(wiring.Component):
         forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
         backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
 
+        for port, cycle in ((self.slope_read, operate), (self.input_read, product + 1)):
+            place = element[cycle - device.memory]
+            m.d.comb += [port.unit.eq(place.unit), port.slot.eq(place.slot)]
+
         def until(value, start, end, name):
             """``value``, which stands in cycle ``start``, in cycle ``end``."""
             return delay(m, value, end - start, name=name)
@@ -164,7 +172,6 @@ class Integrator(wiring.Component):
         clamp = flags[operate].clamp
         b = Mux(clamp, 0, until(b, 1, operate, "b_operate"))
         e, e_clipped = saturate(b + j, f.error)
-        slope = until(self.slope, device.memory, operate, "slope_operate")
         is_backward = element[operate].backward
         m.submodules.first = first = Multiplier(
             a_width=max(f.error.width, g.difference_width),
@@ -178,7 +185,7 @@ class Integrator(wiring.Component):
         )
         m.d.comb += [
             first.a.eq(Mux(is_backward, e, g.difference)),
-            first.b.eq(Mux(is_backward, slope, g.fraction)),
+            first.b.eq(Mux(is_backward, self.slope, g.fraction)),
             second.a.eq(Mux(is_backward, j, g_slope.difference)),
             second.b.eq(Mux(is_backward, j, g_slope.fraction)),
         ]
@@ -199,9 +206,8 @@ class Integrator(wiring.Component):
             m.d.sync += self.energy.eq(self.energy + second.product.as_unsigned())
 
         # goal: g(u) + I, or g'·e
-        inputs = until(self.input, device.memory, product + 1, "input")
         is_input = flags[product + 1].input
-        goal, goal_clipped = saturate(value + Mux(is_input, inputs, 0), f.state)
+        goal, goal_clipped = saturate(value + Mux(is_input, self.input, 0), f.state)
         goal = register(Mux(element[product + 1].backward, value, goal), "goal")
 
         # difference: (goal − x or y), times Δt with three more bits

@@ -330,7 +330,7 @@ class Lane(wiring.Component):
             m.d.comb += getattr(integrator, name).eq(getattr(state, name))
         for name in (
             "write_x write_c write_y write_bank write_slot write_unit write_data "
-            "slope_write slope_slot slope_unit slope_data"
+            "slope_write slope_slot slope_unit slope_data slope_read input_read"
         ).split():
             m.d.comb += getattr(state, name).eq(getattr(integrator, name))
         for name in ("finish", "done", "moved", "far", "closing"):

@@ -6,8 +6,8 @@ Addresses count 32-bit words. The upper two bits choose the area:
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
     2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
 
-Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y,
-g' of each pattern, and the flags of each unit, one copy a lane (slot 0). c is written only.
+Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y
+of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
 
 A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]. What a
 run writes to the log is said in :class:`hdl.training.Training`.
@@ -42,7 +42,7 @@ REGISTERS = (
         "ro",
         "bits 0-1 phase (0 idle), 2-5 saturated: state, error, net, weight; 6 refused an access",
     ),
-    Register("UPDATES", "wo", "updates to make, 24 bits; 0: until stopped"),
+    Register("UPDATES", "rw", "updates still to make, 24 bits; 0: until stopped"),
     Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
     Register(
         "MODE",
@@ -53,10 +53,9 @@ REGISTERS = (
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
     Register("TOLERANCE", "wo", "settled when max|step| is at most this, in units"),
     Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in units"),
-    Register("NOISE", "rw", "seed + (t+1) * 0x9E3779B9, t the rank-1 updates so far"),
+    Register("NOISE", "wo", "seed + t * 0x9E3779B9, t the rank-1 updates so far"),
     Register("UNSETTLED", "ro", "relaxations at their limit, 24 bits"),
     Register("SKIPPED", "ro", "rank-1 updates left out, 24 bits"),
-    Register("MADE", "ro", "updates made in this run, 24 bits"),
     Register("CYCLES", "ro", "cycles busy, bits 0-31"),
     Register("CYCLES_HIGH", "ro", "bits 32-47"),
     Register("COLUMN", "wo", "a column of W to the log"),

@@ -19,13 +19,15 @@ def _xorshift(z):
 class NoiseSeed(wiring.Component):
     """Hashes s = seed + (t+1)·9E3779B9 into z: z = s; three times z = X(X(z)) + s; never 0.
 
-    ``ready`` falls with ``load`` and rises :attr:`latency` cycles later. One serves all lanes.
-    Golden model: :func:`golden.noise.stream_start`.
+    ``load`` goes on to the next t; ``ready`` falls with it and rises :attr:`latency` cycles later.
+    One serves all lanes. Golden model: :func:`golden.noise.stream_start`.
 
     Members
     -------
-    load, s : In
-        Take s and hash it.
+    set, set_s : In
+        s of the update before the first: seed + t·9E3779B9.
+    load : In
+        s ← s + 9E3779B9, and hash it.
     ready, z : Out
         The hash, until the next ``load``.
     """
@@ -33,16 +35,21 @@ class NoiseSeed(wiring.Component):
     latency = 8
 
     def __init__(self):
-        super().__init__({"load": In(1), "s": In(32), "ready": Out(1), "z": Out(32)})
+        super().__init__(
+            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1), "z": Out(32)}
+        )
 
     def elaborate(self, platform):
         m = Module()
         s = Signal(32, reset_less=True)
         phase = Signal(range(self.latency))
         x = Signal(32)
+        following = (s + GOLDEN_RATIO)[:32]
         m.d.comb += [x.eq(_xorshift(self.z)), self.ready.eq(phase == 0)]
+        with m.If(self.set):
+            m.d.sync += s.eq(self.set_s)
         with m.If(self.load):
-            m.d.sync += [self.z.eq(self.s), s.eq(self.s), phase.eq(1)]
+            m.d.sync += [self.z.eq(following), s.eq(following), phase.eq(1)]
         with m.Elif(~self.ready):
             m.d.sync += [self.z.eq(Mux(phase[0], x, x + s)), phase.eq(phase + 1)]
             with m.If(phase == 7):

@@ -7,12 +7,11 @@ from amaranth.lib.wiring import In, Out
 from hdl.fixed import delay
 from hdl.primitives import Ram
 
-__all__ = ["Region", "StateMemory", "flags_layout"]
+__all__ = ["Region", "StateMemory", "flags_layout", "place_layout"]
 
 
 class Region(enum.Enum, shape=4):
-    """What the host may address, for each pattern and unit. c is written only: where it is read,
-    x is what comes."""
+    """What the host may write, for each pattern and unit; it reads X_START, X and Y."""
 
     C_START = 0
     C_BANK0 = 1
@@ -20,10 +19,9 @@ class Region(enum.Enum, shape=4):
     X_START = 3
     X = 4
     Y = 5
-    SLOPE = 6
-    TARGET = 7
-    INPUT = 8
-    FLAGS = 9
+    TARGET = 6
+    INPUT = 7
+    FLAGS = 8
 
 
 def flags_layout(config):
@@ -32,6 +30,13 @@ def flags_layout(config):
     if len(config.activations) > 1:
         layout["activation"] = range(len(config.activations))
     return data.StructLayout(layout)
+
+
+def place_layout(config):
+    """Address of a word of a pattern's state."""
+    return data.StructLayout(
+        {"unit": range(max(2, config.units)), "slot": range(max(2, config.slots))}
+    )
 
 
 class StateMemory(wiring.Component):
@@ -49,7 +54,8 @@ class StateMemory(wiring.Component):
     -------
     stream_*, c : c of a unit, from bank ``stream_bank`` (2: start) of a slot
     row_*, y_row : y for distribution
-    read_*, x, y, slope, target, input, flags : the integrator's operands, all of one unit
+    read_*, x, y, target, flags : the integrator's operands, of one unit
+    slope_read, slope, input_read, input : {slot, unit} and what the integrator needs later of it
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     host_* : one word by :class:`Region`
@@ -60,7 +66,8 @@ class StateMemory(wiring.Component):
         f = config.formats
         self.slot = range(max(2, config.slots))
         self.unit = range(max(2, config.units))
-        self.word = max(f.state.width, f.error.width, f.slope.width)
+        self.word = max(f.state.width, f.error.width)
+        place = place_layout(config)
         super().__init__(
             {
                 "stream_bank": In(2),
@@ -71,6 +78,8 @@ class StateMemory(wiring.Component):
                 "read_start": In(1),
                 "read_slot": In(self.slot),
                 "read_unit": In(self.unit),
+                "slope_read": In(place),
+                "input_read": In(place),
                 "write_x": In(1),
                 "write_c": In(1),
                 "write_y": In(1),
@@ -135,9 +144,9 @@ class StateMemory(wiring.Component):
             y_row.r_addr.eq(Cat(self.row_unit, self.row_slot)),
             x.r_addr.eq(Cat(here, start)),
             y.r_addr.eq(here),
-            slope.r_addr.eq(here),
+            slope.r_addr.eq(self.slope_read),
             target.r_addr.eq(here),
-            inputs.r_addr.eq(here),
+            inputs.r_addr.eq(self.input_read),
             flags.r_addr.eq(here[: len(self.read_unit)]),
             self.c.eq(c.r_data),
             self.y_row.eq(y_row.r_data),
@@ -148,19 +157,9 @@ class StateMemory(wiring.Component):
             self.input.eq(inputs.r_data),
             self.flags.as_value().eq(flags.r_data),
         ]
-        with m.Switch(delay(m, region, latency, name="region")):
-            with m.Case(Region.Y):
-                m.d.comb += self.host_word.eq(self.y)
-            with m.Case(Region.SLOPE):
-                m.d.comb += self.host_word.eq(self.slope)
-            with m.Case(Region.TARGET):
-                m.d.comb += self.host_word.eq(self.target)
-            with m.Case(Region.INPUT):
-                m.d.comb += self.host_word.eq(self.input)
-            with m.Case(Region.FLAGS):
-                m.d.comb += self.host_word.eq(self.flags)
-            with m.Default():
-                m.d.comb += self.host_word.eq(self.x)
+        m.d.comb += self.host_word.eq(
+            Mux(delay(m, region == Region.Y, latency, name="host_y"), self.y, self.x)
+        )
 
         # writing: the host through the integrator's port
         there = Cat(

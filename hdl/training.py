@@ -4,7 +4,6 @@ from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.noise import GOLDEN_RATIO
 from hdl.noise import NoiseSeed
 from hdl.relaxation import STEP_BITS
 from hdl.timing import Timing
@@ -38,14 +37,14 @@ class Training(wiring.Component):
 
     Members
     -------
-    start, errors, updates, patterns, logging, stop : In
-        Begin; train (else recall); how many updates (0: until stopped); A; report; end after this
-        one.
-    noise_write, noise_set, noise : In, In, Out
-        s of the next update: seed + (t+1)·9E3779B9.
-    clear, unsettled, skipped, cycles, made : In, Out
-        Counters: relaxations at their limit, updates left out, busy cycles; updates made in this
-        run.
+    start, errors, patterns, logging, stop : In
+        Begin; train (else recall); A; report; end after the update under way.
+    updates : Out
+        Updates still to make; counts down. 0: until stopped.
+    noise_write, updates_write, set : In
+        Set the noise to seed + t·9E3779B9, t the rank-1 updates so far; or ``updates``.
+    clear, unsettled, skipped, cycles : In, Out
+        Counters: relaxations at their limit, updates left out, busy cycles.
     busy, phase : Out
         A run is under way; what it does.
     begin, deal, slot, dealt, idle : to and from the lanes: a new batch
@@ -63,18 +62,17 @@ class Training(wiring.Component):
             {
                 "start": In(1),
                 "errors": In(1),
-                "updates": In(COUNT),
+                "updates": Out(COUNT),
                 "patterns": In(self.pattern),
                 "logging": In(1),
                 "stop": In(1),
                 "noise_write": In(1),
-                "noise_set": In(32),
-                "noise": Out(32),
+                "updates_write": In(1),
+                "set": In(32),
                 "clear": In(1),
                 "unsettled": Out(COUNT),
                 "skipped": Out(COUNT),
                 "cycles": Out(48),
-                "made": Out(COUNT),
                 "busy": Out(1),
                 "phase": Out(Phase),
                 "begin": Out(1),
@@ -113,19 +111,18 @@ class Training(wiring.Component):
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
         high, final = Signal(), Signal()
-        m.d.sync += final.eq((self.made + 1)[:COUNT] == self.updates)
+        m.d.sync += final.eq(self.updates == 1)
 
         m.d.comb += [
             self.busy.eq(self.phase != Phase.IDLE),
             self.noise_z.eq(seed.z),
-            seed.s.eq(self.noise),
+            seed.set.eq(self.noise_write),
+            seed.set_s.eq(self.set),
         ]
         with m.If(self.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
-        with m.If(self.noise_write):
-            m.d.sync += self.noise.eq(self.noise_set)
-        with m.If(seed.load):
-            m.d.sync += self.noise.eq(self.noise + GOLDEN_RATIO)
+        with m.If(self.updates_write):
+            m.d.sync += self.updates.eq(self.set)
         with m.If(self.clear):
             m.d.sync += [
                 self.unsettled.eq(0),
@@ -146,17 +143,18 @@ class Training(wiring.Component):
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
             drawn = to_draw != self.patterns
-            m.d.comb += self.noise_load.eq(drawn << lane)
             m.d.sync += [
+                self.noise_load.eq(drawn << lane),
                 self.use.bit_select(lane, 1).eq(drawn),
                 to_draw.eq(to_draw + drawn),
             ]
 
+        m.d.sync += self.noise_load.eq(0)
         with m.FSM():
             with m.State("WAIT"):
                 with m.If(self.start):
                     m.d.comb += self.begin.eq(1)
-                    m.d.sync += [self.phase.eq(Phase.RELAX), pattern.eq(0), self.made.eq(0)]
+                    m.d.sync += [self.phase.eq(Phase.RELAX), pattern.eq(0)]
                     m.d.sync += [lane.eq(0), self.slot.eq(0)]
                     m.next = "DEAL"
             with m.State("DEAL"):
@@ -238,7 +236,7 @@ class Training(wiring.Component):
             with m.State("AGAIN"):
                 m.d.sync += [pattern.eq(0), lane.eq(0), self.slot.eq(0)]
                 with m.If(self.errors):
-                    m.d.sync += self.made.eq(self.made + 1)
+                    m.d.sync += self.updates.eq(self.updates - 1)
                 with m.If(self.errors & ~self.stop & ~final):
                     m.d.comb += self.begin.eq(1)
                     m.d.sync += self.phase.eq(Phase.RELAX)

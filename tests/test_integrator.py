@@ -109,6 +109,8 @@ class Bursts:
     def __init__(self, config):
         self.config, self.time, self.line = config, Timing(config), timeline()
         self.now, self.bursts = 0, []
+        product = self.time.integrator - 4
+        self.late = {"slope": product - self.time.multiplier, "input": product + 1}
 
     def add(self, elements, *, dt_shift=0, tolerance=0, use_within=0):
         memory = self.time.memory
@@ -129,7 +131,8 @@ class Bursts:
             for name in ELEMENT:
                 self.line[cycle][f"element.{name}"] = getattr(elements, name)[k]
             for name in OPERANDS:
-                self.line[cycle + memory][name] = getattr(elements, name)[k]
+                at = cycle + self.late.get(name, memory)
+                self.line[at][name] = getattr(elements, name)[k]
             for name in FLAGS[: None if len(self.config.activations) > 1 else 3]:
                 self.line[cycle + memory][f"flags.{name}"] = getattr(elements, f"is_{name}")[k]
         self.now = end
@@ -142,6 +145,7 @@ class Bursts:
             "saturated.state saturated.error saturated.net"
         ).split()
         outputs += [f"{which}.{name}" for which in ("done", "closing") for name in ELEMENT]
+        outputs += [f"{which}_read.{name}" for which in self.late for name in ("unit", "slot")]
         seen = play(Integrator(self.config), self.line, outputs, cycles=self.now)
 
         def came(flag, *names):
@@ -151,6 +155,10 @@ class Bursts:
         for now, e, tolerance, use_within, energy, roles in self.bursts:
             begin = 0
             for k in np.flatnonzero(e.valid):
+                for name, late in self.late.items():
+                    asked = now + 1 + int(k) + late - self.time.memory
+                    assert seen[f"{name}_read.unit"][asked] == e.unit[k]
+                    assert seen[f"{name}_read.slot"][asked] == e.slot[k]
                 at = now + 1 + int(k) + self.time.integrator
                 to = (e.slot[k], e.unit[k], e.moved_to[k])
                 if e.backward[k]:

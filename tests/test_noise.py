@@ -69,9 +69,9 @@ def test_seed():
     latency, cycle = NoiseSeed.latency, 2
     drawn = [start_word(int(seed), int(t)) for seed, t in rng.integers(0, 1 << 32, (20, 2))]
     for s in (*ZERO_ENDS, 1, 0xFFFFFFFF, *drawn):
-        line[cycle] = {"load": 1, "s": s}
+        line[cycle]["load"] = 1
         loads[cycle] = s
-        line[cycle + 1]["s"] = s ^ 0x55555555  # taken with ``load``, and no longer looked at
+        line[cycle - 1] |= {"set": 1, "set_s": s - GOLDEN_RATIO}
         cycle += latency + int(rng.integers(0, 3))
     seen = play(NoiseSeed(), line, ["ready", "z"], cycles=cycle)
     starts = [*loads, cycle]
@@ -84,10 +84,11 @@ def test_seed():
 
 def test_a_load_takes_the_place_of_the_one_under_way():
     line = timeline()
-    line[0], line[5] = {"load": 1, "s": 9}, {"load": 1, "s": 0xDEADBEEF}
-    seen = play(NoiseSeed(), line, ["ready", "z"], cycles=5 + NoiseSeed.latency + 1)
-    assert seen["ready"].index(1, 1) == 5 + NoiseSeed.latency
-    assert seen["z"][-1] == stream_start(0xDEADBEEF)
+    line[0] = {"set": 1, "set_s": 0xDEADBEEF}
+    line[1]["load"] = line[6]["load"] = 1
+    seen = play(NoiseSeed(), line, ["ready", "z"], cycles=6 + NoiseSeed.latency + 1)
+    assert seen["ready"].index(1, 2) == 6 + NoiseSeed.latency
+    assert seen["z"][-1] == stream_start((0xDEADBEEF + 2 * GOLDEN_RATIO) % 2**32)
 
 
 def test_stream():
@@ -115,8 +116,9 @@ class Rows(wiring.Component):
         self.config = config
         super().__init__(
             {
+                "set": In(1),
+                "set_s": In(32),
                 "load": In(1),
-                "s": In(32),
                 "begin": In(1),
                 "step": In(1),
                 "again": In(1),
@@ -131,8 +133,9 @@ class Rows(wiring.Component):
         pes = [PE(self.config) for _ in range(self.config.macs)]
         m.submodules += pes
         m.d.comb += [
+            seed.set.eq(self.set),
+            seed.set_s.eq(self.set_s),
             seed.load.eq(self.load),
-            seed.s.eq(self.s),
             stream.load.eq(seed.ready),
             stream.z.eq(seed.z),
             stream.begin.eq(self.begin),
@@ -148,8 +151,9 @@ class Rows(wiring.Component):
 def test_rows_along_the_processing_elements(seed, t, rows):
     """R(t, i, j) stands at PE i mod P, i cycles behind row 0; columns a cycle apart."""
     p = 16
-    line, first = timeline(), NoiseSeed.latency + 2
-    line[0] = {"load": 1, "s": start_word(seed, t)}
+    line, first = timeline(), NoiseSeed.latency + 3
+    line[0] = {"set": 1, "set_s": start_word(seed, t - 1)}
+    line[1]["load"] = 1
     line[first - 1]["begin"] = 1
     for j in range(p):
         line[first + j]["step"] = 1
