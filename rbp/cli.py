@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import fields
 
-from rbp import engines, figure1, synth, verilog
+from rbp import analyse, engines, examples, figure1, synth, verilog
 from rbp.devices import DEVICES, MACHINE, machine
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
@@ -64,14 +64,19 @@ def _complain(message, code):
     return code
 
 
-def _train(arguments):
-    check_output(arguments.out)
-    arrays = read_npz(arguments.source)
+def _source(path):
+    """The problem or the result in a file."""
+    arrays = read_npz(path)
     try:
         kind = Result if Result.describes(arrays) else Problem
-        source = kind.from_arrays(arrays)
+        return kind.from_arrays(arrays)
     except InputError as error:
-        raise InputError(f"{arguments.source}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
+
+
+def _train(arguments):
+    check_output(arguments.out)
+    source = _source(arguments.source)
     result = engines.train(
         source, arguments.updates, arguments.engine, _Progress("update"), **_flags(arguments)
     )
@@ -164,6 +169,32 @@ def _remark(target):
 def _machine_flags(arguments):
     given = vars(arguments)
     return {name: given[name] for name in MACHINE if name in given}
+
+
+def _analyse(arguments):
+    check_folder(arguments.out, analyse.FILES)
+    record = analyse.run(
+        _source(arguments.source), dt_shift=arguments.dt_shift, seed=arguments.seed
+    )
+    paths = analyse.save(record, arguments.out)
+    print("\n".join(analyse.summary(record)))
+    print("wrote", *paths)
+
+
+def _example(arguments):
+    if arguments.list:
+        if arguments.name or arguments.out:
+            raise InputError("--list takes neither a name nor --out")
+        for example in examples.EXAMPLES.values():
+            print(f"{example.name:20}{example.description}")
+        return
+    if not arguments.name or not arguments.out:
+        raise InputError("a name and --out are required, or --list (see rbp example --help)")
+    example = examples.find(arguments.name)
+    check_output(arguments.out)
+    example.problem().save(arguments.out)
+    print(f"wrote {arguments.out}; to train it:")
+    print(examples.command(example, arguments.out))
 
 
 def _flags(arguments):
@@ -282,6 +313,41 @@ def _parser():
             metavar=metavar,
             help=f"{text} (default: %(default)s)",
         )
+
+    verb = _verb(
+        verbs,
+        "analyse",
+        _analyse,
+        "fixed points, their stability, and basins of attraction",
+        "Writes analyse.json and analyse.png. What is analysed is the free network, as it settles "
+        "in recall, in floating point.",
+        "rbp analyse result.npz --out build/analyse",
+    )
+    verb.add_argument("source", metavar="FILE.npz", help="a problem or a result")
+    verb.add_argument(
+        "--out",
+        default="build/analyse",
+        metavar="DIR",
+        help="folder, made if need be (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--dt-shift", type=int, metavar="K", help="Δt = 2^-K, 0 … 3 (default: that of a result, 0)"
+    )
+    verb.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="of random states (default: 1)"
+    )
+
+    verb = _verb(
+        verbs,
+        "example",
+        _example,
+        "write one of the problems that ship with the project",
+        "The command that trains it is printed.",
+        "rbp example xor --out xor.npz",
+    )
+    verb.add_argument("name", nargs="?", metavar="NAME", help="which one; see --list")
+    verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
+    verb.add_argument("--list", action="store_true", help="list the names")
     return parser
 
 

@@ -1,0 +1,331 @@
+"""The problems that ship with the project, each with the flags with which it learns.
+
+Learning: associative memories, free and layered networks, digits. Oscillation: weights with which
+(1) does not settle, some at Δt = 1 only, some at every Δt. Every problem comes from a fixed seed.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rbp import figure1
+from rbp.checks import choice
+from rbp.errors import InputError
+from rbp.problem import Problem
+
+__all__ = ["EXAMPLES", "Example", "command", "digits", "digits_test", "find", "half_digits"]
+
+OFF, ON = 0.1, 0.9
+
+
+@dataclass(frozen=True)
+class Example:
+    """A problem by name, and how it is to be trained.
+
+    Parameters
+    ----------
+    name, description : str
+        ``description`` is one line.
+    problem : callable
+        Makes the :class:`~rbp.problem.Problem`.
+    flags : dict
+        Keyword arguments of :func:`rbp.train`, ``updates`` among them; what is left out keeps its
+        default.
+    """
+
+    name: str
+    description: str
+    problem: Callable[[], Problem]
+    flags: dict
+
+
+def find(name) -> Example:
+    """The example of that name; raises :class:`~rbp.errors.InputError`."""
+    return EXAMPLES[choice("example", name, tuple(EXAMPLES))]
+
+
+def command(example, path, out="result.npz") -> str:
+    """The command line that trains an example once it stands in a file."""
+    flags = [part for k, v in example.flags.items() for part in ("--" + k.replace("_", "-"), v)]
+    return shlex.join(map(str, ["rbp", "train", path, *flags, "--out", out]))
+
+
+def _in_columns(units, columns, values):
+    """A×N zeros, but for some columns."""
+    array = np.zeros((len(values), units))
+    array[:, columns] = values
+    return array
+
+
+def _binary(rng, shape, off=OFF, on=ON):
+    return np.where(rng.integers(0, 2, shape), on, off)
+
+
+def _association(seed=1):
+    """20 units, of which four have inputs and three others targets; a connection in three."""
+    rng, n, patterns = np.random.default_rng(seed), 20, 6
+    connected = rng.random((n, n)) < 0.3
+    unit = np.arange(n)
+    return Problem(
+        weights=np.where(connected, rng.uniform(-1, 1, (n, n)), 0),
+        connected=connected,
+        targets=_in_columns(n, slice(17, 20), _binary(rng, (patterns, 3))),
+        target_units=unit >= 17,
+        inputs=_in_columns(n, slice(0, 4), _binary(rng, (patterns, 4), -0.5, 0.5)),
+    )
+
+
+def layered(sizes, inputs, targets, *, spread, seed) -> Problem:
+    """A feed-forward network of layers, of logistic units, after which stands a unit as bias.
+
+    ``inputs`` (A×first layer) are what the first layer shall show: such a unit, without incoming
+    weights, sits at g(0) + I = 0.5 + I. The bias, at 0.5, feeds every layer but the first.
+    ``targets`` are A×last layer. In the order bias, layers, the weights are strictly
+    lower-triangular.
+    """
+    rng, n = np.random.default_rng(seed), 1 + sum(sizes)
+    layer = np.concatenate([[-1], np.repeat(np.arange(len(sizes)), sizes)])
+    connected = (layer[:, None] > 0) & (
+        (layer[:, None] == layer[None, :] + 1) | (layer[None, :] == -1)
+    )
+    last = layer == len(sizes) - 1
+    return Problem(
+        weights=np.where(connected, rng.uniform(-spread, spread, (n, n)), 0),
+        connected=connected,
+        targets=_in_columns(n, last, targets),
+        target_units=last,
+        inputs=_in_columns(n, layer == 0, np.asarray(inputs) - 0.5),
+    )
+
+
+def _parity(bits, hidden, *, spread, seed):
+    """Whether an odd number of ``bits`` inputs is 1, all 2**bits patterns."""
+    inputs = (np.arange(2**bits)[:, None] >> np.arange(bits)) & 1
+    targets = np.where(inputs.sum(axis=1, keepdims=True) % 2, ON, OFF)
+    return layered((bits, hidden, 1), inputs, targets, spread=spread, seed=seed)
+
+
+def _free(seed=6):
+    """12 units, inhibition only at the start, fully connected; four inputs, three targets."""
+    rng, n, patterns = np.random.default_rng(seed), 12, 4
+    return Problem(
+        weights=rng.uniform(-1, 0, (n, n)),
+        targets=_in_columns(n, slice(9, 12), rng.uniform(0.2, 0.8, (patterns, 3))),
+        target_units=np.arange(n) >= 9,
+        inputs=_in_columns(n, slice(0, 4), rng.uniform(-0.5, 0.5, (patterns, 4))),
+    )
+
+
+def _memory(activation, seed):
+    """A memory of 10 visible and 5 hidden units; targets of ±0.8 at visible units."""
+    rng, n, visible = np.random.default_rng(seed), 15, np.arange(15) < 10
+    return Problem(
+        weights=rng.uniform(-0.25, 0.25, (n, n)),
+        targets=_in_columns(n, visible, _binary(rng, (4, 10), -0.8, 0.8)),
+        target_units=visible,
+        clamp_units=visible,
+        activation=activation,
+    )
+
+
+def _populations(seed=4):
+    """Four units each of logistic, tanh and sin; an input and a target in each."""
+    rng, n, patterns = np.random.default_rng(seed), 12, 4
+    unit = np.arange(n)
+    return Problem(
+        weights=rng.uniform(-0.5, 0.5, (n, n)),
+        targets=_in_columns(n, unit % 4 == 3, rng.uniform(0.2, 0.8, (patterns, 3))),
+        target_units=unit % 4 == 3,
+        inputs=_in_columns(n, unit % 4 == 0, rng.uniform(-0.5, 0.5, (patterns, 3))),
+        activation=np.repeat(["logistic", "tanh", "sin"], 4),
+    )
+
+
+def _oscillating(weights, start, target=0.25, **others):
+    """Given weights; the first unit has a target, so that there is something to learn."""
+    weights = np.array(weights)
+    n = len(weights)
+    return Problem(
+        weights=weights,
+        connected=weights != 0,
+        targets=_in_columns(n, [0], [[target]]),
+        target_units=np.arange(n) == 0,
+        initial_state=start,
+        **others,
+    )
+
+
+def digits():
+    """scikit-learn's 8×8 digits, shuffled: pictures (1797×64, 0 … 1) and labels (1797).
+
+    In their own order the last ones are from other writers than the first.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise InputError(
+            "the digits need scikit-learn, expected: pip install scikit-learn"
+        ) from error
+    found = load_digits()
+    order = np.random.default_rng(1).permutation(len(found.target))
+    return found.data[order] / 16.0, found.target[order]
+
+
+TRAINING = 1437
+"""Digits that are learned, the first four fifths; the others are the test."""
+
+
+def _digits(seed=1):
+    """Tell which digit a picture shows: 64 inputs, 20 hidden units, 10 outputs, a bias."""
+    pictures, labels = digits()
+    targets = np.where(labels[:TRAINING, None] == np.arange(10), ON, OFF)
+    return layered((64, 20, 10), pictures[:TRAINING], targets, spread=0.5, seed=seed)
+
+
+def digits_test():
+    """The pictures kept back, as cues for a network trained on ``digits``, and their labels.
+
+    The answer to a cue is the greatest of the last ten units.
+    """
+    pictures, labels = digits()
+    inputs = _in_columns(95, slice(1, 65), pictures[TRAINING:] - 0.5)
+    return {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}, labels[TRAINING:]
+
+
+def digit_memory(patterns=10, seed=1) -> Problem:
+    """A memory of pictures in black and white, one digit after the other; 64 visible units."""
+    pictures, labels = digits()
+    rng = np.random.default_rng(seed)
+    chosen = np.array([rng.choice(np.flatnonzero(labels == k % 10)) for k in range(patterns)])
+    visible = np.ones(64, bool)
+    return Problem(
+        weights=rng.uniform(-0.1, 0.1, (64, 64)),
+        targets=np.where(pictures[chosen] >= 0.5, ON, OFF),
+        target_units=visible,
+        clamp_units=visible,
+    )
+
+
+def half_digits(problem) -> np.ndarray:
+    """Cues (28) for :func:`digit_memory`: the upper half of each picture, 0.5 below."""
+    return np.where(np.arange(64) < 32, problem.targets, 0.5)
+
+
+_SPIRAL = [[5.0, -6.0], [6.0, 5.0]]
+_BIASED = [[4.5, -3.0, -1.5], [3.0, 4.5, -7.5], [0.0, 0.0, 0.0]]
+
+EXAMPLES = {
+    e.name: e
+    for e in (
+        Example(
+            "figure1",
+            "the paper's Figure 1: memory of 4 patterns, 10 visible and 5 hidden units",
+            figure1.problem,
+            {"updates": 300, "seed": figure1.SEED},
+        ),
+        Example(
+            "association",
+            "6 inputs and their outputs in a sparse recurrent network of 20 units",
+            _association,
+            {"updates": 500},
+        ),
+        Example(
+            "xor",
+            "exclusive or in a feed-forward network, 2-3-1: ordinary backpropagation",
+            lambda: _parity(2, 3, spread=2, seed=3),
+            {"updates": 500, "eta_shift": 1},
+        ),
+        Example(
+            "parity",
+            "parity of 4 bits in a feed-forward network, 4-8-1, with momentum",
+            lambda: _parity(4, 8, spread=1, seed=1),
+            {"updates": 1200, "eta_shift": -1, "momentum_shift": 3},
+        ),
+        Example(
+            "free",
+            "4 patterns in a recurrent network of 12 units that starts with inhibition only",
+            _free,
+            {"updates": 300, "eta_shift": -1, "dt_shift": 1},
+        ),
+        Example(
+            "figure1-stochastic",
+            "Figure 1, but one pattern drawn at random for each update (20)",
+            figure1.problem,
+            {"updates": 1200, "method": "stochastic", "seed": figure1.SEED},
+        ),
+        Example(
+            "figure1-concurrent",
+            "Figure 1, but x, y and the weights move together",
+            figure1.problem,
+            {"updates": 1200, "method": "concurrent", "eta_shift": -1, "seed": figure1.SEED},
+        ),
+        Example(
+            "tanh-memory",
+            "memory of 4 patterns, units of tanh, targets ±0.8",
+            lambda: _memory("tanh", 1),
+            {"updates": 150, "eta_shift": -4},
+        ),
+        Example(
+            "sin-memory",
+            "memory of 4 patterns, units of sin, targets ±0.8",
+            lambda: _memory("sin", 8),
+            {"updates": 150, "eta_shift": -5},
+        ),
+        Example(
+            "populations",
+            "units of logistic, tanh and sin in one recurrent network of 12",
+            _populations,
+            {"updates": 300, "eta_shift": -4, "dt_shift": 1},
+        ),
+        Example(
+            "digits",
+            "8×8 digits, 64-20-10, in batches of 16 (needs scikit-learn)",
+            _digits,
+            {"updates": 800, "batch": 16, "slots": 16, "eta_shift": -2},
+        ),
+        Example(
+            "digit-memory",
+            "memory of 10 pictures of digits, recalled from the upper half (needs scikit-learn)",
+            digit_memory,
+            {"updates": 200, "eta_shift": -1},
+        ),
+        Example(
+            "cycle",
+            "one unit, w = -8: alternates at Δt = 1, settles at Δt = 1/2",
+            lambda: _oscillating([[-8.0]], [0.5]),
+            {"updates": 100, "eta_shift": 1, "dt_shift": 1},
+        ),
+        Example(
+            "cycle-input",
+            "one unit, w = -6, I = -1/2: alternates at Δt = 1, settles at 0 at Δt = 1/2",
+            lambda: _oscillating([[-6.0]], [0.5], inputs=[[-0.5]]),
+            {"updates": 20, "eta_shift": -2, "dt_shift": 1},
+        ),
+        Example(
+            "cycle-symmetric",
+            "two units, symmetric weights: alternate at Δt = 1, settle at Δt = 1/2",
+            lambda: _oscillating([[-5.0, -2.0], [-2.0, -5.0]], [0.5, 0.25]),
+            {"updates": 20, "eta_shift": -2, "dt_shift": 1},
+        ),
+        Example(
+            "spiral",
+            "two units that oscillate at every Δt: nothing can be learned",
+            lambda: _oscillating(_SPIRAL, [0.5, 0.25], inputs=[[-0.5, -0.5]]),
+            {"updates": 20, "dt_shift": 3},
+        ),
+        Example(
+            "spiral-bias",
+            "the same with a third unit as bias instead of inputs",
+            lambda: _oscillating(_BIASED, [0.75, 0.5, 0.5]),
+            {"updates": 20, "dt_shift": 3},
+        ),
+        Example(
+            "spiral-tanh",
+            "two units of tanh that oscillate at every Δt",
+            lambda: _oscillating([[1.5, -2.0], [2.0, 1.5]], [0.5, 0.25], activation="tanh"),
+            {"updates": 20, "dt_shift": 3},
+        ),
+    )
+}
