@@ -327,9 +327,9 @@ def summary(record):
         missing = "" if network["index_sum"] == 1 else "; by their index some are missing"
         of = "all patterns" if record["inputs"] == 1 else f"pattern {', '.join(map(str, patterns))}"
         yield f"{of}: fixed points found: {len(points)}, stable: {stable}{missing}"
-        for k, p in enumerate(points):
-            if not p["flow_stable"]:
-                continue
+        shown = [k for k, p in enumerate(points) if p["flow_stable"]] or range(len(points))
+        for k in shown:
+            p = points[k]
             maps = ", ".join(d for d, ok in p["euler_stable"].items() if ok) or "none"
             least = min(re for re, _ in p["eigenvalues_x"])
             yield (
