@@ -218,15 +218,18 @@ def _random(units, stored):
     return draw
 
 
+TABLES = {
+    "N = 16, random": {p: _random(16, p) for p in (1, 2, 3, 4, 5, 6, 8, 10, 12)},
+    "N = 32, random": {p: _random(32, p) for p in (2, 4, 6, 8, 10, 12, 16, 20, 24)},
+    "N = 64, digits": {p: _digits(p) for p in (3, 5, 8, 10, 15, 20)},
+}
+"""What is stored: by the number of patterns, how they and their cues are drawn."""
+
+
 def hopfield(seeds=12) -> dict:
     """Recall against the number of patterns stored: random ones with N = 16 and 32, and digits."""
-    tables = {
-        "N = 16, random": {p: _random(16, p) for p in (1, 2, 3, 4, 5, 6, 8, 10, 12)},
-        "N = 32, random": {p: _random(32, p) for p in (2, 4, 6, 8, 10, 12, 16, 20, 24)},
-        "N = 64, digits": {p: _digits(p) for p in (3, 5, 8, 10, 15, 20)},
-    }
     record = {"seeds": seeds, "panels": []}
-    for title, draws in tables.items():
+    for title, draws in TABLES.items():
         scores = {}
         try:
             for draw in draws.values():
