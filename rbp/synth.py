@@ -167,8 +167,8 @@ def _split(cell, modules):
     inside = cell.removeprefix("core.")
     if inside.startswith("$") or inside == cell:
         return "", ""
-    block = max((m for m in modules if inside.startswith(f"{m}.")), key=len, default="")
-    signal = inside.removeprefix(f"{block}." if block else "")
+    block = max((m for m in modules if inside.startswith(f"{m}.")), key=len, default="core")
+    signal = inside.removeprefix(f"{block}.")
     return block, re.split(r"[$.\[]", _SUFFIX.sub("", signal))[0]
 
 
