@@ -81,12 +81,16 @@ def test_hebb():
 
 
 def test_pseudo_inverse():
-    """A projection onto the patterns: W ξ = ξ."""
+    """With its diagonal given back, d = 1 − (W ξ)_i / ξ_i, it is a projection: P ξ = ξ, P² = P."""
     patterns = signs(6, 20)
     w = compare.pseudo_inverse(patterns)
-    condition = np.linalg.cond(patterns)
-    assert np.abs(patterns @ w.T - patterns).max() <= 20 * 20 * EPS * condition
-    assert np.trace(w) == pytest.approx(6, abs=20 * 20 * EPS * condition)
+    rounding = 20 * 20 * EPS * np.linalg.cond(patterns)
+    assert not w.diagonal().any()
+    given_back = 1 - (patterns @ w.T) / patterns
+    assert np.abs(given_back - given_back[0]).max() <= rounding  # the same for each pattern
+    p = w + np.diag(given_back[0])
+    assert np.abs(p @ p - p).max() <= 20 * rounding
+    assert np.trace(p) == pytest.approx(6, abs=20 * rounding)
 
 
 def test_a_sum_of_0_leaves_a_unit():
