@@ -55,7 +55,7 @@ class Config:
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
-        Words of the log memory, a power of two, at least N; by default at least 256.
+        Words of the log memory, a power of two, above N; by default at least 256.
     """
 
     units: int
@@ -96,10 +96,10 @@ class Config:
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
         if self.log_depth is None:
-            object.__setattr__(self, "log_depth", 1 << max(8, (self.units - 1).bit_length()))
-        if self.log_depth < self.units or self.log_depth & (self.log_depth - 1):
+            object.__setattr__(self, "log_depth", 1 << max(8, self.units.bit_length()))
+        if self.log_depth <= self.units or self.log_depth & (self.log_depth - 1):
             raise ValueError(
-                f"log_depth must be a power of two, at least {self.units}, not {self.log_depth}"
+                f"log_depth must be a power of two above {self.units}, not {self.log_depth}"
             )
 
     dt_shifts = 3

@@ -12,6 +12,8 @@ __all__ = ["Log"]
 class Log(wiring.Component):
     """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
+    ``space`` ends with one word free, as it is known a cycle late.
+
     Members
     -------
     clear : In
@@ -42,13 +44,13 @@ class Log(wiring.Component):
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         newest, oldest = Signal(range(depth)), Signal(range(depth))
         m.d.comb += [
-            self.space.eq(self.count != depth),
             ram.w_en.eq(self.push),
             ram.w_addr.eq(newest),
             ram.w_data.eq(self.word),
             ram.r_addr.eq(oldest),
             self.head.eq(ram.r_data),
         ]
+        m.d.sync += self.space.eq(self.count < depth - 2)
         with m.If(self.push):
             m.d.sync += newest.eq(newest + 1)
         with m.If(self.pop):

@@ -32,7 +32,7 @@ class NoiseSeed(wiring.Component):
         The hash, until the next ``load``.
     """
 
-    latency = 8
+    latency = 9
 
     def __init__(self):
         super().__init__(
@@ -42,15 +42,17 @@ class NoiseSeed(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         s = Signal(32, reset_less=True)
+        begin = Signal()
         phase = Signal(range(self.latency))
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
-        m.d.comb += [x.eq(_xorshift(self.z)), self.ready.eq(phase == 0)]
+        m.d.comb += [x.eq(_xorshift(self.z)), self.ready.eq(~begin & (phase == 0))]
         with m.If(self.set):
             m.d.sync += s.eq(self.set_s)
-        with m.If(self.load):
+        m.d.sync += begin.eq(self.load)
+        with m.If(begin):
             m.d.sync += [self.z.eq(following), s.eq(following), phase.eq(1)]
-        with m.Elif(~self.ready):
+        with m.Elif(phase != 0):
             m.d.sync += [self.z.eq(Mux(phase[0], x, x + s)), phase.eq(phase + 1)]
             with m.If(phase == 7):
                 m.d.sync += [self.z.eq(Mux(self.z == 0, GOLDEN_RATIO, self.z)), phase.eq(0)]
