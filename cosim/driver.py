@@ -13,6 +13,7 @@ import numpy as np
 from golden.noise import start_word
 from hdl.memory_map import AddressMap
 from hdl.state import Region
+from hdl.timing import Timing
 
 __all__ = ["Driver", "Idle", "Read", "Report", "Write"]
 
@@ -62,6 +63,7 @@ class Driver:
 
     def __init__(self, config):
         self.config, self.map = config, AddressMap(config)
+        self.limit = 1
 
     def write(self, register, value):
         yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
@@ -80,6 +82,7 @@ class Driver:
 
     def load_settings(self, machine):
         settling, learning = machine.settling, machine.learning
+        self.limit = settling.limit
         mode = settling.dt_shift | (learning.eta_shift - self.config.eta_shifts[0]) << 4 | LOG
         if learning.seed is None:
             mode |= NEAREST
@@ -138,9 +141,14 @@ class Driver:
         return (yield from self.read("STATUS")) & 3 != 0
 
     def reports(self, patterns, sink, *, training=True):
-        """Fetch the log until the run has ended; each Report goes to ``sink``."""
+        """Fetch the log until the run has ended; each Report goes to ``sink``.
+
+        Raises TimeoutError where nothing comes for longer than relaxations at their limit take.
+        """
         expected = patterns + (2 * self.config.lanes if training else 0)
         words = []
+        waited, patience = 0, 2 * patterns * (self.limit + 2) + 10
+        time = Timing(self.config)
         while True:
             busy = yield from self.busy()
             count = yield from self.read("LOG_COUNT")
@@ -151,8 +159,11 @@ class Driver:
                     words = []
             if not busy and count == 0:
                 return
+            waited = 0 if count else waited + 1
+            if waited > patience:
+                raise TimeoutError(f"the core is still busy, and has reported nothing: {words}")
             if count < expected:
-                yield Idle(self.config.sweep + 50)
+                yield Idle(self.config.sweep + time.drain)
 
     def _report(self, words, patterns, training):
         steps = np.array([[w & 0x7FFF, w >> 16 & 0x7FFF] for w in words[:patterns]])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.build import BUILD, bench
+from cosim.build import BUILD, bench, library
 from cosim.driver import Driver
 from cosim.simulator import Simulator
 from golden.training import Machine
@@ -42,10 +42,11 @@ class Run:
     """Recall: A bool."""
 
 
-def train(config, machine: Machine, updates, progress=None) -> Run:
+def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
     """Whole training on the core: load, start, wait, read out. ``machine`` stays as it is.
 
-    ``progress(done, total)`` is called now and then.
+    ``progress(done, total)`` is called now and then. ``core`` is a Simulator other than that of
+    ``config``.
     """
     driver, reports = Driver(config), []
 
@@ -55,7 +56,7 @@ def train(config, machine: Machine, updates, progress=None) -> Run:
             progress(len(reports), updates)
 
     patterns = len(machine.targets)
-    with Simulator(config) as core:
+    with core or Simulator(library(config)) as core:
         core.do(driver.load(machine))
         core.do(driver.start_training(updates))
         core.do(driver.reports(patterns, sink))
@@ -78,7 +79,7 @@ def recall(config, machine: Machine, progress=None) -> Run:
     """Let x settle from ``machine.start``; no y, no update."""
     driver, reports = Driver(config), []
     patterns = len(machine.targets)
-    with Simulator(config) as core:
+    with Simulator(library(config)) as core:
         core.do(driver.load(machine))
         core.do(driver.start_recall())
         core.do(driver.reports(patterns, reports.append, training=False))

