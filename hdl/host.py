@@ -113,7 +113,7 @@ class HostPort(wiring.Component):
         area = Signal(Area)
         m.d.comb += area.eq(bus.addr[amap.offset_bits :])
         refused, quiet = Signal(), Signal()
-        m.d.comb += quiet.eq(~self.busy)
+        m.d.sync += quiet.eq(~self.busy)
 
         fields = {
             "PATTERNS": self.patterns,
@@ -170,7 +170,7 @@ class HostPort(wiring.Component):
         with m.Elif(area == Area.REGISTERS):
             m.d.comb += bus.r_data.eq(register)
         with m.If(reading & arrived):
-            with m.If((area == Area.STATE) & self.busy):
+            with m.If((area == Area.STATE) & ~quiet):
                 m.d.sync += refused.eq(1)
             m.d.comb += self.log_pop.eq(
                 (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)
@@ -208,7 +208,7 @@ class HostPort(wiring.Component):
                 doing.eq(decoded & quiet & ~blocked),
                 bus.wait.eq(~decoded | (quiet & blocked)),
             ]
-        with m.If(bus.w_en & decoded & self.busy):
+        with m.If(bus.w_en & decoded & ~quiet):
             with m.If(~control):
                 m.d.sync += refused.eq(1)
             with m.Elif(bus.w_data[3]):

@@ -32,7 +32,7 @@ class NoiseSeed(wiring.Component):
         The hash, until the next ``load``.
     """
 
-    latency = 9
+    latency = 12
 
     def __init__(self):
         super().__init__(
@@ -43,13 +43,14 @@ class NoiseSeed(wiring.Component):
         m = Module()
         s = Signal(32, reset_less=True)
         begin = Signal()
-        phase = Signal(range(self.latency))
+        phase = Signal(range(11))  # three times X, X, + s; then the check
+        adds = (phase == 3) | (phase == 6) | (phase == 9)
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
         m.d.comb += x.eq(_xorshift(self.z))
         with m.If(self.load):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(phase == 7):
+        with m.Elif(phase == 10):
             m.d.sync += self.ready.eq(1)
         with m.If(self.set):
             m.d.sync += s.eq(self.set_s)
@@ -57,8 +58,8 @@ class NoiseSeed(wiring.Component):
         with m.If(begin):
             m.d.sync += [self.z.eq(following), s.eq(following), phase.eq(1)]
         with m.Elif(phase != 0):
-            m.d.sync += [self.z.eq(Mux(phase[0], x, x + s)), phase.eq(phase + 1)]
-            with m.If(phase == 7):
+            m.d.sync += [self.z.eq(Mux(adds, self.z + s, x)), phase.eq(phase + 1)]
+            with m.If(phase == 10):
                 m.d.sync += [self.z.eq(Mux(self.z == 0, GOLDEN_RATIO, self.z)), phase.eq(0)]
         return m
 

@@ -1,9 +1,11 @@
 """Block RAM and multiplier: the only places that know the device."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from hdl.fixed import delay
 
 __all__ = ["Multiplier", "Ram"]
 
@@ -78,7 +80,8 @@ class Multiplier(wiring.Component):
 
     The registers stand where the devices' multipliers have theirs: first at the operands. On iCE40
     yosys puts this body into an SB_MAC16, registers and all; on ECP5 it leaves a MULT18X18D's
-    registers unused, so there is an instance.
+    registers unused, so there is an instance. Where there is no multiplier (``ice40hx``), the rows
+    are added in pairs, a register behind each adder: 560 LUTs at 16 × 16 bits.
 
     Parameters
     ----------
@@ -114,6 +117,9 @@ class Multiplier(wiring.Component):
         a = Signal(signed(self.a_width), reset_less=True)
         b = Signal(signed(self.b_width), reset_less=True)
         m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        if self.device.name == "ice40hx":
+            self._rows(m, a, b)
+            return m
         product = a * b
         for k in range(self.latency - 1):
             q = Signal(signed(self.a_width + self.b_width), name=f"product_q{k}", reset_less=True)
@@ -121,6 +127,35 @@ class Multiplier(wiring.Component):
             product = q
         m.d.comb += self.product.eq(product)
         return m
+
+    def _rows(self, m, a, b):
+        """The product as a tree of sums: a or 0 for each bit of b, the last one negative."""
+        sums, group = [], -(-len(b) // 8)
+        for low in range(0, len(b), group):
+            total = Const(0, signed(1))
+            for k in range(low, min(low + group, len(b))):
+                row = Mux(b[k], a, 0).shift_left(k - low)
+                if k == len(b) - 1:
+                    total = total - row
+                else:
+                    total = row if k == low else total + row
+            sums.append((total, low))
+        levels = 0
+        while True:
+            levels += 1
+            registers = []
+            for k, (value, low) in enumerate(sums):
+                q = Signal(value.shape(), name=f"sum_{levels}_{k}", reset_less=True)
+                m.d.sync += q.eq(value)
+                registers.append((q, low))
+            if len(registers) == 1:
+                break
+            pairs = zip(registers[::2], [*registers[1::2], None], strict=False)
+            sums = [
+                (one[0] + other[0].shift_left(other[1] - one[1]), one[1]) if other else one
+                for one, other in pairs
+            ]
+        m.d.comb += self.product.eq(delay(m, registers[0][0], self.latency - 1 - levels))
 
     def _mult18x18d(self, m):
         """Registers at the operands, in the middle and at the product: three cycles."""
