@@ -259,8 +259,10 @@ class Integrator(wiring.Component):
             "state": goal_clipped & forward[product + 1],
         }
         for role, event in clipped.items():
+            event_q = Signal(name=f"clipped_{role}")
+            m.d.sync += event_q.eq(event)
             with m.If(self.clear):
                 m.d.sync += self.saturated[role].eq(0)
-            with m.Elif(event):
+            with m.Elif(event_q):
                 m.d.sync += self.saturated[role].eq(1)
         return m

@@ -38,7 +38,7 @@ class RelaxationControl(wiring.Component):
     begin : In
         Forget the batch before.
     deal, deal_slot, dealt : In, In, Out
-        Put a pattern's first sweep into the ring; taken when ``dealt``.
+        Put a pattern's first sweep into the ring; taken when ``dealt``, which a finish puts off.
     take, ready, sweep : In, Out, Out
         The next sweep, and that there is one.
     arrive, arriving : In, Out
@@ -142,7 +142,7 @@ class RelaxationControl(wiring.Component):
             steps.w_data.eq(Cat(count, at_limit & ~settled & ~self.fixed)),
         ]
         put_back = self.finish & ~(stop & (done.backward | ~self.errors))
-        m.d.comb += self.dealt.eq(self.deal & ~put_back)
+        m.d.comb += self.dealt.eq(self.deal & ~self.finish)
         slot_bit = Signal(slots)
         m.d.comb += slot_bit.eq(1 << done.slot)
         with m.If(self.finish):

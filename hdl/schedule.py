@@ -52,7 +52,7 @@ class Schedule:
         """(cycle in which all lanes are idle, cycle after the last deal)."""
         lanes, sweep = self.config.lanes, self.config.sweep
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
-        put_back = [set() for _ in range(lanes)]
+        finishes = [set() for _ in range(lanes)]
         deals = deque((a, list(map(int, pair))) for a, pair in enumerate(steps))
         deal_at, idle = begin, begin
         while deals or any(rings):
@@ -60,7 +60,7 @@ class Schedule:
             start = max(free, min(heads)) if heads else None
             if deals and (start is None or deal_at <= start + LANE_SKEW * lanes):
                 pattern, left = deals[0]
-                if deal_at not in put_back[pattern % lanes]:
+                if deal_at not in finishes[pattern % lanes]:
                     deals.popleft()
                     insort(rings[pattern % lanes], (deal_at + 1, pattern, left))
                 deal_at += 1
@@ -73,9 +73,9 @@ class Schedule:
                 kind = 0 if left[0] else 1
                 left[kind] -= 1
                 finish = picked + sweep + self.finish[kind]
+                finishes[lane].add(finish)
                 if any(left):
                     insort(ring, (finish + 1, pattern, left))
-                    put_back[lane].add(finish)
                 else:
                     idle = max(idle, finish + 1)
             free = start + sweep

@@ -355,7 +355,7 @@ def test_saturation_is_sticky():
     line[2] = {"valid": 1, "sum": 1 << (config.sum_width - 2)}
     line[40] = {"clear": 1}
     seen = play(Integrator(config), line, ["saturated.net"], cycles=60)["saturated.net"]
-    assert seen == [0] * 3 + [1] * 38 + [0] * 19
+    assert seen == [0] * 4 + [1] * 37 + [0] * 19
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -76,14 +76,14 @@ class Batches:
             if take:
                 now["take"] = 1
                 taken.append(ring.popleft())
-            # a finish goes before a deal, which waits
+            # a deal waits for a finish
             dealing = bool(to_deal) and rng.random() < 0.8
             if dealing:
                 now |= {"deal": 1, "deal_slot": to_deal[0]}
-            self.expect("dealt", dealing and followed is None)
+            self.expect("dealt", dealing and not finish)
             if followed:
                 ring.append(followed)
-            elif dealing:
+            if dealing and not finish:
                 ring.append((to_deal.popleft(), 0, 1, 0))
                 active += 1
             self.cycle += 1
