@@ -12,7 +12,7 @@ __all__ = ["Log"]
 class Log(wiring.Component):
     """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
-    ``space`` ends with one word free, as it is known a cycle late.
+    ``space`` is known a cycle late, so it ends with one or two words free.
 
     Members
     -------

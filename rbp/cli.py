@@ -397,7 +397,9 @@ def _engine(verb, default, described):
 
 def _settling(group):
     _flag(group, "dt_shift", int, "K", "Δt = 2^-K, K in 0 … 3 (default: 0)")
-    _flag(group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K)")
+    _flag(
+        group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K, w8 2)"
+    )
     _flag(group, "step_limit", int, "K", "at most so many steps (default: 64, recall 512, << K)")
 
 

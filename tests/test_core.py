@@ -197,7 +197,10 @@ def test_a_host_that_does_not_fetch_the_log_stops_the_core_and_loses_nothing(loa
     core.do(driver.start_training(updates))
     core.run(300_000)
     assert core.do(driver.busy())
-    assert core.do(driver.read("LOG_COUNT")) == driver.config.log_depth - 1
+    full = core.do(driver.read("LOG_COUNT"))
+    assert full in (driver.config.log_depth - 2, driver.config.log_depth - 1)
+    core.run(10_000)
+    assert core.do(driver.read("LOG_COUNT")) == full
     core.do(driver.reports(4, reports.append))
     assert [r.energy for r in reports] == [machine.update().energy for _ in range(updates)]
     assert (core.do(driver.read_weights()) == machine.weights).all()
