@@ -155,7 +155,7 @@ def verilated(sources, *flags):
         slow = sorted(folder.glob("*Slow.cpp"))
         fast = [path for path in sorted(folder.glob("*.cpp")) if path not in slow]
         _finish(
-            _compile(folder, "fast", [*fast, ROOT / "cosim/simulator.cpp"], "-O2"),
+            _compile(folder, "fast", [*fast, ROOT / "cosim/simulator.cpp"], "-O1"),
             _compile(folder, "slow", slow, "-O0"),
         )
         _run(["g++", "-shared", "-o", "libcore.so", "fast.o", "slow.o", str(runtime)], folder)
