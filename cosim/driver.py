@@ -63,7 +63,7 @@ class Driver:
 
     def __init__(self, config):
         self.config, self.map = config, AddressMap(config)
-        self.limit = 1
+        self.limit = self.expected = 1
 
     def write(self, register, value):
         yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
@@ -127,10 +127,12 @@ class Driver:
     # Running
 
     def start_training(self, updates):
+        self.expected = updates
         yield from self.write("UPDATES", updates)
         yield from self.write("CONTROL", TRAIN)
 
     def start_recall(self):
+        self.expected = 1
         yield from self.write("CONTROL", RECALL)
 
     def stop(self):
@@ -143,26 +145,27 @@ class Driver:
     def reports(self, patterns, sink, *, training=True):
         """Fetch the log until the run has ended; each Report goes to ``sink``.
 
-        Raises TimeoutError where nothing comes for longer than relaxations at their limit take.
+        Raises TimeoutError where no report comes for longer than relaxations at their limit take,
+        or one more than was asked for.
         """
-        expected = patterns + (2 * self.config.lanes if training else 0)
-        words = []
-        waited, patience = 0, 2 * patterns * (self.limit + 2) + 10
+        length = patterns + (2 * self.config.lanes if training else 0)
+        words, done, waited = [], 0, 0
+        patience = 2 * patterns * (self.limit + 2) + 10
         time = Timing(self.config)
         while True:
             busy = yield from self.busy()
             count = yield from self.read("LOG_COUNT")
             for _ in range(count):
                 words.append((yield from self.read("LOG")))
-                if len(words) == expected:
+                if len(words) == length:
                     sink(self._report(words, patterns, training))
-                    words = []
+                    words, done, waited = [], done + 1, 0
             if not busy and count == 0:
                 return
-            waited = 0 if count else waited + 1
-            if waited > patience:
-                raise TimeoutError(f"the core is still busy, and has reported nothing: {words}")
-            if count < expected:
+            waited += 1
+            if waited > patience or done > self.expected:
+                raise TimeoutError(f"the core is still busy after {done} reports, then {words}")
+            if count < length:
                 yield Idle(self.config.sweep + time.drain)
 
     def _report(self, words, patterns, training):
@@ -188,12 +191,18 @@ class Driver:
         return words
 
     def read_weights(self):
-        """W, column by column by way of the log, which must be empty."""
+        """W, column by column by way of the log, which must be empty.
+
+        Raises TimeoutError where a column does not come.
+        """
         n, width = self.config.units, self.config.formats.weight.width
         weights = np.empty((n, self.config.terms), np.int64)
         for j in range(self.config.terms):
             yield from self.write("COLUMN", j)
-            while (yield from self.read("LOG_COUNT")) < n:
+            waited = 0
+            while (count := (yield from self.read("LOG_COUNT"))) < n:
+                if (waited := waited + 1) > 10:
+                    raise TimeoutError(f"column {j}: the log holds {count} of {n} weights")
                 yield Idle(self.config.sweep)
             for i in range(n):
                 weights[i, j] = _signed((yield from self.read("LOG")), width)
