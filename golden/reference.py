@@ -7,7 +7,16 @@ import numpy as np
 from golden.relaxation import Relaxed, settle
 from golden.tables import ACTIVATIONS
 
-__all__ = ["Reference", "exact_errors"]
+__all__ = ["Reference", "activate", "exact_errors"]
+
+
+def activate(names, u, derivative=0):
+    """g(u), or g'(u), of K×N net inputs; ``names`` are those of the units' activations."""
+    result = np.empty_like(u)
+    for name in set(names):
+        units = np.array([other == name for other in names])
+        result[:, units] = ACTIVATIONS[name].derivatives[derivative](u[:, units])
+    return result
 
 
 @dataclass
@@ -34,11 +43,7 @@ class Reference:
     skipped: int = 0
 
     def g(self, u, derivative=0):
-        result = np.empty_like(u)
-        for name in set(self.activation):
-            units = np.array([a == name for a in self.activation])
-            result[:, units] = ACTIVATIONS[name].derivatives[derivative](u[:, units])
-        return result
+        return activate(self.activation, u, derivative)
 
     def streamed(self, x):
         """c: the target where a unit is clamped (30), else x."""

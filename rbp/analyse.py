@@ -6,11 +6,12 @@ each input I among the patterns.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS
+from golden.reference import activate
 from rbp.checks import integer, raw_words
 from rbp.plots import draw_analysis, letter, save_record
 from rbp.result import Result
@@ -107,15 +108,7 @@ class Network:
 
 def units_of(names):
     """``g(u, derivative)`` of units (K×N) with the activations of those names."""
-
-    def g(u, derivative):
-        result = np.empty_like(u)
-        for name in set(names):
-            units = [k for k, other in enumerate(names) if other == name]
-            result[:, units] = ACTIVATIONS[name].derivatives[derivative](u[:, units])
-        return result
-
-    return g
+    return partial(activate, names)
 
 
 def free_networks(source, dt_shift=None):

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import fields
 
-from rbp import analyse, engines, examples, figure1, synth, verilog
+from rbp import analyse, engines, examples, figure1
 from rbp.devices import DEVICES, MACHINE, machine
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
@@ -130,6 +130,8 @@ def _figure1(arguments):
 
 
 def _verilog(arguments):
+    from rbp import synth, verilog  # the hardware description takes half a second to import
+
     verilog.check_outputs(arguments.out)
     flags = _machine_flags(arguments)
     if arguments.device is None:
@@ -144,6 +146,8 @@ def _verilog(arguments):
 
 
 def _synth(arguments):
+    from rbp import synth
+
     check_output(arguments.out)
     flags = _machine_flags(arguments)
     target = synth.target(arguments.device, grade=arguments.grade, **flags)
@@ -220,19 +224,10 @@ def _parser():
         "Writes figure1.json and figure1.png.",
         "rbp figure1 --macs 15 --out build/figure1",
     )
-    for option, default, metavar, text in (
-        ("--seed", figure1.SEED, "S", "of patterns, start weights and rounding noise"),
-        ("--updates", 300, "U", "how many"),
-        ("--macs", 5, "P", "processing elements, 1 … 15"),
-        ("--out", "build/figure1", "DIR", "folder, made if need be"),
-    ):
-        verb.add_argument(
-            option,
-            type=type(default),
-            default=default,
-            metavar=metavar,
-            help=f"{text} (default: %(default)s)",
-        )
+    _option(verb, "--seed", figure1.SEED, "S", "of patterns, start weights and rounding noise")
+    _option(verb, "--updates", 300, "U", "how many")
+    _option(verb, "--macs", 5, "P", "processing elements, 1 … 15")
+    _option(verb, "--out", "build/figure1", "DIR", "folder, made if need be")
     _engine(verb, "rtl", "rtl")
 
     verb = _verb(
@@ -302,17 +297,8 @@ def _parser():
         "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
     )
     _core(verb)
-    for option, default, metavar, text in (
-        ("--seeds", 3, "K", "times to place and route, 1 … 99"),
-        ("--out", "synth.json", "FILE", "where to"),
-    ):
-        verb.add_argument(
-            option,
-            type=type(default),
-            default=default,
-            metavar=metavar,
-            help=f"{text} (default: %(default)s)",
-        )
+    _option(verb, "--seeds", 3, "K", "times to place and route, 1 … 99")
+    _option(verb, "--out", "synth.json", "FILE", "where to")
 
     verb = _verb(
         verbs,
@@ -324,18 +310,11 @@ def _parser():
         "rbp analyse result.npz --out build/analyse",
     )
     verb.add_argument("source", metavar="FILE.npz", help="a problem or a result")
-    verb.add_argument(
-        "--out",
-        default="build/analyse",
-        metavar="DIR",
-        help="folder, made if need be (default: %(default)s)",
-    )
+    _option(verb, "--out", "build/analyse", "DIR", "folder, made if need be")
     verb.add_argument(
         "--dt-shift", type=int, metavar="K", help="Δt = 2^-K, 0 … 3 (default: that of a result, 0)"
     )
-    verb.add_argument(
-        "--seed", type=int, default=1, metavar="S", help="of random states (default: 1)"
-    )
+    _option(verb, "--seed", 1, "S", "of random states")
 
     verb = _verb(
         verbs,
@@ -401,6 +380,17 @@ def _settling(group):
         group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K, w8 2)"
     )
     _flag(group, "step_limit", int, "K", "at most so many steps (default: 64, recall 512, << K)")
+
+
+def _option(verb, option, default, metavar, text):
+    """An option with a default, of its type."""
+    verb.add_argument(
+        option,
+        type=type(default),
+        default=default,
+        metavar=metavar,
+        help=f"{text} (default: %(default)s)",
+    )
 
 
 def _flag(group, name, kind, metavar, text):

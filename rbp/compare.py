@@ -173,13 +173,7 @@ def recall_signs(w, cues, rng, sweeps=50):
 
 def memory(signs, rng):
     """The same patterns for the paper's rule: all units visible, ±1 as 0.9 and 0.1."""
-    n, visible = signs.shape[1], np.ones(signs.shape[1], bool)
-    return Problem(
-        weights=rng.uniform(-0.1, 0.1, (n, n)),
-        targets=0.5 + 0.4 * signs,
-        target_units=visible,
-        clamp_units=visible,
-    )
+    return examples.visible_memory(0.5 + 0.4 * signs, rng)
 
 
 def recalled(signs, cues, rng):

@@ -26,7 +26,7 @@ class Device:
     family, soft_family : str
         Of :data:`golden.config.FAMILIES`, with multipliers of its own and with none.
     synthesis, soft : str
-        yosys's command; what it is told besides when no hard multiplier is to be used.
+        yosys's command; the same when no hard multiplier is to be used.
     place : str
         Which nextpnr, with its arguments.
     frequency : int

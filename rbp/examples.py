@@ -194,18 +194,24 @@ def digits_test():
     return {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}, labels[TRAINING:]
 
 
+def visible_memory(targets, rng) -> Problem:
+    """A memory (30) of which all units are visible, from small weights; targets are A×N."""
+    n = targets.shape[1]
+    visible = np.ones(n, bool)
+    return Problem(
+        weights=rng.uniform(-0.1, 0.1, (n, n)),
+        targets=targets,
+        target_units=visible,
+        clamp_units=visible,
+    )
+
+
 def digit_memory(patterns=10, seed=1) -> Problem:
     """A memory of pictures in black and white, one digit after the other; 64 visible units."""
     pictures, labels = digits()
     rng = np.random.default_rng(seed)
     chosen = np.array([rng.choice(np.flatnonzero(labels == k % 10)) for k in range(patterns)])
-    visible = np.ones(64, bool)
-    return Problem(
-        weights=rng.uniform(-0.1, 0.1, (64, 64)),
-        targets=np.where(pictures[chosen] >= 0.5, ON, OFF),
-        target_units=visible,
-        clamp_units=visible,
-    )
+    return visible_memory(np.where(pictures[chosen] >= 0.5, ON, OFF), rng)
 
 
 def half_digits(problem) -> np.ndarray:

@@ -6,11 +6,8 @@ units are clamped where they feed the sum, learns; the slave, the same weights w
 settles from the patterns. E_total of both is taken before each update.
 """
 
-import io
-import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +15,7 @@ from golden.reference import Reference
 from rbp.checks import choice, integer
 from rbp.engines import machine, on_core, unclamped
 from rbp.errors import CheckFailed
-from rbp.files import written
+from rbp.plots import new_figure, save_record
 from rbp.problem import Problem
 from rbp.result import ENGINES
 from rbp.settings import Settings
@@ -136,23 +133,13 @@ def summary(record):
 
 def save(record, folder):
     """Write :data:`FILES` into a folder, made if need be; returns their paths."""
-    picture = io.BytesIO()
-    _draw(record).savefig(picture, format="png", dpi=150)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in FILES]
-    for path, content in zip(paths, (json.dumps(record).encode(), picture.getvalue()), strict=True):
-        with written(path) as file:
-            file.write(content)
-    return paths
+    return save_record(record, _draw(record), folder, "figure1", dpi=150)
 
 
 def _draw(record):
     """E_total against the number of updates: linear as in the paper, and the tail in log."""
-    from matplotlib.figure import Figure  # takes a second to import, and needs no display
-
     settings = record["settings"]
-    figure = Figure(figsize=(7, 7), layout="constrained")
+    figure = new_figure(7, 7)
     panels = figure.subplots(2, 1, sharex=True)
     count = np.arange(len(record["e_master"]))
     for axes in panels:

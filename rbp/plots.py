@@ -33,10 +33,10 @@ def new_figure(width, height):
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_record(record, figure, folder, stem):
+def save_record(record, figure, folder, stem, dpi=130):
     """Write ``stem.json`` and ``stem.png``, each whole or not at all; returns their paths."""
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
+    figure.savefig(picture, format="png", dpi=dpi)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record) + "\n"

@@ -31,24 +31,27 @@ SLOW = ("up5k", "ecp5-25k, two lanes")
 
 
 def netlist(name):
-    """(configuration, shared library of the Verilated gates)."""
+    """(configuration, path of its gates)."""
     config, options = CASES[name]
-    device = DEVICES[name.split(",")[0]]
+    return config, flow.gates(config, DEVICES[name.split(",")[0]], *options)
+
+
+def simulator(config, gates):
+    """The gates, with the models of their cells."""
     share = flow.SHARE / ("ecp5" if config.family == "ecp5" else "ice40")
-    gates = flow.gates(config, device, *options)
     models = [share / "cells_sim.v"]
     if config.family == "ecp5":
         models.append(CELLS / "mult18x18d.v")
-    return config, build.verilated([gates, *models], *FLAGS, f"-I{share}")
+    return Simulator(build.verilated([gates, *models], *FLAGS, f"-I{share}"))
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(c, marks=[pytest.mark.slow] * (c in SLOW)) for c in CASES]
 )
 def test_gates_learn_with_goldens_bits(name):
-    config, library = netlist(name)
+    config, gates = netlist(name)
     machine = associative(config, config.units - 1, 2)
-    result = run.train(config, machine, 5, core=Simulator(library))
+    result = run.train(config, machine, 5, core=simulator(config, gates))
     relaxed = [machine.update() for _ in range(5)]
     assert result.energy == [r.energy for r in relaxed]
     assert (result.weights == machine.weights).all()
@@ -58,8 +61,8 @@ def test_gates_learn_with_goldens_bits(name):
 
 def test_a_wrong_gate_is_seen(tmp_path):
     """The check can fail: the LUTs named after a processing element are turned round."""
-    config, _ = CASES["hx8k"]
-    text = flow.gates(config, DEVICES["hx8k"]).read_text().splitlines()
+    config, gates = netlist("hx8k")
+    text = gates.read_text().splitlines()
     luts = [k for k, line in enumerate(text) if ".LUT_INIT(16'h" in line]
     luts = [k for k in luts if any("lane_0.pe_0" in line for line in text[k : k + 8])]
     assert luts
@@ -68,11 +71,9 @@ def test_a_wrong_gate_is_seen(tmp_path):
         text[k] = text[k].replace(f"16'h{value:04x}", f"16'h{value ^ 0xFFFF:04x}")
     wrong = tmp_path / "gates.v"
     wrong.write_text("\n".join(text))
-    share = flow.SHARE / "ice40"
-    library = build.verilated([wrong, share / "cells_sim.v"], *FLAGS, f"-I{share}")
     machine = associative(config, 2, 2)
     try:
-        result = run.train(config, machine, 5, core=Simulator(library))
+        result = run.train(config, machine, 5, core=simulator(config, wrong))
     except TimeoutError:
         return
     energy = [machine.update().energy for _ in range(5)]

