@@ -109,9 +109,11 @@ class HostPort(wiring.Component):
         m = Module()
         config, bus, amap = self.config, self.bus, self.map
         settings = self.settings
-        offset = bus.addr[: amap.offset_bits]
-        area = Signal(Area)
-        m.d.comb += area.eq(bus.addr[amap.offset_bits :])
+        # the master holds its address: all but the decoding of a write sees it a cycle later
+        address = Signal(len(bus.addr), reset_less=True)
+        m.d.sync += address.eq(bus.addr)
+        offset, area = address[: amap.offset_bits], Signal(Area)
+        m.d.comb += area.eq(address[amap.offset_bits :])
         refused, quiet = Signal(), Signal()
         m.d.sync += quiet.eq(~self.busy)
 
@@ -139,8 +141,8 @@ class HostPort(wiring.Component):
         elapsed = Signal(range(self.latency))
         register = Signal(32)
         with m.Switch(offset):
-            for address, r in enumerate(REGISTERS):
-                with m.Case(address):
+            for place, r in enumerate(REGISTERS):
+                with m.Case(place):
                     if r.name in self.READ_BY_CORE:
                         m.d.comb += register.eq(self.values[self.READ_BY_CORE.index(r.name)])
                     elif r.name == "IDENTITY":
@@ -180,16 +182,20 @@ class HostPort(wiring.Component):
         # carousel
         decoded = Signal()
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
-        in_registers = area == Area.REGISTERS
+        coming, asked = bus.addr[: amap.offset_bits], bus.addr[amap.offset_bits :]
         hit = {
             r.name: Signal(name=f"hit_{r.name.lower()}", reset_less=True)
             for r in REGISTERS
             if r.access != "ro"
         }
         for name, signal in hit.items():
-            m.d.sync += signal.eq(in_registers & (offset == amap.register(name)))
+            chosen = (asked == Area.REGISTERS.value) & (coming == amap.register(name))
+            m.d.sync += signal.eq(chosen)
         to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
-        m.d.sync += [to_state.eq(area == Area.STATE), to_weights.eq(area == Area.WEIGHTS)]
+        m.d.sync += [
+            to_state.eq(asked == Area.STATE.value),
+            to_weights.eq(asked == Area.WEIGHTS.value),
+        ]
 
         pending, pending_probe = Signal(), Signal()
         m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]

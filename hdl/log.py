@@ -12,7 +12,8 @@ __all__ = ["Log"]
 class Log(wiring.Component):
     """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
-    ``space`` is known a cycle late, so it ends with one or two words free.
+    Both ends have a register first, away from the logic that pushes and pops: ``count`` changes two
+    cycles after, ``space`` three. So ``space`` ends with at most two words free.
 
     Members
     -------
@@ -21,7 +22,7 @@ class Log(wiring.Component):
     push, word, space : In, In, Out
         Append a word.
     pop, head, count : In, Out, Out
-        The oldest word, the memory's latency after the pop before.
+        The oldest word, the memory's latency and two cycles after the pop before.
     """
 
     def __init__(self, config):
@@ -43,19 +44,23 @@ class Log(wiring.Component):
         depth = self.config.log_depth
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         newest, oldest = Signal(range(depth)), Signal(range(depth))
+        push, pop = Signal(), Signal()
+        word = Signal(32, reset_less=True)
+        m.d.sync += [push.eq(self.push & ~self.clear), pop.eq(self.pop & ~self.clear)]
+        m.d.sync += word.eq(self.word)
         m.d.comb += [
-            ram.w_en.eq(self.push),
+            ram.w_en.eq(push),
             ram.w_addr.eq(newest),
-            ram.w_data.eq(self.word),
+            ram.w_data.eq(word),
             ram.r_addr.eq(oldest),
             self.head.eq(ram.r_data),
         ]
         m.d.sync += self.space.eq(self.count < depth - 2)
-        with m.If(self.push):
+        with m.If(push):
             m.d.sync += newest.eq(newest + 1)
-        with m.If(self.pop):
+        with m.If(pop):
             m.d.sync += oldest.eq(oldest + 1)
-        m.d.sync += self.count.eq(self.count + self.push - self.pop)
+        m.d.sync += self.count.eq(self.count + push - pop)
         with m.If(self.clear):
             m.d.sync += [newest.eq(0), oldest.eq(0), self.count.eq(0)]
         return m

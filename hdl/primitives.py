@@ -15,7 +15,9 @@ class Ram(wiring.Component):
 
     Data follow their address by ``device.memory`` cycles, one word a cycle. A word must not be read
     in the cycle in which it is written: what comes out then differs between devices. With its
-    read registers' initial values removed, yosys makes block RAM of it and nothing else.
+    read registers' initial values removed, yosys makes block RAM of it and nothing else; but on
+    ECP5 it leaves a block RAM's output register unused (5.8 ns from clock to data), so there are
+    instances where LUTs would not be cheaper.
 
     Parameters
     ----------
@@ -52,6 +54,12 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if platform is not None and self.device.name == "ecp5":
+            shape, count = self._blocks()
+            in_luts = 4 * -(-self.depth // 16) * -(-self.width // 4)
+            if 64 * count <= in_luts:  # yosys: 128, so none of what is left becomes block RAM
+                self._dp16kd(m, *shape, count)
+                return m
         ice40 = self.device.name.startswith("ice40")  # small ones would become registers there
         m.submodules.mem = mem = Memory(
             shape=self.width,
@@ -73,6 +81,59 @@ class Ram(wiring.Component):
             data = q
         m.d.comb += self.r_data.eq(data)
         return m
+
+    def _blocks(self):
+        """Of ECP5: the shape (width, address bits) with which the fewest block RAMs do."""
+        shapes = ((18, 10), (9, 11)) + (() if self.init else ((4, 12), (2, 13), (1, 14)))
+        fitting = [shape for shape in shapes if len(self.r_addr) <= shape[1]]
+        assert fitting, f"{self.depth} words are too many for a block RAM"
+        return min(((s, -(-self.width // s[0])) for s in fitting), key=lambda found: found[1])
+
+    def _dp16kd(self, m, width, bits, count):
+        """Port A writes, port B reads; side by side to the full width."""
+        assert self.latency == 2
+        pins = 14  # of an address; the lowest are not used, but where they enable bytes
+        read, write = Signal(pins), Signal(pins)
+        m.d.comb += [
+            read[pins - bits :].eq(self.r_addr),
+            write[pins - bits :].eq(self.w_addr),
+        ]
+        if width == 18:
+            m.d.comb += write[:2].eq(self.w_en.replicate(2))
+        for k in range(count):
+            low = k * width
+            i, o = Signal(width, name=f"i_{k}"), Signal(18, name=f"o_{k}")
+            part = self.r_data[low : low + width]
+            m.d.comb += [i.eq(self.w_data[low:]), part.eq(o)]
+            m.submodules[f"block_{k}"] = Instance(
+                "DP16KD",
+                *(("p", f"DATA_WIDTH_{port}", width) for port in "AB"),
+                ("p", "REGMODE_A", "NOREG"),
+                ("p", "REGMODE_B", "OUTREG"),
+                ("p", "RESETMODE", "SYNC"),
+                ("p", "GSR", "DISABLED"),
+                *(("p", f"WRITEMODE_{port}", "READBEFOREWRITE") for port in "AB"),
+                *self._contents(low, width),
+                *(("i", f"{pin}{port}", Const(1)) for pin in ("CE", "OCE") for port in "AB"),
+                *(("i", f"CLK{port}", ClockSignal()) for port in "AB"),
+                *(("i", f"RST{port}", Const(0)) for port in "AB"),
+                *(("i", f"CS{port}{n}", Const(0)) for port in "AB" for n in range(3)),
+                ("i", "WEA", self.w_en),
+                ("i", "WEB", Const(0)),
+                *(("i", f"ADA{n}", write[n]) for n in range(pins)),
+                *(("i", f"ADB{n}", read[n]) for n in range(pins)),
+                *(("i", f"DIA{n}", i[n]) for n in range(width)),
+                *(("o", f"DOB{n}", o[n]) for n in range(18)),
+            )
+
+    def _contents(self, low, width):
+        """INITVAL_00 … 3F, of 16 × 20 bits: 18 bits of data, one word of 18 or two of 9."""
+        words, row = [word >> low & ((1 << width) - 1) for word in self.init], 288 // width
+        for k in range(64 if words else 0):
+            value = 0
+            for n, word in enumerate(words[k * row : (k + 1) * row]):
+                value |= word << (n * 20 if width == 18 else n // 2 * 20 + n % 2 * 9)
+            yield "p", f"INITVAL_{k:02X}", Const(value, 320)
 
 
 class Multiplier(wiring.Component):

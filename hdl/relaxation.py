@@ -75,7 +75,7 @@ class RelaxationControl(wiring.Component):
                 "moved": In(1),
                 "far": In(1),
                 "closing": In(element_layout(config)),
-                "idle": Out(1),
+                "idle": Out(1, init=1),
                 "look_slot": In(slot),
                 "look_backward": In(1),
                 "look_steps": Out(STEP_BITS),
@@ -103,7 +103,6 @@ class RelaxationControl(wiring.Component):
             self.ready.eq(taken != put),
             self.sweep.eq(ring[taken[:bits]] if bits else ring[0]),
             self.arriving.eq(ring[arrived[:bits]] if bits else ring[0]),
-            self.idle.eq(active == 0),
         ]
         with m.If(self.take):
             m.d.sync += taken.eq(taken + 1)
@@ -161,9 +160,18 @@ class RelaxationControl(wiring.Component):
                 first = Signal(self.sweep.shape())
                 m.d.comb += [first.slot.eq(self.deal_slot), first.fresh.eq(1)]
                 m.d.sync += into.eq(first)
-        m.d.sync += active.eq(active + self.dealt - (self.finish & ~put_back))
+        remaining = Signal(range(slots + 1))
+        m.d.comb += remaining.eq(active + self.dealt - (self.finish & ~put_back))
+        m.d.sync += [active.eq(remaining), self.idle.eq(remaining == 0)]
         with m.If(self.begin):
-            m.d.sync += [active.eq(0), taken.eq(0), arrived.eq(0), put.eq(0), skip_of.eq(0)]
+            m.d.sync += [
+                active.eq(0),
+                self.idle.eq(1),
+                taken.eq(0),
+                arrived.eq(0),
+                put.eq(0),
+                skip_of.eq(0),
+            ]
         m.d.comb += [
             self.use_bank.eq(bank_of.bit_select(self.use_slot, 1)),
             self.skip.eq(skip_of.bit_select(self.use_slot, 1)),

@@ -47,7 +47,8 @@ class StateMemory(wiring.Component):
     two copies: one streams to the PEs, one is the integrator's. The rest is updated in place. A
     clamped unit's c is T, which the host puts into all three banks; it is never written here.
 
-    Latency of every read is that of the family's memory. The host writes and reads only while the
+    Latency of every read is that of the family's memory. What is written can be read a cycle later,
+    or two where the family's memory is slow: there is a register before it then. The host writes and reads only while the
     core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
 
     Members
@@ -167,28 +168,25 @@ class StateMemory(wiring.Component):
         )
         word = Mux(host, self.host_data, self.write_data)
         bank = Mux(host, Cat(region == Region.C_BANK1, region == Region.C_START), self.write_bank)
+        to_start = host & (region == Region.X_START)
+        to_c = self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)
+        to_y = self.write_y | chosen(Region.Y)
+        behind = latency - 1
+        for memory, enable, addr in (
+            (c, to_c, Cat(there, bank)),
+            (x, self.write_x | chosen(Region.X, Region.X_START), Cat(there, to_start)),
+            (y, to_y, there),
+            (y_row, to_y, there),
+            (target, chosen(Region.TARGET), there),
+            (inputs, chosen(Region.INPUT), there),
+            (flags, chosen(Region.FLAGS), there[: len(flags.w_addr)]),
+        ):
+            m.d.comb += [
+                memory.w_en.eq(delay(m, enable, behind, control=True, name="w_en")),
+                memory.w_addr.eq(delay(m, addr, behind, name="w_addr")),
+                memory.w_data.eq(delay(m, word, behind, name="w_data")),
+            ]
         m.d.comb += [
-            c.w_en.eq(self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)),
-            c.w_addr.eq(Cat(there, bank)),
-            c.w_data.eq(word),
-            x.w_en.eq(self.write_x | chosen(Region.X, Region.X_START)),
-            x.w_addr.eq(Cat(there, host & (region == Region.X_START))),
-            x.w_data.eq(word),
-            y.w_en.eq(self.write_y | chosen(Region.Y)),
-            y.w_addr.eq(there),
-            y.w_data.eq(word),
-            y_row.w_en.eq(y.w_en),
-            y_row.w_addr.eq(there),
-            y_row.w_data.eq(word),
-            target.w_en.eq(chosen(Region.TARGET)),
-            target.w_addr.eq(there),
-            target.w_data.eq(self.host_data),
-            inputs.w_en.eq(chosen(Region.INPUT)),
-            inputs.w_addr.eq(there),
-            inputs.w_data.eq(self.host_data),
-            flags.w_en.eq(chosen(Region.FLAGS)),
-            flags.w_addr.eq(self.host_unit),
-            flags.w_data.eq(self.host_data),
             slope.w_en.eq(self.slope_write),
             slope.w_addr.eq(Cat(self.slope_unit, self.slope_slot)),
             slope.w_data.eq(self.slope_data),

@@ -114,7 +114,13 @@ class Training(wiring.Component):
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
         high, final = Signal(), Signal()
-        m.d.sync += final.eq(self.updates == 1)
+        # of the pattern under report, looked up by then
+        more_unsettled, more_skipped = Signal(2), Signal()
+        m.d.sync += [
+            final.eq(self.updates == 1),
+            more_unsettled.eq(x_unsettled + (unsettled & self.errors)),
+            more_skipped.eq(self.skip.bit_select(lane, 1) & self.errors),
+        ]
 
         m.d.comb += [
             self.busy.eq(self.phase != Phase.IDLE),
@@ -183,13 +189,13 @@ class Training(wiring.Component):
             with m.State("SETTLE"):
                 with m.If(self.idle.all()):
                     with m.If(self.errors):
-                        m.d.sync += self.phase.eq(Phase.UPDATE)
+                        m.d.sync += [self.phase.eq(Phase.UPDATE), self.update.eq(1)]
                         m.next = "UPDATE"
                     with m.Else():
                         m.next = "REPORT"
             with m.State("UPDATE"):  # one turn for all lanes
-                m.d.comb += self.update.eq(1)
                 with m.If(self.started):
+                    m.d.sync += self.update.eq(0)
                     m.next = "REPORT"
             with m.State("REPORT"):  # steps of this lane's pattern, and the noise of its next
                 with m.If(tick == 0):
@@ -212,19 +218,18 @@ class Training(wiring.Component):
                     m.d.sync += [
                         tick.eq(0),
                         reported.eq(0),
-                        self.unsettled.eq(self.unsettled + x_unsettled + (unsettled & self.errors)),
-                        self.skipped.eq(
-                            self.skipped + (self.skip.bit_select(lane, 1) & self.errors)
-                        ),
+                        self.unsettled.eq(self.unsettled + more_unsettled),
+                        self.skipped.eq(self.skipped + more_skipped),
                     ]
                     load_lane()
                     next_lane()
                     with m.If(last_lane):
                         m.d.sync += self.slot.eq(self.slot + 1)
                         with m.If(self.errors):
+                            m.d.sync += self.update.eq(1)
                             m.next = "UPDATE"
                     with m.If(is_last):
-                        m.d.sync += lane.eq(0)
+                        m.d.sync += [lane.eq(0), self.update.eq(0)]
                         m.next = "ENERGY"
             with m.State("ENERGY"):
                 m.d.comb += self.word.eq(energy.word_select(high, 32))

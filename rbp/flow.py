@@ -50,7 +50,7 @@ DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.j
 GATES = "gates.v"
 REPORT, LOG = "report.json", "log"
 
-READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q*")
+READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
 built beside."""
 
@@ -141,13 +141,13 @@ def synthesise(rtlil, device, soft):
     return yosys("netlist", rtlil, _script(rtlil, device, soft))
 
 
-def gates(config, device, *options):
+def gates(config, device):
     """Path of what yosys makes of a core for a device, as Verilog: its gates, under its ports."""
     core = Core(config)
     ports = core.ports()
     text = rtlil.convert(core, name="core", platform=device.name, ports=ports, emit_src=False)
     command = device.soft if device.is_soft(config) else device.synthesis
-    lines = [*READ, f"{command} -top core {' '.join(options)}", f"write_verilog -noattr {GATES}"]
+    lines = [*READ, f"{command} -top core", f"write_verilog -noattr {GATES}"]
     return yosys("gates", text, "\n".join(lines) + "\n") / GATES
 
 

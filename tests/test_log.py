@@ -22,7 +22,7 @@ def test_queue(pushes, family):
     config = Config(units=2, macs=1, log_depth=DEPTH, family=family)
     latency = FAMILIES[family].memory
     rng, line, queue = np.random.default_rng(3), timeline(), deque()
-    counts, spaces, heads, stable, space = [], [], {}, 0, False
+    counts, spaces, heads, stable, space, pushed, popped = [], [], {}, 0, False, [], False
     for cycle in range(1500):
         filling = cycle // 100 % 2  # to the brim, to the bottom
         push = rng.random() < max(pushes, filling) and space
@@ -35,18 +35,20 @@ def test_queue(pushes, family):
         space = len(queue) < DEPTH - 2  # known a cycle late
         if queue and stable >= latency:
             heads[cycle] = queue[0]
-        stable = 0 if pop or clear or not queue else stable + 1
-        if pop:
+        stable = 0 if pop or popped or clear or not queue else stable + 1
+        if popped:
             queue.popleft()
-        if push:
-            queue.append(word)
+        popped = pop and not clear
+        queue.extend(pushed)
+        pushed = [word] * push
         if clear:
             queue.clear()
+            pushed.clear()
     seen = play(Log(config), line, ["count", "head", "space"], cycles=1500)
     assert seen["count"] == counts
     assert seen["space"] == spaces
     assert {cycle: seen["head"][cycle] for cycle in heads} == heads
-    assert set(counts) == set(range(DEPTH))
+    assert set(counts) == set(range(DEPTH + 1))
     assert len(heads) > 200
 
 

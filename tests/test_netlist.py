@@ -1,7 +1,6 @@
 """What comes out of synthesis learns: gates and block RAMs, by yosys's models of them, are golden.
 
-Of ECP5's block RAM yosys has no model, so memories are made of its LUTs here; its multiplier is
-modelled in ``tests/cells``.
+Of ECP5's block RAM and multiplier yosys has no models: they are in ``tests/cells``.
 """
 
 from pathlib import Path
@@ -19,21 +18,18 @@ from tests.networks import associative
 CELLS = Path(__file__).parent / "cells"
 FLAGS = ("--no-timing", "--bbox-unsup", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
 CASES = {
-    "hx8k": (Config(units=3, macs=1, slots=2, preset="w8", family="ice40hx"), []),
-    "ecp5-25k": (Config(units=3, macs=1, slots=2, preset="w8", family="ecp5"), ["-nobram"]),
-    "up5k": (Config(units=5, macs=2, slots=2, family="ice40"), []),
-    "ecp5-25k, two lanes": (
-        Config(units=4, macs=2, slots=1, lanes=2, preset="w18", family="ecp5"),
-        ["-nobram"],
-    ),
+    "hx8k": Config(units=3, macs=1, slots=2, preset="w8", family="ice40hx"),
+    "ecp5-25k": Config(units=3, macs=1, slots=2, preset="w8", family="ecp5"),
+    "up5k": Config(units=5, macs=2, slots=2, family="ice40"),
+    "ecp5-25k, two lanes": Config(units=4, macs=2, slots=1, lanes=2, preset="w18", family="ecp5"),
 }
 SLOW = ("up5k", "ecp5-25k, two lanes")
 
 
 def netlist(name):
     """(configuration, path of its gates)."""
-    config, options = CASES[name]
-    return config, flow.gates(config, DEVICES[name.split(",")[0]], *options)
+    config = CASES[name]
+    return config, flow.gates(config, DEVICES[name.split(",")[0]])
 
 
 def simulator(config, gates):
@@ -41,7 +37,8 @@ def simulator(config, gates):
     share = flow.SHARE / ("ecp5" if config.family == "ecp5" else "ice40")
     models = [share / "cells_sim.v"]
     if config.family == "ecp5":
-        models.append(CELLS / "mult18x18d.v")
+        # first, for yosys has an empty DP16KD
+        models = [CELLS / "dp16kd.v", CELLS / "mult18x18d.v", *models]
     return Simulator(build.verilated([gates, *models], *FLAGS, f"-I{share}"))
 
 
