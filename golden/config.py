@@ -17,6 +17,8 @@ class Family:
     """From address to data of a block RAM."""
     multiplier: int
     """From operands to product."""
+    narrow: int
+    """To round and saturate a sum."""
     eta_shifts: tuple[int, int]
     """Least and greatest log2(η) that the core's shifters offer by default."""
 
@@ -24,10 +26,10 @@ class Family:
 FAMILIES = {
     f.name: f
     for f in (
-        Family("generic", memory=1, multiplier=2, eta_shifts=(-6, 1)),
-        Family("ice40", memory=1, multiplier=2, eta_shifts=(-2, 1)),
-        Family("ice40hx", memory=1, multiplier=5, eta_shifts=(-2, 1)),
-        Family("ecp5", memory=2, multiplier=3, eta_shifts=(-6, 1)),
+        Family("generic", memory=1, multiplier=2, narrow=1, eta_shifts=(-6, 1)),
+        Family("ice40", memory=1, multiplier=2, narrow=1, eta_shifts=(-2, 1)),
+        Family("ice40hx", memory=1, multiplier=5, narrow=1, eta_shifts=(-2, 1)),
+        Family("ecp5", memory=2, multiplier=3, narrow=2, eta_shifts=(-6, 1)),
     )
 }
 

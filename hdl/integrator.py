@@ -143,17 +143,19 @@ class Integrator(wiring.Component):
             return q
 
         # u or b
-        u, net_clipped = saturate(
-            round_half_up(self.sum, f.weight.fraction + f.state.fraction - f.net.fraction), f.net
-        )
-        b, b_clipped = saturate(round_half_up(self.sum, f.weight.fraction), f.error)
+        narrow = device.narrow
+        shift = f.weight.fraction + f.state.fraction - f.net.fraction
+        u = delay(m, round_half_up(self.sum, shift), narrow - 1, name="u_rounded")
+        b = delay(m, round_half_up(self.sum, f.weight.fraction), narrow - 1, name="b_rounded")
+        u, net_clipped = saturate(u, f.net)
+        b, b_clipped = saturate(b, f.error)
         u, b = register(u, "u"), register(b, "b")
         b_clipped = register(b_clipped, "b_clipped")
 
         # look up g(u) and g'(u)
         m.submodules.g = g = Table(self.config.tables.g, device)
         m.submodules.g_slope = g_slope = Table(self.config.tables.slope, device)
-        u = until(u, 1, look_up, "u_look_up")
+        u = until(u, narrow, look_up, "u_look_up")
         m.d.comb += [g.u.eq(u), g_slope.u.eq(u)]
         if many:
             select = flags[look_up].activation
@@ -170,7 +172,7 @@ class Integrator(wiring.Component):
 
         # g'·e and J·J, or the interpolation of g and g'
         clamp = flags[operate].clamp
-        b = Mux(clamp, 0, until(b, 1, operate, "b_operate"))
+        b = Mux(clamp, 0, until(b, narrow, operate, "b_operate"))
         e, e_clipped = saturate(b + j, f.error)
         is_backward = element[operate].backward
         m.submodules.first = first = Multiplier(
@@ -248,9 +250,9 @@ class Integrator(wiring.Component):
 
         # saturation, each where its word stands
         memory = device.memory
-        flag_b = until(b_clipped, 1, operate, "b_clipped_operate")
+        flag_b = until(b_clipped, narrow, operate, "b_clipped_operate")
         clipped = {
-            "net": net_clipped & forward[0],
+            "net": net_clipped & forward[narrow - 1],
             "error": (
                 (j_clipped & is_target & backward[memory])
                 | (((flag_b & ~clamp) | e_clipped) & backward[operate])

@@ -17,7 +17,7 @@ class Ram(wiring.Component):
     in the cycle in which it is written: what comes out then differs between devices. With its
     read registers' initial values removed, yosys makes block RAM of it and nothing else; but on
     ECP5 it leaves a block RAM's output register unused (5.8 ns from clock to data), so there are
-    instances where LUTs would not be cheaper.
+    instances; memories of up to 16 words, which a LUT holds without a multiplexer, stay LUTs.
 
     Parameters
     ----------
@@ -55,10 +55,8 @@ class Ram(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if platform is not None and self.device.name == "ecp5":
-            shape, count = self._blocks()
-            in_luts = 4 * -(-self.depth // 16) * -(-self.width // 4)
-            if 64 * count <= in_luts:  # yosys: 128, so none of what is left becomes block RAM
-                self._dp16kd(m, *shape, count)
+            if self.depth > 16:
+                self._dp16kd(m)
                 return m
         ice40 = self.device.name.startswith("ice40")  # small ones would become registers there
         m.submodules.mem = mem = Memory(
@@ -82,16 +80,13 @@ class Ram(wiring.Component):
         m.d.comb += self.r_data.eq(data)
         return m
 
-    def _blocks(self):
-        """Of ECP5: the shape (width, address bits) with which the fewest block RAMs do."""
-        shapes = ((18, 10), (9, 11)) + (() if self.init else ((4, 12), (2, 13), (1, 14)))
+    def _dp16kd(self, m):
+        """Port A writes, port B reads; as many side by side as the width takes."""
+        assert self.latency == 2
+        shapes = ((18, 10), (9, 11), (4, 12), (2, 13), (1, 14))  # bits of a word and of its address
         fitting = [shape for shape in shapes if len(self.r_addr) <= shape[1]]
         assert fitting, f"{self.depth} words are too many for a block RAM"
-        return min(((s, -(-self.width // s[0])) for s in fitting), key=lambda found: found[1])
-
-    def _dp16kd(self, m, width, bits, count):
-        """Port A writes, port B reads; side by side to the full width."""
-        assert self.latency == 2
+        width, bits = min(fitting, key=lambda shape: -(-self.width // shape[0]))
         pins = 14  # of an address; the lowest are not used, but where they enable bytes
         read, write = Signal(pins), Signal(pins)
         m.d.comb += [
@@ -100,7 +95,7 @@ class Ram(wiring.Component):
         ]
         if width == 18:
             m.d.comb += write[:2].eq(self.w_en.replicate(2))
-        for k in range(count):
+        for k in range(-(-self.width // width)):
             low = k * width
             i, o = Signal(width, name=f"i_{k}"), Signal(18, name=f"o_{k}")
             part = self.r_data[low : low + width]
@@ -127,12 +122,19 @@ class Ram(wiring.Component):
             )
 
     def _contents(self, low, width):
-        """INITVAL_00 … 3F, of 16 × 20 bits: 18 bits of data, one word of 18 or two of 9."""
-        words, row = [word >> low & ((1 << width) - 1) for word in self.init], 288 // width
-        for k in range(64 if words else 0):
+        """INITVAL_00 …: 16 × 20 bits, of which 18 hold one word or two halves of 9, 2·4 … bits."""
+        words = [word >> low & ((1 << width) - 1) for word in self.init]
+        in_half = {9: 1, 4: 2, 2: 4, 1: 8}.get(width)
+        row = 32 * in_half if in_half else 16
+        for k in range(-(-len(words) // row)):
             value = 0
             for n, word in enumerate(words[k * row : (k + 1) * row]):
-                value |= word << (n * 20 if width == 18 else n // 2 * 20 + n % 2 * 9)
+                if in_half:
+                    half, at = divmod(n, in_half)
+                    place = half // 2 * 20 + half % 2 * 9 + at * width
+                else:
+                    place = n * 20
+                value |= word << place
             yield "p", f"INITVAL_{k:02X}", Const(value, 320)
 
 

@@ -48,8 +48,8 @@ class StateMemory(wiring.Component):
     clamped unit's c is T, which the host puts into all three banks; it is never written here.
 
     Latency of every read is that of the family's memory. What is written can be read a cycle later,
-    or two where the family's memory is slow: there is a register before it then. The host writes and reads only while the
-    core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
+    or two where the family's memory is slow: there is a register before it then. The host writes
+    and reads only while the core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
 
     Members
     -------

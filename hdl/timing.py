@@ -98,7 +98,8 @@ class Timing:
 
         Where units choose among tables, u waits for their flags.
         """
-        look_up = self.memory if len(self.config.activations) > 1 else 1
+        narrow, many = self.config.device.narrow, len(self.config.activations) > 1
+        look_up = max(narrow, self.memory) if many else narrow
         return look_up + self.memory + self.multiplier + 4
 
     @property

@@ -360,10 +360,10 @@ def test_saturation_is_sticky():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_latency(name):
-    """Six stages of its own besides the memory and the multiplier, more where tables are chosen."""
+    """Stages of its own besides the memory and the multiplier, more where tables are chosen."""
     config = CONFIGS[name]
     device, line = config.device, timeline()
-    look_up = device.memory if len(config.activations) > 1 else 1
+    look_up = device.memory if len(config.activations) > 1 else device.narrow
     expected = look_up + device.memory + device.multiplier + 4
     line[5] = {"valid": 1, "element.last": 1}
     seen = play(Integrator(config), line, ["write_x", "finish"], cycles=5 + expected + 5)

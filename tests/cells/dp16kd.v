@@ -76,9 +76,11 @@ module DP16KD (
     parameter [319:0] INITVAL_3E = 0;
     parameter [319:0] INITVAL_3F = 0;
 
-    // address bits below a word's, and 9-bit halves or less side by side in 18
+    // address bits below a word's; 20 bits of INIT hold a word of 18, or two halves of 9 bits, each
+    // with one word or several
     localparam SHIFT = DATA_WIDTH_A == 18 ? 4 : DATA_WIDTH_A == 9 ? 3 : DATA_WIDTH_A == 4 ? 2
                        : DATA_WIDTH_A == 2 ? 1 : 0;
+    localparam HALF = DATA_WIDTH_A == 9 ? 1 : DATA_WIDTH_A == 4 ? 2 : DATA_WIDTH_A == 2 ? 4 : 8;
     localparam [20479:0] INIT = {
         INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C, INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38, INITVAL_37, INITVAL_36, INITVAL_35, INITVAL_34, INITVAL_33, INITVAL_32, INITVAL_31, INITVAL_30, INITVAL_2F, INITVAL_2E, INITVAL_2D, INITVAL_2C, INITVAL_2B, INITVAL_2A, INITVAL_29, INITVAL_28, INITVAL_27, INITVAL_26, INITVAL_25, INITVAL_24, INITVAL_23, INITVAL_22, INITVAL_21, INITVAL_20, INITVAL_1F, INITVAL_1E, INITVAL_1D, INITVAL_1C, INITVAL_1B, INITVAL_1A, INITVAL_19, INITVAL_18, INITVAL_17, INITVAL_16, INITVAL_15, INITVAL_14, INITVAL_13, INITVAL_12, INITVAL_11, INITVAL_10, INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08, INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00};
 
@@ -94,7 +96,7 @@ module DP16KD (
             $fatal(1, "DP16KD: not as the core uses it");
         for (k = 0; k < 16384 >> SHIFT; k = k + 1)
             words[k] = DATA_WIDTH_A == 18 ? INIT[k * 20 +: DATA_WIDTH_A]
-                       : DATA_WIDTH_A == 9 ? INIT[k / 2 * 20 + k % 2 * 9 +: DATA_WIDTH_A] : 0;
+                : INIT[k / HALF / 2 * 20 + k / HALF % 2 * 9 + k % HALF * DATA_WIDTH_A +: DATA_WIDTH_A];
     end
 
     always @(posedge CLKA)
