@@ -165,9 +165,10 @@ def critical_path(report, rtlil):
 def _split(cell, modules):
     """Block and signal of a cell's name, as far as the tools have kept them."""
     inside = cell.removeprefix("core.")
-    if inside.startswith("$") or inside == cell:
+    if inside.startswith("$"):
         return "", ""
-    block = max((m for m in modules if inside.startswith(f"{m}.")), key=len, default="core")
+    outer = "core" if inside != cell else "harness"
+    block = max((m for m in modules if inside.startswith(f"{m}.")), key=len, default=outer)
     signal = inside.removeprefix(f"{block}.")
     return block, re.split(r"[$.\[]", _SUFFIX.sub("", signal))[0]
 

@@ -82,7 +82,7 @@ def test_family(tmp_path, capsys, name, dsps, cells):
     design = flow.design(synth.target(name, **SMALL).config, device)
     brams = record["cells"]["bram"]["used"]
     assert brams <= block_rams(device, design) <= brams + 2  # yosys may narrow the two tables
-    blocks = {"core", *re.findall(r"^module \\top\.core\.([^\s.$]+)", design, re.M)}
+    blocks = {"core", "harness", *re.findall(r"^module \\top\.core\.([^\s.$]+)", design, re.M)}
     ends = re.match(
         r"(\w+)\S* → (\w+)\S*: \d+\.\d ns, \d+\.\d of logic in \d+ steps, \d+\.\d of routing",
         record["critical_path"],
