@@ -14,6 +14,7 @@ from golden.noise import start_word
 from hdl.memory_map import AddressMap
 from hdl.state import Region
 from hdl.timing import Timing
+from hdl.training import PLACE
 
 __all__ = ["Driver", "Idle", "Read", "Report", "Write"]
 
@@ -49,7 +50,7 @@ class Report(NamedTuple):
 
 
 TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
-NEAREST, FIXED, LOG = 1 << 8, 1 << 9, 1 << 10
+NEAREST, FIXED, LOG, KEEP, DRAWN = (1 << k for k in range(8, 13))
 STATUS_ROLES = ("state", "error", "net", "weight")
 
 
@@ -88,15 +89,24 @@ class Driver:
             mode |= NEAREST
         if settling.fixed:
             mode |= FIXED
+        if learning.keep:
+            mode |= KEEP
+        if learning.draw is not None:
+            mode |= DRAWN
         yield from self.write("MODE", mode)
         yield from self.write("LIMIT", settling.limit)
         yield from self.write("TOLERANCE", settling.tolerance)
         yield from self.write("USE_WITHIN", settling.use_within)
         yield from self.write("PATTERNS", len(machine.targets))
-        yield from self.write("NOISE", start_word(learning.seed or 0, machine.t - 1))
+        yield from self.write("BATCH", learning.batch or len(machine.targets))
+        lanes, first = self.config.lanes, machine.t % len(machine.targets)
+        place = {"pattern": first, "lane": first % lanes, "slot": first // lanes}
+        yield from self.write("FIRST", sum(place[name] << low for name, low in PLACE.items()))
+        seed = learning.draw if learning.seed is None else learning.seed
+        yield from self.write("NOISE", start_word(seed or 0, machine.t - 1))
 
     def load_patterns(self, machine):
-        """T, I and the start of each pattern; c of a clamped unit is T in all its banks."""
+        """T, I, x(t0), x and y of each pattern; c of a clamped unit is T in all its banks."""
         network = machine.network
         clamp = network.clamp_units
         flags = clamp | network.target_units << 1 | network.input_units << 2
@@ -104,19 +114,19 @@ class Driver:
         for lane in range(self.config.lanes):
             for i in range(self.config.units):
                 yield Write(self.map.state(Region.FLAGS, lane, i), int(flags[i]))
-        for a, (targets, inputs, start) in enumerate(
-            zip(machine.targets, machine.inputs, machine.start, strict=True)
+        c_start, c = (np.where(clamp, machine.targets, x) for x in (machine.start, machine.x))
+        for region, words in (
+            (Region.TARGET, machine.targets),
+            (Region.INPUT, machine.inputs),
+            (Region.X_START, machine.start),
+            (Region.X, machine.x),
+            (Region.Y, machine.y),
+            (Region.C_START, c_start),
+            (Region.C_BANK0, c),
+            (Region.C_BANK1, c),
         ):
-            c = np.where(clamp, targets, start)
-            for region, words in (
-                (Region.TARGET, targets),
-                (Region.INPUT, inputs),
-                (Region.X_START, start),
-                (Region.C_START, c),
-                (Region.C_BANK0, c),
-                (Region.C_BANK1, c),
-            ):
-                for i, word in enumerate(words):
+            for a, row in enumerate(words):
+                for i, word in enumerate(row):
                     yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
 
     def load_weights(self, weights):

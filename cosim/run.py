@@ -28,10 +28,11 @@ class Run:
 
     weights: np.ndarray
     states: np.ndarray
+    """A×N: x of each pattern, where its last relaxation ended."""
     energy: list[int]
     """Σ J² at each update, before it."""
     settle_steps: np.ndarray
-    """updates × A × 2 (training) or A (recall)."""
+    """updates × B × 2 (training) or A (recall)."""
     unsettled: int
     skipped: int
     saturated: set = field(default_factory=set)
@@ -40,6 +41,8 @@ class Run:
     words_compared: int = 0
     settled: np.ndarray | None = None
     """Recall: A bool."""
+    errors: np.ndarray | None = None
+    """Training: A×N, the same of y."""
 
 
 def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
@@ -55,16 +58,17 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
         if progress:
             progress(len(reports), updates)
 
-    patterns = len(machine.targets)
+    patterns, batch = len(machine.targets), machine.learning.batch or len(machine.targets)
     with core or Simulator(library(config)) as core:
         core.do(driver.load(machine))
         core.do(driver.start_training(updates))
-        core.do(driver.reports(patterns, sink))
+        core.do(driver.reports(batch, sink))
         unsettled, skipped, cycles, saturated = core.do(driver.counters())
         steps = np.stack([r.steps for r in reports])
         return Run(
             weights=core.do(driver.read_weights()),
             states=core.do(driver.read_state(Region.X, patterns)),
+            errors=core.do(driver.read_state(Region.Y, patterns)),
             energy=[r.energy for r in reports],
             settle_steps=steps,
             unsettled=unsettled,
@@ -133,7 +137,8 @@ def lockstep(
     end, steps = outcome["machine"], outcome["steps"]
     return Run(
         weights=end.weights,
-        states=outcome["states"],
+        states=end.x,
+        errors=end.y,
         energy=outcome["energy"],
         settle_steps=steps,
         unsettled=end.unsettled - machine.unsettled,

@@ -1,11 +1,12 @@
 """The paper in float64: (1), (17), (13) by iteration, and (14) by solving, as the oracle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from golden.relaxation import Relaxed, settle
 from golden.tables import ACTIVATIONS
+from golden.training import Learning
 
 __all__ = ["Reference", "activate", "exact_errors"]
 
@@ -39,48 +40,63 @@ class Reference:
     settling: object
     unit: float = 2.0**-14
     eta: float = 1.0
+    learning: Learning = field(default_factory=Learning)
+    """Which patterns an update takes, and where they start; its η and rounding do not count."""
+    t: int = 0
     unsettled: int = 0
     skipped: int = 0
+    x: np.ndarray | None = None
+    y: np.ndarray | None = None
+
+    def __post_init__(self):
+        self.x = self.start.copy() if self.x is None else self.x.copy()
+        self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
     def g(self, u, derivative=0):
         return activate(self.activation, u, derivative)
 
-    def streamed(self, x):
-        """c: the target where a unit is clamped (30), else x."""
-        return np.where(self.clamp_units, self.targets, x)
-
     def relax(self, *, errors=True) -> Relaxed:
-        """Settle x by (1), then y by (17); the fields of Relaxed as floats."""
+        """Settle x by (1), then y by (17), of the next batch; the fields of Relaxed as floats."""
         dt = 2.0**-self.settling.dt_shift
-        x, y = self.start.copy(), np.zeros_like(self.start)
+        rows = np.arange(len(self.targets))
+        if errors:
+            rows = self.learning.patterns(len(self.targets), self.t)
+        targets, inputs = self.targets[rows], self.inputs[rows]
+        x, y = self.start[rows], np.zeros_like(self.start[rows])
+        if errors and self.learning.keep:
+            x, y = self.x[rows], self.y[rows]
         slope = np.zeros_like(x)
 
-        def step_x(rows):
-            u = self.streamed(x)[rows] @ self.weights.T
-            step = dt * (self.g(u) + self.inputs[rows] - x[rows])
-            x[rows] += step
-            slope[rows] = self.g(u, 1)
+        def streamed():
+            """c: the target where a unit is clamped (30), else x."""
+            return np.where(self.clamp_units, targets, x)
+
+        def step_x(some):
+            u = streamed()[some] @ self.weights.T
+            step = dt * (self.g(u) + inputs[some] - x[some])
+            x[some] += step
+            slope[some] = self.g(u, 1)
             return np.abs(step).max(axis=1) / self.unit
 
         steps_x, unsettled, far = settle(step_x, len(x), self.settling)
         self.unsettled += int(unsettled.sum())
+        self.x[rows] = x
         if not errors:
-            return Relaxed(
-                x, self.streamed(x), slope, None, steps_x[:, None], unsettled[:, None], far, 0
-            )
-        j = np.where(self.target_units, self.targets - x, 0.0)
+            return Relaxed(x, streamed(), slope, None, steps_x[:, None], unsettled[:, None], far, 0)
+        j = np.where(self.target_units, targets - x, 0.0)
 
-        def step_y(rows):
-            b = np.where(self.clamp_units, 0.0, y[rows] @ self.weights)
-            step = dt * (slope[rows] * (b + j[rows]) - y[rows])
-            y[rows] += step
+        def step_y(some):
+            b = np.where(self.clamp_units, 0.0, y[some] @ self.weights)
+            step = dt * (slope[some] * (b + j[some]) - y[some])
+            y[some] += step
             return np.abs(step).max(axis=1) / self.unit
 
         steps_y, unsettled_y, far_y = settle(step_y, len(x), self.settling)
         self.unsettled += int(unsettled_y.sum())
+        self.y[rows] = y
         return Relaxed(
             x,
-            self.streamed(x),
+            streamed(),
             slope,
             y,
             np.stack([steps_x, steps_y], axis=1),
@@ -93,6 +109,7 @@ class Reference:
         """W += η Σ_α y φᵀ over the patterns that count (19)."""
         use = ~relaxed.skip
         self.skipped += int(relaxed.skip.sum())
+        self.t += len(use)
         step = self.eta * relaxed.y[use].T @ relaxed.c[use]
         self.weights = self.weights + np.where(self.connected, step, 0.0)
 

@@ -91,17 +91,18 @@ def settle(step, patterns, settling):
     return steps, unsettled, far
 
 
-def relax(network, weights, targets, inputs, start, settling, flags, *, errors=True):
+def relax(network, weights, targets, inputs, start, settling, flags, *, errors=True, y=None):
     """Relax x, then (where ``errors``) y, of every pattern.
 
-    ``targets``, ``inputs`` and ``start`` are A×N raw STATE words; ``start`` is x(t0), y(t0) is 0.
+    ``targets``, ``inputs`` and ``start`` are A×N raw STATE words; ``start`` is x(t0), ``y`` A×N
+    ERROR words y(t0), by default 0.
     Roles that saturated join ``flags``.
     """
 
     def streamed(x):
         return np.where(network.clamp_units, targets, x)
 
-    x, y = start.copy(), np.zeros_like(start)
+    x, y = start.copy(), np.zeros_like(start) if y is None else y.copy()
     slope = np.zeros_like(start)
     c = streamed(x)
 

@@ -1,11 +1,11 @@
-"""Training by the deterministic method (19), and recall (28)."""
+"""Training by the methods (19), (13) with (20), and side by side; recall (28)."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from golden import pe
-from golden.noise import noise
+from golden.noise import noise, start_word, stream_start
 from golden.relaxation import Network, Relaxed, Settling, relax
 
 __all__ = ["Learning", "Machine"]
@@ -13,17 +13,39 @@ __all__ = ["Learning", "Machine"]
 
 @dataclass(frozen=True)
 class Learning:
-    """How weights move: η = 2**eta_shift; ``seed`` of the rounding noise, None to round half up."""
+    """How weights move: η = 2**eta_shift; ``seed`` of the rounding noise, None to round half up.
+
+    An update takes ``batch`` patterns (None: all) in turn; or the one that chance draws (20), where
+    ``draw`` is its seed, that of the noise if both are given. ``keep``: relaxations go on from the
+    pattern's last x and y, instead of x(t0) and 0. Side by side is keep, one fixed step, batch 1.
+    """
 
     eta_shift: int = 0
     seed: int | None = 1
+    batch: int | None = None
+    draw: int | None = None
+    keep: bool = False
+
+    def __post_init__(self):
+        assert self.draw is None or (self.batch == 1 and self.seed in (None, self.draw))
+
+    def patterns(self, total, t):
+        """Which of ``total`` patterns the update takes whose first rank-1 update is t, in order.
+
+        Drawn: ⌊A·z / 2¹⁶⌋, z the upper 16 bits of the state from which the noise of t comes.
+        """
+        if self.draw is not None:
+            z = stream_start(start_word(self.draw, t))
+            return np.array([total * (z >> 16) >> 16])
+        return (t + np.arange(self.batch or total)) % total
 
 
 @dataclass
 class Machine:
     """A network that learns: everything that persists between updates, in raw words.
 
-    ``targets``, ``inputs`` and ``start`` are A×N; ``weights`` N×M is replaced by each update.
+    ``targets``, ``inputs``, ``start``, ``x`` and ``y`` are A×N; ``weights`` N×M is replaced by each
+    update. By default x is ``start`` and y 0.
     """
 
     network: Network
@@ -40,19 +62,36 @@ class Machine:
     skipped: int = 0
     """Rank-1 updates left out."""
     saturated: set = field(default_factory=set)
+    x: np.ndarray | None = None
+    """Where each pattern's last relaxation ended."""
+    y: np.ndarray | None = None
+
+    def __post_init__(self):
+        self.x = self.start.copy() if self.x is None else self.x.copy()
+        self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
+
+    def patterns(self):
+        """The patterns of the next update, in order."""
+        return self.learning.patterns(len(self.targets), self.t)
 
     def relax(self, *, errors=True) -> Relaxed:
-        """Relax every pattern with the present weights."""
+        """Relax the patterns of the next update, or for a recall all, with the present weights."""
+        rows = self.patterns() if errors else np.arange(len(self.targets))
+        keep = self.learning.keep and errors
         relaxed = relax(
             self.network,
             self.weights,
-            self.targets,
-            self.inputs,
-            self.start,
+            self.targets[rows],
+            self.inputs[rows],
+            self.x[rows] if keep else self.start[rows],
             self.settling,
             self.saturated,
             errors=errors,
+            y=self.y[rows] if keep else None,
         )
+        self.x[rows] = relaxed.x
+        if errors:
+            self.y[rows] = relaxed.y
         self.unsettled += int(relaxed.unsettled.sum())
         return relaxed
 
@@ -78,7 +117,7 @@ class Machine:
             self.t += 1
 
     def update(self) -> Relaxed:
-        """Relax all patterns, then update the weights: one step of (19)."""
+        """Relax a batch, then update the weights: with all patterns, one step of (19)."""
         relaxed = self.relax()
         self.learn(relaxed)
         return relaxed

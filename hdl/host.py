@@ -41,11 +41,11 @@ class HostPort(wiring.Component):
     -------
     bus : HostSignature
         To the master.
-    settings, patterns, logging : Out
+    settings, patterns, batch, drawn, logging : Out
         What the host has set.
     train, recall, clear, stop : Out
         Commands; ``stop`` stays until the run ends.
-    noise_write, updates_write, set : Out
+    noise_write, updates_write, first_write, set : Out
         Counters of :mod:`hdl.training`, and what to set them to.
     values : In
         The registers that the core keeps, in the order of :attr:`READ_BY_CORE`.
@@ -67,6 +67,8 @@ class HostPort(wiring.Component):
                 "bus": In(HostSignature(self.map.width)),
                 "settings": Out(settings_layout(config)),
                 "patterns": Out(range(config.lanes * config.slots + 1)),
+                "batch": Out(range(config.lanes * config.slots + 1)),
+                "drawn": Out(1),
                 "logging": Out(1),
                 "train": Out(1),
                 "recall": Out(1),
@@ -74,6 +76,7 @@ class HostPort(wiring.Component):
                 "stop": Out(1),
                 "noise_write": Out(1),
                 "updates_write": Out(1),
+                "first_write": Out(1),
                 "set": Out(32),
                 "values": In(32).array(len(self.READ_BY_CORE)),
                 "phase": In(2),
@@ -119,6 +122,7 @@ class HostPort(wiring.Component):
 
         fields = {
             "PATTERNS": self.patterns,
+            "BATCH": self.batch,
             "LIMIT": settings.limit,
             "TOLERANCE": settings.tolerance,
             "USE_WITHIN": settings.use_within,
@@ -230,6 +234,8 @@ class HostPort(wiring.Component):
                     settings.nearest.eq(bus.w_data[8]),
                     settings.fixed.eq(bus.w_data[9]),
                     self.logging.eq(bus.w_data[10]),
+                    settings.keep.eq(bus.w_data[11]),
+                    self.drawn.eq(bus.w_data[12]),
                 ]
             with m.If(to_weights):
                 m.d.sync += [
@@ -255,6 +261,7 @@ class HostPort(wiring.Component):
             self.host_write.eq(Mux(doing & to_state, 1 << lane, 0)),
             self.noise_write.eq(doing & hit["NOISE"]),
             self.updates_write.eq(doing & hit["UPDATES"]),
+            self.first_write.eq(doing & hit["FIRST"]),
             self.set.eq(bus.w_data),
         ]
         with m.If(self.train | self.recall):

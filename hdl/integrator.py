@@ -75,6 +75,7 @@ class Integrator(wiring.Component):
                 "dt_shift": In(range(config.dt_shifts + 1)),
                 "tolerance": In(15),
                 "use_within": In(15),
+                "keep": In(1),
                 "clear_energy": In(1),
                 "clear": In(1),
                 "valid": In(1),
@@ -213,7 +214,7 @@ class Integrator(wiring.Component):
         goal = register(Mux(element[product + 1].backward, value, goal), "goal")
 
         # difference: (goal − x or y), times Δt with three more bits
-        y = Mux(element[device.memory].fresh, 0, self.y)
+        y = Mux(element[device.memory].fresh & ~self.keep, 0, self.y)
         state = Mux(element[device.memory].backward, y, self.x)
         state = stages(m, state, write - 1 - device.memory, name="state")
         state = [None] * device.memory + state

@@ -28,6 +28,7 @@ def settings_layout(config):
             "nearest": 1,
             "fixed": 1,
             "errors": 1,
+            "keep": 1,  # go on from the last x and y
             "limit": STEP_BITS,
             "tolerance": STEP_BITS,
             "use_within": STEP_BITS,
@@ -153,6 +154,8 @@ class Lane(wiring.Component):
         m.submodules.tree = tree = ResultTree(config)
         m.submodules.integrator = integrator = self.integrator
 
+        keep = settings.keep & settings.errors
+
         # Pick: a sweep of the ring, or the slot whose turn it is in an UPDATE.
         sweep = Signal(sweep_layout(config), reset_less=True)
         active = Signal()
@@ -172,6 +175,7 @@ class Lane(wiring.Component):
             relaxation.limit.eq(settings.limit),
             relaxation.fixed.eq(settings.fixed),
             relaxation.errors.eq(settings.errors),
+            relaxation.keep.eq(keep),
             relaxation.begin.eq(self.begin),
             relaxation.deal.eq(self.deal),
             relaxation.deal_slot.eq(self.deal_slot),
@@ -198,7 +202,7 @@ class Lane(wiring.Component):
         m.d.comb += [
             state.stream_slot.eq(sweep.slot),
             state.stream_unit.eq(step.column),
-            state.stream_bank.eq(Mux(sweep.fresh, 2, sweep.bank)),
+            state.stream_bank.eq(Mux(sweep.fresh & ~keep, 2, sweep.bank)),
         ]
         one = 1 << f.state.fraction
         streaming = delay(m, (relaxing | update) & active, time.memory, name="streaming")
@@ -215,8 +219,8 @@ class Lane(wiring.Component):
             m.d.sync += row.eq(row + 1)
         m.d.comb += [state.row_slot.eq(sweep.slot), state.row_unit.eq(row)]
         y = Signal(signed(f.error.width), reset_less=True)
-        real = delay(m, (row < config.units) & ~sweep.fresh, time.memory, name="row_real")
-        m.d.sync += y.eq(Mux(real, state.y_row, 0))
+        nonzero = (row < config.units) & (~sweep.fresh | keep)
+        m.d.sync += y.eq(Mux(delay(m, nonzero, time.memory, name="row_real"), state.y_row, 0))
 
         # The token, each field when its stage needs it: a cycle before it stands in PE 0.
         token = Signal(token_layout(config))
@@ -296,6 +300,7 @@ class Lane(wiring.Component):
 
         # Results: count the units of the sweep that arrives.
         arriving = relaxation.arriving
+        from_start = arriving.fresh & ~keep
         probe = Signal()
         with m.If(step.start):
             m.d.sync += probe.eq(step.start_kind == Kind.PROBE)
@@ -317,10 +322,10 @@ class Lane(wiring.Component):
             integrator.element.backward.eq(arriving.backward),
             integrator.element.fresh.eq(arriving.fresh),
             integrator.element.bank.eq(
-                Mux(arriving.backward, arriving.bank, ~arriving.fresh & ~arriving.bank)
+                Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)
             ),
             integrator.element.last.eq(unit == config.units - 1),
-            state.read_start.eq(arriving.fresh & ~arriving.backward),
+            state.read_start.eq(from_start & ~arriving.backward),
             state.read_slot.eq(arriving.slot),
             state.read_unit.eq(unit),
         ]
@@ -338,6 +343,7 @@ class Lane(wiring.Component):
         for name in ("dt_shift", "tolerance", "use_within"):
             m.d.comb += getattr(integrator, name).eq(settings[name])
         m.d.comb += [
+            integrator.keep.eq(keep),
             integrator.clear.eq(self.clear),
             integrator.clear_energy.eq(self.clear_energy),
             self.energy.eq(integrator.energy),

@@ -44,11 +44,17 @@ REGISTERS = (
     ),
     Register("UPDATES", "rw", "updates still to make, 24 bits; 0: until stopped"),
     Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
+    Register("BATCH", "wo", "B, patterns of an update, 1 ... A; 1 where they are drawn"),
+    Register(
+        "FIRST",
+        "wo",
+        "the next pattern a: bits 0-11 a, 12-15 its lane a mod L, 16-23 its slot a div L",
+    ),
     Register(
         "MODE",
         "wo",
         "bits 0-1 k of dt = 2^-k, 4-7 log2 eta above its least, 8 round to nearest, "
-        "9 fixed steps, 10 log",
+        "9 fixed steps, 10 log, 11 go on from the last x and y, 12 draw patterns",
     ),
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
     Register("TOLERANCE", "wo", "settled when max|step| is at most this, in units"),

@@ -14,7 +14,8 @@ STEP_BITS = 15
 
 
 def sweep_layout(config):
-    """A sweep of one pattern: ``bank`` holds the c that a FORWARD reads, unless it is ``fresh``."""
+    """A sweep of one pattern: ``bank`` holds the c that a FORWARD reads; unless it is the first, or
+    ``fresh``, and starts from x(t0)."""
     return data.StructLayout(
         {"slot": range(max(2, config.slots)), "backward": 1, "fresh": 1, "bank": 1}
     )
@@ -33,8 +34,8 @@ class RelaxationControl(wiring.Component):
 
     Members
     -------
-    limit, fixed, errors : In
-        Step limit; no early exit; relax y after x.
+    limit, fixed, errors, keep : In
+        Step limit; no early exit; relax y after x; go on where the pattern's last relaxation ended.
     begin : In
         Forget the batch before.
     deal, deal_slot, dealt : In, In, Out
@@ -61,6 +62,7 @@ class RelaxationControl(wiring.Component):
                 "limit": In(STEP_BITS),
                 "fixed": In(1),
                 "errors": In(1),
+                "keep": In(1),
                 "begin": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
@@ -158,7 +160,11 @@ class RelaxationControl(wiring.Component):
                 m.d.sync += into.eq(followed)
             with m.Else():
                 first = Signal(self.sweep.shape())
-                m.d.comb += [first.slot.eq(self.deal_slot), first.fresh.eq(1)]
+                m.d.comb += [
+                    first.slot.eq(self.deal_slot),
+                    first.fresh.eq(1),
+                    first.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
+                ]
                 m.d.sync += into.eq(first)
         remaining = Signal(range(slots + 1))
         m.d.comb += remaining.eq(active + self.dealt - (self.finish & ~put_back))

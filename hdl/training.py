@@ -1,17 +1,20 @@
-"""Training: relax a batch, then a rank-1 update for each pattern, in order; again."""
+"""Training: relax a batch, then a rank-1 update for each of its patterns, in order; again."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
-from amaranth.lib import enum, wiring
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.noise import NoiseSeed
 from hdl.relaxation import STEP_BITS
 from hdl.timing import Timing
 
-__all__ = ["Phase", "Training"]
+__all__ = ["PLACE", "Phase", "Training"]
 
 COUNT = 24
 """Bits of what is counted."""
+
+PLACE = {"pattern": 0, "lane": 12, "slot": 16}
+"""First bit of each field of the next pattern's place."""
 
 
 class Phase(enum.Enum, shape=2):
@@ -24,11 +27,15 @@ class Phase(enum.Enum, shape=2):
 
 
 class Training(wiring.Component):
-    """The deterministic method (19), and recall.
+    """One program for all methods, and recall.
 
-    Pattern a is slot a div L of lane a mod L. A batch is dealt to the lanes, one pattern a cycle;
-    once all have settled there is an UPDATE for each L patterns, while which the steps of these are
-    logged and the noise of the next is hashed. A recall stops short of the updates.
+    Pattern a is slot a div L of lane a mod L. A batch of B patterns is dealt to the lanes, one a
+    cycle: those that follow the batch before, behind the last one the first; or, where B = 1, one
+    that is drawn (20). Once all have settled there is an UPDATE for those of each slot, while which
+    their steps are logged and the noise of the next is hashed. A recall stops short of the updates.
+
+    To draw is to hash the update's noise first, and to take ⌊A·z / 2¹⁶⌋, z its upper 16 bits, by
+    adding A or nothing and halving, 16 times. From pattern 0 it is counted up to there.
 
     Logged for each pattern: ``{y unsettled, y steps, x unsettled, x steps}``, 1 and 15 bits each;
     then for each lane, after an update, its Σ J² in two words, the lower first.
@@ -37,19 +44,20 @@ class Training(wiring.Component):
 
     Members
     -------
-    start, errors, patterns, logging, stop : In
-        Begin; train (else recall); A; report; end after the update under way.
+    start, errors, patterns, batch, drawn, logging, stop : In
+        Begin; train (else recall); A; B; draw; report; end after the update under way.
     updates : Out
         Updates still to make; counts down. 0: until stopped.
-    noise_write, updates_write, set : In
-        Set the noise to seed + t·9E3779B9, t the rank-1 updates so far; or ``updates``.
+    noise_write, updates_write, first_write, set : In
+        Set the noise to seed + t·9E3779B9, t the rank-1 updates so far; or ``updates``; or the next
+        pattern: its number, lane and slot, in the bits of :data:`PLACE`.
     clear, unsettled, skipped, cycles : In, Out
         Counters: relaxations at their limit, updates left out, busy cycles.
     busy, phase : Out
         A run is under way; what it does.
-    begin, deal, slot, dealt, idle : to and from the lanes: a new batch
+    begin, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
     update, started, resting : to and from the carousel
-    use, noise_load, noise_z, skip : a round of updates; slot says which
+    slot, use, noise_load, noise_z, skip : a round of updates
     look_backward, look_steps, look_unsettled, energy : what is logged
     push, word, space : to and from the log
     """
@@ -58,16 +66,20 @@ class Training(wiring.Component):
         self.config = config
         lanes = config.lanes
         self.pattern = range(config.lanes * config.slots + 1)
+        self.slot_range = range(max(2, config.slots))
         super().__init__(
             {
                 "start": In(1),
                 "errors": In(1),
                 "updates": Out(COUNT),
                 "patterns": In(self.pattern),
+                "batch": In(self.pattern),
+                "drawn": In(1),
                 "logging": In(1),
                 "stop": In(1),
                 "noise_write": In(1),
                 "updates_write": In(1),
+                "first_write": In(1),
                 "set": In(32),
                 "clear": In(1),
                 "unsettled": Out(COUNT),
@@ -77,12 +89,13 @@ class Training(wiring.Component):
                 "phase": Out(Phase),
                 "begin": Out(1),
                 "deal": Out(lanes),
-                "slot": Out(range(max(2, config.slots))),
+                "deal_slot": Out(self.slot_range),
                 "dealt": In(lanes),
                 "idle": In(lanes),
                 "update": Out(1),
                 "started": In(1),
                 "resting": In(1),
+                "slot": Out(self.slot_range),
                 "use": Out(lanes),
                 "noise_load": Out(lanes),
                 "noise_z": Out(32),
@@ -102,13 +115,21 @@ class Training(wiring.Component):
         config, time = self.config, Timing(self.config)
         lanes, memory = config.lanes, time.memory
         m.submodules.seed = seed = NoiseSeed()
-        lane, pattern = Signal(range(max(2, lanes))), Signal(self.pattern)
-        to_draw = Signal(self.pattern)  # patterns whose noise is hashed
-        last_lane, last_pattern = lane == lanes - 1, pattern + 1 == self.patterns
+        place = data.StructLayout(
+            {"pattern": self.pattern, "lane": range(max(2, lanes)), "slot": self.slot_range}
+        )
+        next_dealt, next_drawn = Signal(place), Signal(place)  # to a lane; of its noise
+        count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
+        lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
+        last_lane = lane == lanes - 1
         tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
+        used = self.use.bit_select(lane, 1)
         # known a cycle late, which is in time where some pass between two patterns
         may_push, is_last = Signal(), Signal()
-        m.d.sync += [may_push.eq(self.space | ~self.logging), is_last.eq(last_pattern)]
+        m.d.sync += [
+            may_push.eq(self.space | ~self.logging),
+            is_last.eq(used & (count + 1 == self.batch)),
+        ]
         drain = Signal(range(time.drain + 1))
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
@@ -118,8 +139,8 @@ class Training(wiring.Component):
         more_unsettled, more_skipped = Signal(2), Signal()
         m.d.sync += [
             final.eq(self.updates == 1),
-            more_unsettled.eq(x_unsettled + (unsettled & self.errors)),
-            more_skipped.eq(self.skip.bit_select(lane, 1) & self.errors),
+            more_unsettled.eq(Mux(used, x_unsettled + (unsettled & self.errors), 0)),
+            more_skipped.eq(used & self.skip.bit_select(lane, 1) & self.errors),
         ]
 
         m.d.comb += [
@@ -127,11 +148,14 @@ class Training(wiring.Component):
             self.noise_z.eq(seed.z),
             seed.set.eq(self.noise_write),
             seed.set_s.eq(self.set),
+            self.deal_slot.eq(next_dealt.slot),
         ]
         with m.If(self.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(self.updates_write):
             m.d.sync += self.updates.eq(self.set)
+        with m.If(self.first_write):
+            m.d.sync += [next_dealt[name].eq(self.set[low:]) for name, low in PLACE.items()]
         with m.If(self.clear):
             m.d.sync += [
                 self.unsettled.eq(0),
@@ -139,41 +163,70 @@ class Training(wiring.Component):
                 self.cycles.eq(0),
             ]
 
-        def next_lane():
-            """To the next pattern: the next lane, or the first lane's next slot."""
-            m.d.sync += [pattern.eq(pattern + 1), lane.eq(lane + 1)]
-            with m.If(last_lane):
-                m.d.sync += lane.eq(0)
+        def advance(where):
+            """To the next pattern: the next lane, or its next slot; behind the last the first."""
+            m.d.sync += [where.pattern.eq(where.pattern + 1), where.lane.eq(where.lane + 1)]
+            with m.If(where.lane == lanes - 1):
+                m.d.sync += [where.lane.eq(0), where.slot.eq(where.slot + 1)]
+            with m.If(where.pattern + 1 == self.patterns):
+                m.d.sync += where.eq(0)
+
+        def begin():
+            """A new batch: draw its pattern first, or deal those that follow."""
+            m.d.comb += self.begin.eq(1)
+            m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
+            m.next = "DEAL"
+            with m.If(self.drawn & self.errors):
+                m.next = "DRAW"
+
+        # whether the next pattern to hash the noise for lies in this lane
+        wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
 
         def hash_or_idle():
-            """Hash the noise of the next pattern to draw, if there is one."""
-            m.d.comb += seed.load.eq(self.errors & (to_draw != self.patterns))
+            """Hash the noise of this lane's next pattern, if there is one."""
+            m.d.comb += seed.load.eq(self.errors & wanted & ~self.drawn)
 
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
-            drawn = to_draw != self.patterns
             m.d.sync += [
-                self.noise_load.eq(drawn << lane),
-                self.use.bit_select(lane, 1).eq(drawn),
-                to_draw.eq(to_draw + drawn),
+                self.noise_load.eq(wanted << lane),
+                self.use.bit_select(lane, 1).eq(wanted),
+                to_draw.eq(to_draw + wanted),
+                lane.eq(Mux(last_lane, 0, lane + 1)),
             ]
+            with m.If(wanted):
+                m.d.sync += next_slot.eq(next_drawn.slot)
+                advance(next_drawn)
 
+        chance, bit = Signal(self.pattern), Signal(4)
         m.d.sync += self.noise_load.eq(0)
         with m.FSM():
             with m.State("WAIT"):
                 with m.If(self.start):
-                    m.d.comb += self.begin.eq(1)
-                    m.d.sync += [self.phase.eq(Phase.RELAX), pattern.eq(0)]
-                    m.d.sync += [lane.eq(0), self.slot.eq(0)]
+                    begin()
+            with m.State("DRAW"):
+                m.d.comb += seed.load.eq(1)
+                m.d.sync += [chance.eq(0), next_dealt.eq(0)]
+                m.next = "MULTIPLY"
+            with m.State("MULTIPLY"):
+                with m.If(seed.ready):
+                    term = Mux(seed.z.bit_select(bit + 16, 1), self.patterns, 0)
+                    m.d.sync += [chance.eq((chance + term) >> 1), bit.eq(bit + 1)]
+                    with m.If(bit == 15):
+                        m.next = "COUNT"
+            with m.State("COUNT"):
+                m.d.sync += next_drawn.eq(next_dealt)
+                with m.If(next_dealt.pattern == chance):
                     m.next = "DEAL"
+                with m.Else():
+                    advance(next_dealt)
             with m.State("DEAL"):
-                m.d.comb += self.deal.eq(1 << lane)
+                m.d.comb += self.deal.eq(1 << next_dealt.lane)
                 with m.If(self.dealt.any()):
-                    next_lane()
-                    with m.If(last_lane):
-                        m.d.sync += self.slot.eq(self.slot + 1)
-                    with m.If(last_pattern):
-                        m.d.sync += [pattern.eq(0), lane.eq(0), self.slot.eq(0), to_draw.eq(0)]
+                    advance(next_dealt)
+                    m.d.sync += count.eq(count + 1)
+                    with m.If(count + 1 == self.batch):
+                        m.d.sync += [count.eq(0), to_draw.eq(0), self.slot.eq(next_drawn.slot)]
                         m.next = "HASH"
             with m.State("HASH"):  # the first round's noise, while the batch relaxes
                 hash_or_idle()
@@ -181,10 +234,8 @@ class Training(wiring.Component):
             with m.State("LOAD"):
                 with m.If(seed.ready):
                     load_lane()
-                    m.d.sync += lane.eq(lane + 1)
                     m.next = "HASH"
                     with m.If(last_lane):
-                        m.d.sync += lane.eq(0)
                         m.next = "SETTLE"
             with m.State("SETTLE"):
                 with m.If(self.idle.all()):
@@ -214,17 +265,17 @@ class Training(wiring.Component):
                     )
                 )
                 with m.If(reported & seed.ready & may_push):
-                    m.d.comb += self.push.eq(self.logging)
+                    m.d.comb += self.push.eq(self.logging & used)
                     m.d.sync += [
                         tick.eq(0),
                         reported.eq(0),
+                        count.eq(count + used),
                         self.unsettled.eq(self.unsettled + more_unsettled),
                         self.skipped.eq(self.skipped + more_skipped),
                     ]
                     load_lane()
-                    next_lane()
                     with m.If(last_lane):
-                        m.d.sync += self.slot.eq(self.slot + 1)
+                        m.d.sync += self.slot.eq(Mux(wanted, next_drawn.slot, next_slot))
                         with m.If(self.errors):
                             m.d.sync += self.update.eq(1)
                             m.next = "UPDATE"
@@ -243,13 +294,11 @@ class Training(wiring.Component):
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
-                m.d.sync += [pattern.eq(0), lane.eq(0), self.slot.eq(0)]
+                m.d.sync += [count.eq(0), lane.eq(0)]
                 with m.If(self.errors):
                     m.d.sync += self.updates.eq(self.updates - 1)
                 with m.If(self.errors & ~self.stop & ~final):
-                    m.d.comb += self.begin.eq(1)
-                    m.d.sync += self.phase.eq(Phase.RELAX)
-                    m.next = "DEAL"
+                    begin()
                 with m.Else():
                     m.d.sync += [self.phase.eq(Phase.DRAIN), drain.eq(time.drain)]
                     m.next = "DRAIN"

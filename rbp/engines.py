@@ -136,6 +136,8 @@ def unclamped(trained, start, inputs, settling):
         "start": start,
         "inputs": inputs,
         "settling": settling,
+        "x": None,
+        "y": None,
         "unsettled": 0,
     }
     flags = {"clamp_units": none, "target_units": none}

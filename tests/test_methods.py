@@ -1,0 +1,143 @@
+"""Which patterns an update takes, and where their relaxations start: batches, draws, side by side."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cosim.run import lockstep, train
+from golden.config import Config
+from golden.noise import start_word, stream_start
+from golden.relaxation import Settling
+from golden.training import Learning
+from tests.networks import associative, draw
+
+# golden
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(1, [[2], [3], [0]]), (3, [[2, 3, 0], [1, 2, 3]])])
+def test_in_turn(batch, expected):
+    learning, t = Learning(batch=batch), 2
+    for patterns in expected:
+        assert learning.patterns(4, t).tolist() == patterns
+        t += batch
+
+
+def test_all_patterns_is_the_default():
+    assert Learning().patterns(3, 6).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("total", [1, 3, 4, 16, 2048])
+def test_a_draw_is_the_product_of_the_noise_and_a(total):
+    """By adding and halving, as the hardware does; each pattern comes about as often."""
+    learning, drawn = Learning(seed=5, batch=1, draw=5), []
+    for t in range(4 * total if total < 100 else 50):
+        z = stream_start(start_word(5, t)) >> 16
+        slow = 0
+        for bit in range(16):
+            slow = (slow + total * (z >> bit & 1)) >> 1
+        (pattern,) = learning.patterns(total, t)
+        assert pattern == slow == total * z >> 16
+        drawn.append(pattern)
+    if total == 16:
+        assert set(drawn) == set(range(16))
+
+
+def test_keep_goes_on_where_the_last_relaxation_ended():
+    config = Config(units=5, macs=2)
+    machine = associative(config, 3, 2, settling=Settling(0, 4, 1, 64, fixed=True))
+    machine.learning = replace(machine.learning, keep=True, batch=1)
+    free = deepcopy(machine)
+    for _ in range(4):
+        before, rows = machine.x.copy(), machine.patterns()
+        free.start[rows] = before[rows]
+        relaxed = machine.update()
+        other = np.delete(np.arange(2), rows)
+        assert (machine.x[rows] == relaxed.x).all()
+        assert (machine.x[other] == before[other]).all()
+        free.learning, free.t, free.weights = machine.learning, machine.t - 1, free.weights
+        free.learning = replace(machine.learning, keep=False)
+        assert (free.relax().x == relaxed.x).all()
+        free.weights = machine.weights
+
+
+# the core
+
+CONFIGS = {
+    "one lane": (Config(units=7, macs=3, slots=5), 5),
+    "all rows at once": (Config(units=6, macs=6, slots=4), 4),
+    "two lanes": (Config(units=7, macs=3, slots=3, lanes=2), 5),
+    "three lanes": (Config(units=7, macs=2, slots=2, lanes=3), 5),
+    "four lanes, ecp5": (Config(units=7, macs=3, slots=2, lanes=4, family="ecp5"), 7),
+}
+STEP = Settling(dt_shift=0, tolerance=4, limit=1, use_within=64, fixed=True)
+METHODS = {
+    "all": {},
+    "one in turn": {"batch": 1},
+    "two in turn": {"batch": 2},
+    "four in turn": {"batch": 4},
+    "drawn": {"batch": 1, "draw": 9, "seed": 9},
+    "drawn, to nearest": {"batch": 1, "draw": 9, "seed": None},
+    "kept": {"keep": True},
+    "three kept": {"batch": 3, "keep": True},
+    "drawn and kept": {"batch": 1, "draw": 3, "seed": 3, "keep": True},
+    "side by side": {"batch": 1, "keep": True, "settling": STEP},
+}
+
+
+def network(config, patterns, method, dt_shift=0):
+    method = {"seed": 9} | method
+    machine = associative(config, config.units - 2, patterns)
+    machine.settling = method.pop("settling", replace(machine.settling, dt_shift=dt_shift))
+    machine.learning = Learning(eta_shift=-1, **method)
+    return machine
+
+
+def equal(result, machine, updates):
+    relaxed = [machine.update() for _ in range(updates)]
+    assert result.energy == [r.energy for r in relaxed]
+    assert (result.settle_steps == np.stack([r.steps for r in relaxed])).all()
+    assert (result.weights == machine.weights).all()
+    assert (result.states == machine.x).all()
+    assert (result.errors == machine.y).all()
+    assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_core_is_golden(config, method):
+    """Cut after 5 updates and taken up again, too."""
+    config, patterns = CONFIGS[config]
+    machine = network(config, patterns, METHODS[method])
+    result = train(config, machine, 12)
+    first = train(config, machine, 5)
+    equal(first, machine, 5)
+    second = train(config, machine, 7)
+    assert (second.weights == result.weights).all()
+    assert (second.states == result.states).all()
+    equal(second, machine, 7)
+
+
+@pytest.mark.parametrize("dt_shift", [1, 3])
+@pytest.mark.parametrize("method", ["drawn", "three kept"])
+def test_smaller_steps(method, dt_shift):
+    config, patterns = CONFIGS["two lanes"]
+    machine = network(config, patterns, METHODS[method], dt_shift)
+    equal(train(config, machine, 6), machine, 6)
+
+
+@pytest.mark.parametrize("patterns", [1, 2, 3])
+def test_a_draw_from_few(patterns):
+    config = Config(units=4, macs=2, slots=3)
+    machine = draw(config, patterns, target=np.arange(4) < 2)
+    machine.learning = Learning(seed=77, batch=1, draw=77)
+    equal(train(config, machine, 20), machine, 20)
+
+
+@pytest.mark.parametrize("method", ["two in turn", "drawn", "side by side"])
+def test_every_word(method):
+    config, patterns = CONFIGS["two lanes"]
+    machine = network(config, patterns, METHODS[method])
+    result = lockstep(config, deepcopy(machine), 8, stalls=True)
+    equal(result, machine, 8)
