@@ -3,7 +3,7 @@
 import pickle
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,8 @@ class Run:
 def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
     """Whole training on the core: load, start, wait, read out. ``machine`` stays as it is.
 
+    Where the patterns are more than the core holds, each batch is loaded in its turn.
+
     ``progress(done, total)`` is called now and then. ``core`` is a Simulator other than that of
     ``config``.
     """
@@ -59,16 +61,25 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
             progress(len(reports), updates)
 
     patterns, batch = len(machine.targets), machine.learning.batch or len(machine.targets)
+    fits = patterns <= config.lanes * config.slots
+    x, y = machine.x.copy(), machine.y.copy()
     with core or Simulator(library(config)) as core:
-        core.do(driver.load(machine))
-        core.do(driver.start_training(updates))
-        core.do(driver.reports(batch, sink))
+        core.do(driver.load(machine if fits else _portion(machine, 0)))
+        for k in range(1 if fits else updates):
+            held = np.arange(patterns)
+            if not fits:
+                held = machine.learning.patterns(patterns, machine.t + k * batch)
+                core.do(driver.load_patterns(_portion(machine, k)))
+            core.do(driver.start_training(updates if fits else 1))
+            core.do(driver.reports(batch, sink))
+            x[held] = core.do(driver.read_state(Region.X, len(held)))
+            y[held] = core.do(driver.read_state(Region.Y, len(held)))
         unsettled, skipped, cycles, saturated = core.do(driver.counters())
         steps = np.stack([r.steps for r in reports])
         return Run(
             weights=core.do(driver.read_weights()),
-            states=core.do(driver.read_state(Region.X, patterns)),
-            errors=core.do(driver.read_state(Region.Y, patterns)),
+            states=x,
+            errors=y,
             energy=[r.energy for r in reports],
             settle_steps=steps,
             unsettled=unsettled,
@@ -77,6 +88,15 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
             cycles=cycles,
             utilisation=utilisation(config, steps, cycles),
         )
+
+
+def _portion(machine, k):
+    """The machine of update k alone: the patterns of its batch, and no others."""
+    t = machine.t + k * machine.learning.batch
+    rows = machine.learning.patterns(len(machine.targets), t)
+    learning = replace(machine.learning, batch=None)
+    held = {name: getattr(machine, name)[rows] for name in ("targets", "inputs", "start")}
+    return replace(machine, learning=learning, t=t, x=None, y=None, **held)
 
 
 def recall(config, machine: Machine, progress=None) -> Run:

@@ -8,6 +8,7 @@ import numpy as np
 
 from golden.formats import PRESETS, ROLES, saturate
 from golden.reference import Reference
+from golden.training import Learning
 from rbp.checks import choice, finite, integer, numbers, raw_words
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_keys
@@ -45,6 +46,9 @@ def train(source, updates, engine=None, progress=None, **flags) -> Result:
                 f"preset {settings.preset} is not that of the result: "
                 f"expected {earlier.settings.preset}"
             )
+        batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
+        if batch != before:
+            raise InputError(f"batch {batch} is not that of the result: expected {before}")
     updates = integer("updates", updates, 1)
     if engine is None:
         engine = earlier.engine if earlier else "rtl"
@@ -108,7 +112,14 @@ def machine(problem, settings, engine, earlier=None):
     """
     choice("engine", engine, ENGINES)
     raw = problem.to_raw(settings)
+    # Noise and patterns go on where they stopped: t counts the rank-1 updates so far.
+    t = earlier.updates * settings.batch_of(problem) if earlier else 0
     if engine == "float64":
+        if earlier and settings.keep:
+            raise InputError(
+                "engine float64 cannot go on from the last states, which a result holds as words: "
+                "expected start fixed, or golden or rtl"
+            )
         return Reference(
             activation=problem.activation,
             clamp_units=problem.clamp_units,
@@ -121,10 +132,11 @@ def machine(problem, settings, engine, earlier=None):
             settling=raw.settling,
             unit=2.0**-raw.network.formats.state.fraction,
             eta=2.0**settings.eta_shift,
+            learning=raw.learning,
+            t=t,
         )
     if earlier:
-        # The noise goes on where it stopped: t counts the rank-1 updates so far.
-        raw = replace(raw, weights=earlier.weights_raw, t=earlier.updates * problem.patterns)
+        return replace(raw, weights=earlier.weights_raw, t=t, x=earlier.states, y=earlier.errors)
     return raw
 
 
@@ -136,6 +148,8 @@ def unclamped(trained, start, inputs, settling):
         "start": start,
         "inputs": inputs,
         "settling": settling,
+        "learning": Learning(),
+        "t": 0,
         "x": None,
         "y": None,
         "unsettled": 0,
@@ -174,7 +188,8 @@ def _stepped(start, updates, progress):
         raise CheckFailed("float64 diverged, a weight is no longer finite: try a smaller eta_shift")
     return SimpleNamespace(
         weights=start.weights,
-        states=relaxed.x,
+        states=start.x,
+        errors=start.y,
         energy=energy,
         settle_steps=np.stack(steps),
         unsettled=start.unsettled,
@@ -194,13 +209,15 @@ def _result(problem, settings, engine, run):
         raw = _rounded(weights, formats.weight, saturated)
         raw = np.where(problem.connected & (raw == 0), 1, raw)
         states = _rounded(run.states, formats.state, saturated)
+        errors = _rounded(run.errors, formats.error, saturated)
     else:
         weights, unit = formats.weight.to_float(run.weights), 2.0**-formats.error.fraction
-        raw, states = run.weights, run.states
+        raw, states, errors = run.weights, run.states, run.errors
     return Result(
         weights=weights,
         weights_raw=raw,
         states=states,
+        errors=errors,
         energy=np.array([float(e) for e in run.energy]) * unit * unit / 2,
         updates=len(run.energy),
         settle_steps=np.asarray(run.settle_steps),

@@ -165,7 +165,7 @@ class Problem:
             inputs=inputs,
             start=np.broadcast_to(start, inputs.shape).copy(),
             settling=settings.settling(),
-            learning=settings.learning(),
+            learning=settings.learning(self),
         )
 
     def arrays(self) -> dict:

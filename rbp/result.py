@@ -29,12 +29,14 @@ class Result:
     weights_raw : N×N int
         WEIGHT words.
     states : A×N int
-        STATE words of x at the end of the last relaxation.
+        STATE words of x at the end of each pattern's last relaxation.
+    errors : A×N int
+        ERROR words of y, the same.
     energy : updates float
         E_total = ½ Σ J² at each update, before it.
     updates : int
-        Updates so far, each of A rank-1 updates.
-    settle_steps : updates×A×2 int
+        Updates so far, each of B rank-1 updates, B the patterns of a batch.
+    settle_steps : updates×B×2 int
         Euler steps of x and of y.
     unsettled, skipped : int
         Relaxations that reached the limit, and rank-1 updates left out for it.
@@ -50,6 +52,7 @@ class Result:
     weights: np.ndarray
     weights_raw: np.ndarray
     states: np.ndarray
+    errors: np.ndarray
     energy: np.ndarray
     updates: int
     settle_steps: np.ndarray
@@ -115,6 +118,7 @@ class Result:
         problem = Problem.from_arrays(problem)
         settings = Settings.from_json(str(arrays["settings"]))
         a, n = problem.targets.shape
+        batch = settings.batch_of(problem)
         updates = _scalar(arrays, "updates", 1)
         weights = numbers("weights", arrays["weights"], (n, n))
         finite("weights", weights)
@@ -130,9 +134,10 @@ class Result:
             weights=weights,
             weights_raw=weights_raw,
             states=_words("states", arrays["states"], (a, n), formats.state),
+            errors=_words("errors", arrays["errors"], (a, n), formats.error),
             energy=energy,
             updates=updates,
-            settle_steps=_integers("settle_steps", arrays["settle_steps"], (updates, a, 2)),
+            settle_steps=_integers("settle_steps", arrays["settle_steps"], (updates, batch, 2)),
             unsettled=_scalar(arrays, "unsettled", 0),
             skipped=_scalar(arrays, "skipped", 0),
             saturated=_flags(arrays["saturated"]),

@@ -33,8 +33,6 @@ _CHOICES = {
     "rounding": ("stochastic", "nearest"),
     "start": ("fixed", "last", "random"),
 }
-_BUILT = {"method": "deterministic", "start": "fixed", "momentum_shift": None}
-"""What stands behind these names so far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +49,21 @@ class Settings:
     lanes : int
         L.
     slots : int, optional
-        Patterns that a lane holds; by default what the problem needs.
+        Patterns that a lane holds; by default all that the problem has. Where they are more than
+        L·slots, the host loads each batch in its turn.
     preset : str
         Formats: ``w16``, ``w18`` or ``w8``.
-    method, batch, start, momentum_shift : str, int, str, int
-        Only ``deterministic``, all patterns, ``fixed`` and none are built so far.
+    method : str
+        Which patterns an update takes, and how far they settle: ``deterministic``, a batch in turn
+        (19); ``stochastic``, one that is drawn (20); ``concurrent``, one in turn, whose x and y are
+        kept and take one Euler step.
+    batch : int, optional
+        Patterns of an update; by default all, or 1 where the method says one.
+    start : str, optional
+        Where relaxations start: ``fixed``, at ``initial_state`` and y = 0; ``last``, at the
+        pattern's last x and y. By default ``fixed``, for ``concurrent`` ``last``.
+    momentum_shift : int
+        Not built yet.
     eta_shift : int
         log2(η), -6 … 1.
     dt_shift : int
@@ -73,7 +81,7 @@ class Settings:
     use_within : int
         An unsettled relaxation still counts where its last step was at most this many units.
     seed : int
-        Of the rounding noise, 0 … 2**32 - 1.
+        Of the rounding noise and of what is drawn, 0 … 2**32 - 1.
     """
 
     macs: int | None = None
@@ -89,7 +97,7 @@ class Settings:
     step_limit: int | None = None
     fixed_steps: int | None = None
     use_within: int = 64
-    start: str = "fixed"
+    start: str | None = None
     seed: int = 1
     momentum_shift: int | None = None
 
@@ -102,11 +110,21 @@ class Settings:
                 object.__setattr__(self, name, integer(name, value, *_RANGES[name]))
             else:
                 choice(name, value, _CHOICES[name])
-        for name, built in _BUILT.items():
-            value = getattr(self, name)
-            if value != built:
-                expected = built or "none"
-                raise InputError(f"{name} {value} is not built yet: expected {expected}")
+        if self.start == "random":
+            raise InputError("start random is not built yet: expected fixed or last")
+        if self.momentum_shift is not None:
+            raise InputError(
+                f"momentum_shift {self.momentum_shift} is not built yet: expected none"
+            )
+        one_step = {"batch": 1, "start": "last", "fixed_steps": 1}
+        needs = {"concurrent": one_step, "stochastic": {"batch": 1}}.get(self.method, {})
+        for name, needed in needs.items():
+            if getattr(self, name) not in (None, needed):
+                raise InputError(
+                    f"method {self.method} needs {name} {needed}, not {getattr(self, name)}"
+                )
+        if self.method == "concurrent" and self.step_limit is not None:
+            raise InputError(f"method concurrent takes one step, not step_limit {self.step_limit}")
         if self.step_limit is not None and self.fixed_steps is not None:
             raise InputError(
                 f"step_limit {self.step_limit} and fixed_steps {self.fixed_steps} exclude each "
@@ -116,15 +134,22 @@ class Settings:
     def config(self, problem) -> Config:
         """The core for a problem; refuses what does not fit it."""
         units, patterns = problem.units, problem.patterns
-        if self.batch not in (None, patterns):
-            raise InputError(
-                f"batch {self.batch} is not built yet: expected {patterns}, all patterns"
-            )
+        if self.batch_of(problem) > patterns:
+            raise InputError(f"batch must be 1 … {patterns} (the patterns), not {self.batch}")
+        batch = self.batch_of(problem)
         slots = self.slots or -(-patterns // self.lanes)
-        if patterns > slots * self.lanes:
+        if self.slots is None and slots > 256:
+            slots = -(-batch // self.lanes)
+        held = f"slots × lanes = {slots} × {self.lanes} = {slots * self.lanes}"
+        if batch > slots * self.lanes:
             raise InputError(
-                f"{patterns} patterns do not fit: slots × lanes = {slots} × {self.lanes} = "
-                f"{slots * self.lanes}, expected at least {patterns}"
+                f"a batch of {batch} patterns does not fit: {held}, expected at least {batch}"
+            )
+        if patterns > slots * self.lanes and (self.keep or self.method != "deterministic"):
+            raise InputError(
+                f"{patterns} patterns do not fit, which method {self.method} with start "
+                f"{'last' if self.keep else 'fixed'} needs at once: {held}, expected at least "
+                f"{patterns}"
             )
         try:
             return Config(
@@ -140,7 +165,9 @@ class Settings:
 
     def settling(self, *, recall=False) -> Settling:
         """When a relaxation ends, in training or in recall."""
-        tolerance, limit = self.tolerance, self.fixed_steps or self.step_limit
+        one = self.method == "concurrent" and not recall
+        fixed = 1 if one else self.fixed_steps
+        tolerance, limit = self.tolerance, fixed or self.step_limit
         if tolerance is None:
             tolerance = 2 if self.preset == "w8" else max(1, 4 >> self.dt_shift)
         if limit is None:
@@ -150,12 +177,27 @@ class Settings:
             tolerance=tolerance,
             limit=limit,
             use_within=self.use_within,
-            fixed=self.fixed_steps is not None,
+            fixed=fixed is not None,
         )
 
-    def learning(self) -> Learning:
-        seed = self.seed if self.rounding == "stochastic" else None
-        return Learning(eta_shift=self.eta_shift, seed=seed)
+    def batch_of(self, problem) -> int:
+        """B, the patterns of an update."""
+        return self.batch or (problem.patterns if self.method == "deterministic" else 1)
+
+    @property
+    def keep(self) -> bool:
+        """Whether relaxations go on from the last x and y."""
+        return self.start == "last" or self.method == "concurrent"
+
+    def learning(self, problem) -> Learning:
+        """How the weights move."""
+        return Learning(
+            eta_shift=self.eta_shift,
+            seed=self.seed if self.rounding == "stochastic" else None,
+            batch=self.batch_of(problem),
+            draw=self.seed if self.method == "stochastic" else None,
+            keep=self.keep,
+        )
 
     def overridden(self, **flags) -> "Settings":
         """These settings but for some; one limit of steps takes the place of the other."""
@@ -166,8 +208,9 @@ class Settings:
         return replace(self, **flags)
 
     def for_recall(self) -> "Settings":
-        """The same without the limits of training."""
-        return replace(self, step_limit=None, fixed_steps=None)
+        """The same without what belongs to training."""
+        training = ("step_limit", "fixed_steps", "batch", "start")
+        return replace(self, method="deterministic", **dict.fromkeys(training))
 
     def resolved(self, problem) -> dict:
         """Every setting by name, defaults filled in for a problem."""
@@ -176,7 +219,8 @@ class Settings:
         return asdict(self) | {
             "macs": config.macs,
             "slots": config.slots,
-            "batch": problem.patterns,
+            "batch": self.batch_of(problem),
+            "start": "last" if self.keep else "fixed",
             "tolerance": settling.tolerance,
             limit: settling.limit,
         }

@@ -1,4 +1,4 @@
-"""Which patterns an update takes, and where their relaxations start: batches, draws, side by side."""
+"""Which patterns an update takes, and where relaxations start: batches, draws, side by side."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -32,7 +32,7 @@ def test_all_patterns_is_the_default():
 def test_a_draw_is_the_product_of_the_noise_and_a(total):
     """By adding and halving, as the hardware does; each pattern comes about as often."""
     learning, drawn = Learning(seed=5, batch=1, draw=5), []
-    for t in range(4 * total if total < 100 else 50):
+    for t in range(1600 if total == 16 else 50):
         z = stream_start(start_word(5, t)) >> 16
         slow = 0
         for bit in range(16):
@@ -41,7 +41,7 @@ def test_a_draw_is_the_product_of_the_noise_and_a(total):
         assert pattern == slow == total * z >> 16
         drawn.append(pattern)
     if total == 16:
-        assert set(drawn) == set(range(16))
+        assert 60 < np.bincount(drawn).min() < np.bincount(drawn).max() < 150
 
 
 def test_keep_goes_on_where_the_last_relaxation_ended():
@@ -141,3 +141,11 @@ def test_every_word(method):
     machine = network(config, patterns, METHODS[method])
     result = lockstep(config, deepcopy(machine), 8, stalls=True)
     equal(result, machine, 8)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_more_patterns_than_slots(lanes):
+    """Each batch is loaded in its turn; the last one begins with what is left of the set."""
+    config = Config(units=7, macs=3, slots=3, lanes=lanes)
+    machine = network(config, 8, {"batch": 3})
+    equal(train(config, machine, 7), machine, 7)
