@@ -209,8 +209,9 @@ class Settings:
 
     def for_recall(self) -> "Settings":
         """The same without what belongs to training."""
-        training = ("step_limit", "fixed_steps", "batch", "start")
-        return replace(self, method="deterministic", **dict.fromkeys(training))
+        none = dict.fromkeys(("step_limit", "fixed_steps", "start"))
+        batch = self.batch if self.method == "deterministic" else 1
+        return replace(self, method="deterministic", batch=batch, **none)
 
     def resolved(self, problem) -> dict:
         """Every setting by name, defaults filled in for a problem."""
