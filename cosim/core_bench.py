@@ -120,6 +120,7 @@ class Checker:
             self.banks[a] = bank = before ^ int(relaxed.steps[k, 0] & 1)
             for phase, name, width, high, expected in (
                 ("forward", "x", f.state.width, 0, machine.x[a]),
+                ("forward", "x_now", f.state.width, 0, machine.x[a]),
                 ("forward", "x", f.state.width, 1, machine.start[a]),
                 ("forward", "c", f.state.width, bank, relaxed.c[k]),
                 ("forward", "slope", f.slope.width, 0, relaxed.slope[k]),

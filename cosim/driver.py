@@ -100,7 +100,7 @@ class Driver:
         yield from self.write("PATTERNS", len(machine.targets))
         yield from self.write("BATCH", learning.batch or len(machine.targets))
         lanes, first = self.config.lanes, machine.t % len(machine.targets)
-        place = {"pattern": first, "lane": first % lanes, "slot": first // lanes}
+        place = {"lane": first % lanes, "slot": first // lanes}
         yield from self.write("FIRST", sum(place[name] << low for name, low in PLACE.items()))
         seed = learning.draw if learning.seed is None else learning.seed
         yield from self.write("NOISE", start_word(seed or 0, machine.t - 1))

@@ -48,7 +48,7 @@ class Integrator(wiring.Component):
     clear_energy, clear : In
         Forget the energy; the saturation.
     valid, sum, element : In
-        A result. Operands ``x``, ``y``, ``target``, ``flags`` follow the memory's latency later.
+        A result. Operands ``x``, ``target``, ``flags`` follow the memory's latency later.
     slope_read, slope, input_read, input : Out, In, Out, In
         Where to read what is needed later; it comes the memory's latency after.
     write_*, slope_* : Out
@@ -82,13 +82,16 @@ class Integrator(wiring.Component):
                 "sum": In(signed(config.sum_width)),
                 "element": In(element),
                 "x": In(signed(f.state.width)),
-                "y": In(signed(f.error.width)),
+                "x_before": In(signed(f.state.width)),
+                "y_before": In(signed(f.error.width)),
                 "slope": In(signed(f.slope.width)),
                 "target": In(signed(f.state.width)),
                 "input": In(signed(f.state.width)),
                 "flags": In(flags_layout(config)),
                 "slope_read": Out(place_layout(config)),
                 "input_read": Out(place_layout(config)),
+                "before_read": Out(place_layout(config)),
+                "before_start": Out(1),
                 "write_x": Out(1),
                 "write_c": Out(1),
                 "write_y": Out(1),
@@ -130,9 +133,14 @@ class Integrator(wiring.Component):
         forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
         backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
 
-        for port, cycle in ((self.slope_read, operate), (self.input_read, product + 1)):
+        for port, cycle in (
+            (self.slope_read, operate),
+            (self.input_read, product + 1),
+            (self.before_read, product + 2),
+        ):
             place = element[cycle - device.memory]
             m.d.comb += [port.unit.eq(place.unit), port.slot.eq(place.slot)]
+        m.d.comb += self.before_start.eq(place.fresh & ~place.backward & ~self.keep)
 
         def until(value, start, end, name):
             """``value``, which stands in cycle ``start``, in cycle ``end``."""
@@ -214,19 +222,19 @@ class Integrator(wiring.Component):
         goal = register(Mux(element[product + 1].backward, value, goal), "goal")
 
         # difference: (goal − x or y), times Δt with three more bits
-        y = Mux(element[device.memory].fresh & ~self.keep, 0, self.y)
-        state = Mux(element[device.memory].backward, y, self.x)
-        state = stages(m, state, write - 1 - device.memory, name="state")
-        state = [None] * device.memory + state
+        whose = element[product + 2]
+        y = Mux(whose.fresh & ~self.keep, 0, self.y_before)
+        state = Mux(whose.backward, y, self.x_before)
+        state_q = register(state, "state")
         greatest = self.config.dt_shifts
-        difference = goal - state[product + 2]
+        difference = goal - state
         scaled = register(
             Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
             "scaled",
         )
 
         # write: the new state, rounded half up; |step| against its limits
-        moved = state[product + 3].shift_left(greatest) + scaled + (1 << (greatest - 1))
+        moved = state_q.shift_left(greatest) + scaled + (1 << (greatest - 1))
         m.d.sync += self.write_data.eq(moved.shift_right(greatest))
         done = element[write]
         m.d.comb += [

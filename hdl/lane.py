@@ -325,17 +325,17 @@ class Lane(wiring.Component):
                 Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)
             ),
             integrator.element.last.eq(unit == config.units - 1),
-            state.read_start.eq(from_start & ~arriving.backward),
             state.read_slot.eq(arriving.slot),
             state.read_unit.eq(unit),
         ]
 
         # Integrator, state memory, relaxation
-        for name in ("x", "y", "slope", "target", "input", "flags"):
+        for name in ("x", "x_before", "y_before", "slope", "target", "input", "flags"):
             m.d.comb += getattr(integrator, name).eq(getattr(state, name))
         for name in (
             "write_x write_c write_y write_bank write_slot write_unit write_data "
-            "slope_write slope_slot slope_unit slope_data slope_read input_read"
+            "slope_write slope_slot slope_unit slope_data slope_read input_read "
+            "before_read before_start"
         ).split():
             m.d.comb += getattr(state, name).eq(getattr(integrator, name))
         for name in ("finish", "done", "moved", "far", "closing"):

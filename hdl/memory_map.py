@@ -48,7 +48,7 @@ REGISTERS = (
     Register(
         "FIRST",
         "wo",
-        "the next pattern a: bits 0-11 a, 12-15 its lane a mod L, 16-23 its slot a div L",
+        "the next pattern a: bits 0-2 its lane a mod L, 16-23 its slot a div L",
     ),
     Register(
         "MODE",

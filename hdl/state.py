@@ -44,7 +44,9 @@ class StateMemory(wiring.Component):
 
     c, which a FORWARD streams while its results are written, has two banks, and the start values a
     third; x(t0) lies beside x, so a relaxation starts by a flag and not by copying. Of y there are
-    two copies: one streams to the PEs, one is the integrator's. The rest is updated in place. A
+    two copies: one streams to the PEs, one is the integrator's. Of x there are two as well: J takes
+    it early, the Euler step late, which costs a block RAM and saves a word's way through all stages
+    between. The rest is updated in place. A
     clamped unit's c is T, which the host puts into all three banks; it is never written here.
 
     Latency of every read is that of the family's memory. What is written can be read a cycle later,
@@ -55,8 +57,9 @@ class StateMemory(wiring.Component):
     -------
     stream_*, c : c of a unit, from bank ``stream_bank`` (2: start) of a slot
     row_*, y_row : y for distribution
-    read_*, x, y, target, flags : the integrator's operands, of one unit
+    read_*, x, target, flags : the integrator's operands, of one unit
     slope_read, slope, input_read, input : {slot, unit} and what the integrator needs later of it
+    before_read, before_start, x_before, y_before : the same; x(t0) instead of x
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     host_* : one word by :class:`Region`
@@ -76,11 +79,12 @@ class StateMemory(wiring.Component):
                 "stream_unit": In(self.unit),
                 "row_slot": In(self.slot),
                 "row_unit": In(self.unit),
-                "read_start": In(1),
                 "read_slot": In(self.slot),
                 "read_unit": In(self.unit),
                 "slope_read": In(place),
                 "input_read": In(place),
+                "before_read": In(place),
+                "before_start": In(1),
                 "write_x": In(1),
                 "write_c": In(1),
                 "write_y": In(1),
@@ -101,7 +105,8 @@ class StateMemory(wiring.Component):
                 "c": Out(signed(f.state.width)),
                 "y_row": Out(signed(f.error.width)),
                 "x": Out(signed(f.state.width)),
-                "y": Out(signed(f.error.width)),
+                "x_before": Out(signed(f.state.width)),
+                "y_before": Out(signed(f.error.width)),
                 "slope": Out(signed(f.slope.width)),
                 "target": Out(signed(f.state.width)),
                 "input": Out(signed(f.state.width)),
@@ -128,6 +133,7 @@ class StateMemory(wiring.Component):
 
         c = ram("c_ram", f.state.width, 3 * words)
         x = ram("x_ram", f.state.width, 2 * words)
+        x_now = ram("x_now_ram", f.state.width, words)
         y = ram("y_ram", f.error.width, words)
         y_row = ram("y_row_ram", f.error.width, words)
         slope = ram("slope_ram", f.slope.width, words)
@@ -135,31 +141,35 @@ class StateMemory(wiring.Component):
         inputs = ram("input_ram", f.state.width, words)
         flags = ram("flags_ram", self.flags.shape().size, self.config.units)
 
-        # reading
-        here = Cat(
-            Mux(host, self.host_unit, self.read_unit), Mux(host, self.host_slot, self.read_slot)
+        # reading: the host as the Euler step does
+        here = Cat(self.read_unit, self.read_slot)
+        before = Cat(
+            Mux(host, self.host_unit, self.before_read.unit),
+            Mux(host, self.host_slot, self.before_read.slot),
         )
-        start = Mux(host, region == Region.X_START, self.read_start)
+        start = Mux(host, region == Region.X_START, self.before_start)
         m.d.comb += [
             c.r_addr.eq(Cat(self.stream_unit, self.stream_slot, self.stream_bank)),
             y_row.r_addr.eq(Cat(self.row_unit, self.row_slot)),
-            x.r_addr.eq(Cat(here, start)),
-            y.r_addr.eq(here),
+            x_now.r_addr.eq(here),
+            x.r_addr.eq(Cat(before, start)),
+            y.r_addr.eq(before),
             slope.r_addr.eq(self.slope_read),
             target.r_addr.eq(here),
             inputs.r_addr.eq(self.input_read),
-            flags.r_addr.eq(here[: len(self.read_unit)]),
+            flags.r_addr.eq(self.read_unit),
             self.c.eq(c.r_data),
             self.y_row.eq(y_row.r_data),
-            self.x.eq(x.r_data),
-            self.y.eq(y.r_data),
+            self.x.eq(x_now.r_data),
+            self.x_before.eq(x.r_data),
+            self.y_before.eq(y.r_data),
             self.slope.eq(slope.r_data),
             self.target.eq(target.r_data),
             self.input.eq(inputs.r_data),
             self.flags.as_value().eq(flags.r_data),
         ]
         m.d.comb += self.host_word.eq(
-            Mux(delay(m, region == Region.Y, latency, name="host_y"), self.y, self.x)
+            Mux(delay(m, region == Region.Y, latency, name="host_y"), y.r_data, x.r_data)
         )
 
         # writing: the host through the integrator's port
@@ -175,6 +185,7 @@ class StateMemory(wiring.Component):
         for memory, enable, addr in (
             (c, to_c, Cat(there, bank)),
             (x, self.write_x | chosen(Region.X, Region.X_START), Cat(there, to_start)),
+            (x_now, self.write_x | chosen(Region.X), there),
             (y, to_y, there),
             (y_row, to_y, there),
             (target, chosen(Region.TARGET), there),

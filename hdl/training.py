@@ -13,7 +13,7 @@ __all__ = ["PLACE", "Phase", "Training"]
 COUNT = 24
 """Bits of what is counted."""
 
-PLACE = {"pattern": 0, "lane": 12, "slot": 16}
+PLACE = {"lane": 0, "slot": 16}
 """First bit of each field of the next pattern's place."""
 
 
@@ -50,7 +50,7 @@ class Training(wiring.Component):
         Updates still to make; counts down. 0: until stopped.
     noise_write, updates_write, first_write, set : In
         Set the noise to seed + t·9E3779B9, t the rank-1 updates so far; or ``updates``; or the next
-        pattern: its number, lane and slot, in the bits of :data:`PLACE`.
+        pattern: its lane and slot, in the bits of :data:`PLACE`.
     clear, unsettled, skipped, cycles : In, Out
         Counters: relaxations at their limit, updates left out, busy cycles.
     busy, phase : Out
@@ -115,12 +115,10 @@ class Training(wiring.Component):
         config, time = self.config, Timing(self.config)
         lanes, memory = config.lanes, time.memory
         m.submodules.seed = seed = NoiseSeed()
-        place = data.StructLayout(
-            {"pattern": self.pattern, "lane": range(max(2, lanes)), "slot": self.slot_range}
-        )
+        place = data.StructLayout({"lane": range(lanes), "slot": self.slot_range})
         next_dealt, next_drawn = Signal(place), Signal(place)  # to a lane; of its noise
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
-        lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
+        lane, next_slot = Signal(range(lanes)), Signal(self.slot_range)
         last_lane = lane == lanes - 1
         tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
         used = self.use.bit_select(lane, 1)
@@ -165,10 +163,10 @@ class Training(wiring.Component):
 
         def advance(where):
             """To the next pattern: the next lane, or its next slot; behind the last the first."""
-            m.d.sync += [where.pattern.eq(where.pattern + 1), where.lane.eq(where.lane + 1)]
+            m.d.sync += where.lane.eq(where.lane + 1)
             with m.If(where.lane == lanes - 1):
                 m.d.sync += [where.lane.eq(0), where.slot.eq(where.slot + 1)]
-            with m.If(where.pattern + 1 == self.patterns):
+            with m.If(where.slot * lanes + where.lane + 1 == self.patterns):
                 m.d.sync += where.eq(0)
 
         def begin():
@@ -216,9 +214,10 @@ class Training(wiring.Component):
                         m.next = "COUNT"
             with m.State("COUNT"):
                 m.d.sync += next_drawn.eq(next_dealt)
-                with m.If(next_dealt.pattern == chance):
+                with m.If(chance == 0):
                     m.next = "DEAL"
                 with m.Else():
+                    m.d.sync += chance.eq(chance - 1)
                     advance(next_dealt)
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)

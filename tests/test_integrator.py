@@ -111,6 +111,7 @@ class Bursts:
         self.now, self.bursts = 0, []
         product = self.time.integrator - 4
         self.late = {"slope": product - self.time.multiplier, "input": product + 1}
+        self.before = product + 2
 
     def add(self, elements, *, dt_shift=0, tolerance=0, use_within=0):
         memory = self.time.memory
@@ -132,7 +133,10 @@ class Bursts:
                 self.line[cycle][f"element.{name}"] = getattr(elements, name)[k]
             for name in OPERANDS:
                 at = cycle + self.late.get(name, memory)
-                self.line[at][name] = getattr(elements, name)[k]
+                if name != "y":
+                    self.line[at][name] = getattr(elements, name)[k]
+            for name in ("x", "y"):
+                self.line[cycle + self.before][f"{name}_before"] = getattr(elements, name)[k]
             for name in FLAGS[: None if len(self.config.activations) > 1 else 3]:
                 self.line[cycle + memory][f"flags.{name}"] = getattr(elements, f"is_{name}")[k]
         self.now = end

@@ -29,8 +29,8 @@ SHAPES = {
 
 
 def words(config, patterns, updates):
-    """What a full comparison counts: eight words a unit and pattern, W, and the reports."""
-    each = 8 * patterns * config.units + config.units * config.terms
+    """What a full comparison counts: nine words a unit and pattern, W, and the reports."""
+    each = 9 * patterns * config.units + config.units * config.terms
     return updates * (each + 1 + 2 * patterns) + config.units * config.terms
 
 
