@@ -15,9 +15,9 @@ all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
 test: $(venv)  ## every test
 	$(bin)/python -m pytest -n 2
 
-bench: $(venv)  ## the performance table: build/bench.json
+bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 	@mkdir -p build
-	$(bin)/python -m rbp.bench --out build/bench.json
+	$(bin)/rbp bench --out build/bench.json
 
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
 	$(bin)/python -m rbp.baselines

@@ -20,7 +20,7 @@ from rbp.devices import DEVICES, flags
 from rbp.errors import InputError
 from rbp.files import written
 
-__all__ = ["BASELINES", "ROWS", "Row", "compare", "main", "measure", "table"]
+__all__ = ["BASELINES", "ROWS", "Row", "compare", "load", "main", "measure", "table"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BASELINES = ROOT / "synth" / "baselines.json"
@@ -135,7 +135,8 @@ def table(baselines):
     return lines
 
 
-def _load():
+def load():
+    """What was accepted, by command."""
     return json.loads(BASELINES.read_text()) if BASELINES.exists() else {}
 
 
@@ -151,7 +152,7 @@ def _write_readme():
         text += f"\n## Area and speed\n\n{BEGIN}\n{END}\n"
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    lines = "".join(f"{line}\n" for line in table(_load()))
+    lines = "".join(f"{line}\n" for line in table(load()))
     with written(README) as file:
         file.write(f"{before}{BEGIN}\n{lines}{END}{after}".encode())
 
@@ -191,7 +192,7 @@ def main(argv=None) -> int:
         _write_readme()
         return 0
     rows = [row for row in ROWS if row.quick or not arguments.quick]
-    measured, moved = _check(rows, 1 if arguments.quick else SEEDS, _load())
+    measured, moved = _check(rows, 1 if arguments.quick else SEEDS, load())
     if arguments.accept:
         _save(measured)
         return 0

@@ -1,24 +1,23 @@
-"""``make bench``: how well the core's multipliers are used, and how many cycles an update takes.
+"""``rbp bench``: how well the core's multipliers are used, and how fast that is.
 
 Settle steps are those of golden; cycles follow from them exactly (:mod:`hdl.schedule`, which the
-tests hold to the Verilated core's counter), so every figure here is reproducible to the last digit.
+tests hold to the Verilated core's counter), so the first table is reproducible to the last digit.
+The others are measured (:mod:`rbp.speed`).
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 
 from golden.config import Config
 from hdl.schedule import Schedule, utilisation
-from rbp import figure1
+from rbp import figure1, speed
 from rbp.engines import machine
 from rbp.files import written
 from rbp.problem import Problem
 from rbp.settings import Settings
 
-__all__ = ["main", "rows"]
+__all__ = ["rows", "run"]
 
 
 def _associations(units, patterns, seed=1):
@@ -105,17 +104,30 @@ def _print(table, exponent):
     print(f"cycles go with N^{exponent:.3f} at P = 16, 4 patterns, fixed steps")
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m rbp.bench", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    out = parser.parse_args(argv).out
+def run(out):
+    """Measure and print all tables, and write them as JSON."""
     table = list(rows())
     exponent = _exponent(table)
     _print(table, exponent)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    problems = (
+        ("Figure 1", figure1.problem(), 300),
+        ("N = 64, 16 patterns", _associations(64, 16), 10),
+        ("N = 256, 16 patterns", _associations(256, 16), 2),
+    )
+    print(f"\n{'an update, early exit':24s} {'':28s} {'µs':>10s} {'times C++':>10s}")
+    cpu = []
+    for row in speed.cpu(problems):
+        cpu.append(row)
+        print(
+            f"{row['name']:24s} {row['way']:28s} {row['us_per_update']:10.1f} "
+            f"{row['times_cpp']:10.2f}",
+            flush=True,
+        )
+    print(f"\n{'simulation of Figure 1, P = 5':36s} {'kilocycles/s':>12s} {'times C++':>10s}")
+    simulation = []
+    for row in speed.simulation():
+        simulation.append(row)
+        print(f"{row['way']:36s} {row['kilocycles_per_second']:12.0f} {row['times_cpp']:10.3f}")
+    record = {"rows": table, "exponent": exponent, "cpu": cpu, "simulation": simulation}
     with written(out) as file:
-        file.write(json.dumps({"rows": table, "exponent": exponent}, indent=1).encode())
-
-
-if __name__ == "__main__":
-    main()
+        file.write(json.dumps(record, indent=1).encode() + b"\n")

@@ -145,6 +145,14 @@ def _verilog(arguments):
     print("wrote", *paths)
 
 
+def _bench(arguments):
+    from rbp import bench
+
+    check_output(arguments.out)
+    bench.run(arguments.out)
+    print(f"wrote {arguments.out}")
+
+
 def _synth(arguments):
     from rbp import synth
 
@@ -299,6 +307,17 @@ def _parser():
     _core(verb)
     _option(verb, "--seeds", 3, "K", "times to place and route, 1 … 99")
     _option(verb, "--out", "synth.json", "FILE", "where to")
+
+    verb = _verb(
+        verbs,
+        "bench",
+        _bench,
+        "how well the multipliers are used, and how fast",
+        "Utilisation and cycles of an update; its time on a device beside NumPy and C++ on this "
+        "machine; simulated cycles a second.",
+        "rbp bench --out bench.json",
+    )
+    _option(verb, "--out", "bench.json", "FILE", "where to")
 
     verb = _verb(
         verbs,

@@ -302,7 +302,7 @@ def test_readme(tmp_path, monkeypatch):
     """What stands in the README is what the baselines say."""
     text = baselines.README.read_text()
     between = text.split(baselines.BEGIN)[1].split(baselines.END)[0].splitlines()
-    assert [line for line in between if line] == baselines.table(baselines._load())
+    assert [line for line in between if line] == baselines.table(baselines.load())
 
     monkeypatch.setattr(baselines, "README", tmp_path / "README.md")
     monkeypatch.setattr(baselines, "BASELINES", tmp_path / "baselines.json")
