@@ -165,7 +165,7 @@ class Problem:
             inputs=inputs,
             start=np.broadcast_to(start, inputs.shape).copy(),
             settling=settings.settling(),
-            learning=settings.learning(self),
+            learning=settings.learning(),
         )
 
     def arrays(self) -> dict:

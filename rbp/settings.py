@@ -182,19 +182,19 @@ class Settings:
 
     def batch_of(self, problem) -> int:
         """B, the patterns of an update."""
-        return self.batch or (problem.patterns if self.method == "deterministic" else 1)
+        return self.learning().batch or problem.patterns
 
     @property
     def keep(self) -> bool:
         """Whether relaxations go on from the last x and y."""
         return self.start == "last" or self.method == "concurrent"
 
-    def learning(self, problem) -> Learning:
+    def learning(self) -> Learning:
         """How the weights move."""
         return Learning(
             eta_shift=self.eta_shift,
             seed=self.seed if self.rounding == "stochastic" else None,
-            batch=self.batch_of(problem),
+            batch=self.batch if self.method == "deterministic" else 1,
             draw=self.seed if self.method == "stochastic" else None,
             keep=self.keep,
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rbp
-from rbp import compare, examples, figure1
+from rbp import compare, examples, figure1, strip
 from rbp.engines import machine
 from rbp.plots import DOCS, studies
 from rbp.settings import Settings
@@ -196,3 +196,16 @@ def test_memory_has_the_targets_of_its_signs():
     problem = compare.memory(patterns, np.random.default_rng(1))
     assert np.array_equal(problem.targets > 0.5, patterns > 0)
     assert set(problem.targets.round(12).flat) == {examples.OFF, examples.ON}
+
+
+def test_strip_of_pictures():
+    """Golden's words are the core's, so it stands in for it here."""
+    pytest.importorskip("sklearn")
+    record = strip.pictures(engine="golden")
+    rows = {name: np.array(values) for name, values in record["rows"].items()}
+    assert record["exact"] == 10
+    assert list(rows) == ["stored", "cue", "1 step", "2 steps", "4 steps", "at rest"]
+    away = [np.abs(values - rows["at rest"]).mean() for values in rows.values()]
+    assert away[1] > away[2] > away[3] > away[4] > away[5] == 0
+    figure = strip.draw_pictures(record)
+    assert len(figure.axes) == 60

@@ -113,8 +113,8 @@ def test_settings_follow_from_others():
         assert Settings(preset="w8", dt_shift=k).settling().tolerance == 2
     fixed = Settings(fixed_steps=9).settling()
     assert (fixed.limit, fixed.fixed) == (9, True)
-    assert Settings(rounding="nearest").learning(problem).seed is None
-    assert Settings(seed=7, eta_shift=-2).learning(problem).eta_shift == -2
+    assert Settings(rounding="nearest").learning().seed is None
+    assert Settings(seed=7, eta_shift=-2).learning().eta_shift == -2
 
 
 def test_settings_survive_json():
