@@ -115,10 +115,11 @@ class Training(wiring.Component):
         config, time = self.config, Timing(self.config)
         lanes, memory = config.lanes, time.memory
         m.submodules.seed = seed = NoiseSeed()
-        place = data.StructLayout({"lane": range(lanes), "slot": self.slot_range})
-        next_dealt, next_drawn = Signal(place), Signal(place)  # to a lane; of its noise
+        place = data.StructLayout({"lane": range(max(2, lanes)), "slot": self.slot_range})
+        next_dealt = Signal(place)
+        next_drawn = Signal(place)  # of its noise
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
-        lane, next_slot = Signal(range(lanes)), Signal(self.slot_range)
+        lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
         tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
         used = self.use.bit_select(lane, 1)
@@ -153,7 +154,9 @@ class Training(wiring.Component):
         with m.If(self.updates_write):
             m.d.sync += self.updates.eq(self.set)
         with m.If(self.first_write):
-            m.d.sync += [next_dealt[name].eq(self.set[low:]) for name, low in PLACE.items()]
+            m.d.sync += next_dealt.slot.eq(self.set[PLACE["slot"] :])
+            if lanes > 1:
+                m.d.sync += next_dealt.lane.eq(self.set[PLACE["lane"] :])
         with m.If(self.clear):
             m.d.sync += [
                 self.unsettled.eq(0),
@@ -163,7 +166,8 @@ class Training(wiring.Component):
 
         def advance(where):
             """To the next pattern: the next lane, or its next slot; behind the last the first."""
-            m.d.sync += where.lane.eq(where.lane + 1)
+            if lanes > 1:
+                m.d.sync += where.lane.eq(where.lane + 1)
             with m.If(where.lane == lanes - 1):
                 m.d.sync += [where.lane.eq(0), where.slot.eq(where.slot + 1)]
             with m.If(where.slot * lanes + where.lane + 1 == self.patterns):
