@@ -102,7 +102,7 @@ def test_primitives_of_a_device(tmp_path, capsys):
     memory = tmp_path / "dp16kd.v"
     cells = (share / "cells_sim.v").read_text()
     declared = re.search(r"^module DP16KD\(.*?^endmodule", cells, re.M | re.S)
-    memory.write_text(declared[0])
+    memory.write_text(declared[0] + "\n")
     off = (
         "DECLFILENAME",
         "UNUSEDSIGNAL",
