@@ -165,7 +165,7 @@ async def lockstep(dut):
     reports, checker, memories = [], Checker(), Memories(dut, config)
     time = Timing(config)
     await host.do(driver.start_training(updates))
-    batch = machine.learning.batch or len(machine.targets)
+    batch = len(machine.patterns())
     fetching = cocotb.start_soon(host.do(driver.reports(batch, reports.append)))
     steps, energy, outcome = [], [], {}
     update = 0

@@ -98,7 +98,7 @@ class Driver:
         yield from self.write("TOLERANCE", settling.tolerance)
         yield from self.write("USE_WITHIN", settling.use_within)
         yield from self.write("PATTERNS", len(machine.targets))
-        yield from self.write("BATCH", learning.batch or len(machine.targets))
+        yield from self.write("BATCH", len(machine.patterns()))
         lanes, first = self.config.lanes, machine.t % len(machine.targets)
         place = {"lane": first % lanes, "slot": first // lanes}
         yield from self.write("FIRST", sum(place[name] << low for name, low in PLACE.items()))

@@ -60,18 +60,14 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
         if progress:
             progress(len(reports), updates)
 
-    patterns, batch = len(machine.targets), machine.learning.batch or len(machine.targets)
-    fits = patterns <= config.lanes * config.slots
     x, y = machine.x.copy(), machine.y.copy()
     with core or Simulator(library(config)) as core:
-        core.do(driver.load(machine if fits else _portion(machine, 0)))
-        for k in range(1 if fits else updates):
-            held = np.arange(patterns)
-            if not fits:
-                held = machine.learning.patterns(patterns, machine.t + k * batch)
-                core.do(driver.load_patterns(_portion(machine, k)))
-            core.do(driver.start_training(updates if fits else 1))
-            core.do(driver.reports(batch, sink))
+        load = driver.load
+        for part, held, count in _parts(machine, config.lanes * config.slots, updates):
+            core.do(load(part))
+            load = driver.load_patterns  # the rest goes on from the part before
+            core.do(driver.start_training(count))
+            core.do(driver.reports(len(part.patterns()), sink))
             x[held] = core.do(driver.read_state(Region.X, len(held)))
             y[held] = core.do(driver.read_state(Region.Y, len(held)))
         unsettled, skipped, cycles, saturated = core.do(driver.counters())
@@ -90,13 +86,21 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
         )
 
 
-def _portion(machine, k):
-    """The machine of update k alone: the patterns of its batch, and no others."""
-    t = machine.t + k * machine.learning.batch
-    rows = machine.learning.patterns(len(machine.targets), t)
-    learning = replace(machine.learning, batch=None)
-    held = {name: getattr(machine, name)[rows] for name in ("targets", "inputs", "start")}
-    return replace(machine, learning=learning, t=t, x=None, y=None, **held)
+def _parts(machine, capacity, updates):
+    """(machine, its patterns, updates to make) for each load of a core that holds ``capacity``.
+
+    All at once where they fit, else a machine of one batch for each update.
+    """
+    total = len(machine.targets)
+    if total <= capacity:
+        yield machine, np.arange(total), updates
+        return
+    learning, t = replace(machine.learning, batch=None), machine.t
+    for _ in range(updates):
+        held = machine.learning.patterns(total, t)
+        words = {name: getattr(machine, name)[held] for name in ("targets", "inputs", "start")}
+        yield replace(machine, learning=learning, t=t, x=None, y=None, **words), held, 1
+        t += len(held)
 
 
 def recall(config, machine: Machine, progress=None) -> Run:

@@ -134,9 +134,9 @@ class Settings:
     def config(self, problem) -> Config:
         """The core for a problem; refuses what does not fit it."""
         units, patterns = problem.units, problem.patterns
-        if self.batch_of(problem) > patterns:
-            raise InputError(f"batch must be 1 … {patterns} (the patterns), not {self.batch}")
         batch = self.batch_of(problem)
+        if batch > patterns:
+            raise InputError(f"batch must be 1 … {patterns} (the patterns), not {batch}")
         slots = self.slots or -(-patterns // self.lanes)
         if self.slots is None and slots > 256:
             slots = -(-batch // self.lanes)

@@ -56,8 +56,7 @@ def test_keep_goes_on_where_the_last_relaxation_ended():
         other = np.delete(np.arange(2), rows)
         assert (machine.x[rows] == relaxed.x).all()
         assert (machine.x[other] == before[other]).all()
-        free.learning, free.t, free.weights = machine.learning, machine.t - 1, free.weights
-        free.learning = replace(machine.learning, keep=False)
+        free.t, free.learning = machine.t - 1, replace(machine.learning, keep=False)
         assert (free.relax().x == relaxed.x).all()
         free.weights = machine.weights
 
