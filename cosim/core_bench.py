@@ -15,6 +15,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
 
 from cosim.driver import Driver, Idle, Read
+from hdl.memory_map import Area
 from hdl.timing import Timing
 from hdl.training import Phase
 
@@ -83,11 +84,12 @@ class Memories:
         first = slot << self.unit_bits
         return self._words(ram, range(first, first + self.config.units), width)
 
-    def weights(self):
+    def weights(self, name="bank"):
+        """W, or with ``velocity`` for a name those."""
         config, rows = self.config, []
         for i in range(config.units):
             first = i // config.macs * config.terms
-            bank = getattr(self.dut.weights, f"bank_{i % config.macs}")
+            bank = getattr(self.dut.weights, f"{name}_{i % config.macs}")
             rows.append(
                 self._words(bank, range(first, first + config.terms), config.formats.weight.width)
             )
@@ -183,6 +185,9 @@ async def lockstep(dut):
                 # the update's last turn ends, and its last weight is written
                 await clock.cycles(config.sweep + time.drain)
                 checker.equal(update, "update", "w", memories.weights(), machine.weights)
+                if config.momentum:
+                    found = memories.weights("velocity")
+                    checker.equal(update, "update", "v", found, machine.velocity)
                 update += 1
                 Path(job["progress"]).write_text(str(update))
             if update == updates:
@@ -200,6 +205,9 @@ async def lockstep(dut):
                 raise AssertionError(f"{name}: RTL has {found}, golden {expected}")
         found = await host.do(driver.read_weights())
         checker.equal("all", "read-out", "w", found, machine.weights)
+        if config.momentum:
+            found = await host.do(driver.read_weights(Area.VELOCITIES))
+            checker.equal("all", "read-out", "v", found, machine.velocity)
         outcome = {
             "machine": machine,
             "energy": energy,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from golden.noise import start_word
-from hdl.memory_map import AddressMap
+from hdl.memory_map import AddressMap, Area
 from hdl.state import Region
 from hdl.timing import Timing
 from hdl.training import PLACE
@@ -51,7 +51,8 @@ class Report(NamedTuple):
 
 TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
 NEAREST, FIXED, LOG, KEEP, DRAWN = (1 << k for k in range(8, 13))
-STATUS_ROLES = ("state", "error", "net", "weight")
+STATUS_ROLES = {"state": 2, "error": 3, "net": 4, "weight": 5, "velocity": 7}
+"""By role, the bit of STATUS that says that a word saturated."""
 
 
 def _signed(word, width):
@@ -80,6 +81,8 @@ class Driver:
         yield from self.load_settings(machine)
         yield from self.load_patterns(machine)
         yield from self.load_weights(machine.weights)
+        if self.config.momentum:
+            yield from self.load_weights(machine.velocity, Area.VELOCITIES)
 
     def load_settings(self, machine):
         settling, learning = machine.settling, machine.learning
@@ -93,6 +96,7 @@ class Driver:
             mode |= KEEP
         if learning.draw is not None:
             mode |= DRAWN
+        mode |= (learning.friction or 0) << 16
         yield from self.write("MODE", mode)
         yield from self.write("LIMIT", settling.limit)
         yield from self.write("TOLERANCE", settling.tolerance)
@@ -103,7 +107,8 @@ class Driver:
         place = {"lane": first % lanes, "slot": first // lanes}
         yield from self.write("FIRST", sum(place[name] << low for name, low in PLACE.items()))
         seed = learning.draw if learning.seed is None else learning.seed
-        yield from self.write("NOISE", start_word(seed or 0, machine.t - 1))
+        draws = learning.draws(len(machine.targets), machine.t)
+        yield from self.write("NOISE", start_word(seed or 0, draws - 1))
 
     def load_patterns(self, machine):
         """T, I, x(t0), x and y of each pattern; c of a clamped unit is T in all its banks."""
@@ -129,10 +134,11 @@ class Driver:
                 for i, word in enumerate(row):
                     yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
 
-    def load_weights(self, weights):
+    def load_weights(self, weights, area=Area.WEIGHTS):
+        """W, or the velocities."""
         for i, row in enumerate(weights):
             for j, word in enumerate(row):
-                yield Write(self.map.weight(i, j), int(word) & 0xFFFFFFFF)
+                yield Write(self.map.weight(i, j, area), int(word) & 0xFFFFFFFF)
 
     # Running
 
@@ -200,15 +206,15 @@ class Driver:
                 words[a, i] = _signed(word, width)
         return words
 
-    def read_weights(self):
-        """W, column by column by way of the log, which must be empty.
+    def read_weights(self, area=Area.WEIGHTS):
+        """W, or the velocities, column by column by way of the log, which must be empty.
 
         Raises TimeoutError where a column does not come.
         """
         n, width = self.config.units, self.config.formats.weight.width
         weights = np.empty((n, self.config.terms), np.int64)
         for j in range(self.config.terms):
-            yield from self.write("COLUMN", j)
+            yield from self.write("COLUMN", j | (area == Area.VELOCITIES) << 16)
             waited = 0
             while (count := (yield from self.read("LOG_COUNT"))) < n:
                 if (waited := waited + 1) > 10:
@@ -225,5 +231,5 @@ class Driver:
         low = yield from self.read("CYCLES")
         high = yield from self.read("CYCLES_HIGH")
         status = yield from self.read("STATUS")
-        saturated = {role for k, role in enumerate(STATUS_ROLES) if status >> (2 + k) & 1}
+        saturated = {role for role, bit in STATUS_ROLES.items() if status >> bit & 1}
         return unsettled, skipped, low | high << 32, saturated

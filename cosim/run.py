@@ -12,6 +12,7 @@ from cosim.build import BUILD, bench, library
 from cosim.driver import Driver
 from cosim.simulator import Simulator
 from golden.training import Machine
+from hdl.memory_map import Area
 from hdl.schedule import utilisation
 from hdl.state import Region
 
@@ -43,6 +44,8 @@ class Run:
     """Recall: A bool."""
     errors: np.ndarray | None = None
     """Training: A×N, the same of y."""
+    velocity: np.ndarray | None = None
+    """Training: N×M, 0 without momentum."""
 
 
 def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
@@ -72,8 +75,12 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
             y[held] = core.do(driver.read_state(Region.Y, len(held)))
         unsettled, skipped, cycles, saturated = core.do(driver.counters())
         steps = np.stack([r.steps for r in reports])
+        velocity = machine.velocity
+        if config.momentum:
+            velocity = core.do(driver.read_weights(Area.VELOCITIES))
         return Run(
             weights=core.do(driver.read_weights()),
+            velocity=velocity,
             states=x,
             errors=y,
             energy=[r.energy for r in reports],
@@ -161,6 +168,7 @@ def lockstep(
     end, steps = outcome["machine"], outcome["steps"]
     return Run(
         weights=end.weights,
+        velocity=end.velocity,
         states=end.x,
         errors=end.y,
         energy=outcome["energy"],

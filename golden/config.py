@@ -54,6 +54,8 @@ class Config:
         Tables built in; each unit names one by its index.
     family : str
         Whose primitives: ``generic`` for simulation and any device, else see :data:`FAMILIES`.
+    momentum : bool
+        With a velocity for each weight: a second memory, and updates by way of it.
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
@@ -67,6 +69,7 @@ class Config:
     preset: str = "w16"
     activations: tuple[str, ...] = ("logistic",)
     family: str = "generic"
+    momentum: bool = False
     eta_shifts: tuple[int, int] | None = None
     log_depth: int | None = None
 
@@ -85,6 +88,8 @@ class Config:
             raise ValueError(f"slots must be 1 … 256, not {self.slots}")
         if self.preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
+        if self.momentum and self.formats.velocity is None:
+            raise ValueError(f"preset {self.preset} has no format for momentum")
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
         unknown = [a for a in self.activations if a not in ACTIVATIONS]
@@ -106,6 +111,8 @@ class Config:
 
     dt_shifts = 3
     """Greatest k of Δt = 2**-k."""
+    frictions = 7
+    """Greatest k of a momentum of 1 − 2**-k."""
 
     @property
     def device(self):
@@ -135,9 +142,14 @@ class Config:
         return self.blocks * self.terms
 
     @property
+    def learned(self):
+        """What an UPDATE adds to: WEIGHT, or VELOCITY of the same width."""
+        return self.formats.velocity if self.momentum else self.formats.weight
+
+    @property
     def update_fraction(self):
-        """Bits below the weight's last place in an update, at the least η."""
-        return self.formats.update_shift - self.eta_shifts[0]
+        """Bits below the last place of w or v in an update, at the least η."""
+        return self.formats.update_shift(self.learned) - self.eta_shifts[0]
 
     @property
     def sum_width(self):
@@ -146,4 +158,4 @@ class Config:
         product = f.weight.width + max(f.state.width, f.error.width) - 2
         dot = product + (max(self.units, self.terms)).bit_length() + 1
         step = f.error.width + f.state.width - 2 + self.eta_shifts[1] - self.eta_shifts[0]
-        return max(dot, max(step, f.weight.width - 1 + self.update_fraction) + 2)
+        return max(dot, max(step, self.learned.width - 1 + self.update_fraction) + 2)

@@ -48,7 +48,7 @@ class Formats:
     """The formats of a machine.
 
     ``state``: x, T, I, φ. ``error``: y, J, b. ``weight``: w. ``net``: u at the table's input.
-    ``slope``: g'(u).
+    ``slope``: g'(u). ``velocity``: v, where momentum is built in; None where it cannot be.
     """
 
     state: Format
@@ -56,30 +56,31 @@ class Formats:
     weight: Format
     net: Format
     slope: Format
+    velocity: Format | None
 
-    @property
-    def update_shift(self):
-        """Fractional bits of y·φ beyond those of w: the shift of an update at η = 1."""
-        return self.error.fraction + self.state.fraction - self.weight.fraction
+    def update_shift(self, learned):
+        """Fractional bits of y·φ beyond those of w or v: the shift of an update at η = 1."""
+        return self.error.fraction + self.state.fraction - learned.fraction
 
 
-def _formats(state, error, weight, net, slope):
+def _formats(state, error, weight, net, slope, velocity):
     return Formats(
         state=Format("state", *state),
         error=Format("error", *error),
         weight=Format("weight", *weight),
         net=Format("net", *net),
         slope=Format("slope", *slope),
+        velocity=velocity and Format("velocity", *velocity),
     )
 
 
-ROLES = ("state", "error", "weight", "net", "slope")
+ROLES = ("state", "error", "weight", "net", "slope", "velocity")
 
-_W16 = _formats((1, 14), (1, 14), (3, 12), (3, 12), (0, 15))
+_W16 = _formats((1, 14), (1, 14), (3, 12), (3, 12), (0, 15), (1, 14))
 PRESETS = {
     "w16": _W16,
-    "w18": _formats((1, 16), (1, 16), (3, 14), (3, 14), (0, 17)),
-    "w8": _formats((1, 6), (0, 9), (3, 4), (3, 6), (0, 8)),
+    "w18": _formats((1, 16), (1, 16), (3, 14), (3, 14), (0, 17), (1, 16)),
+    "w8": _formats((1, 6), (0, 9), (3, 4), (3, 6), (0, 8), None),
 }
 
 

@@ -1,4 +1,4 @@
-"""The three sweeps over the weight matrix: what the processing elements do.
+"""The sweeps over the weight matrix: what the processing elements do, and momentum behind them.
 
 Sums are exact and unrounded. Patterns lie along the leading axis where there is one.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 from golden.formats import saturate
 
-__all__ = ["backward", "forward", "update"]
+__all__ = ["accumulate", "apply", "backward", "forward", "update"]
 
 
 def _exact_product(a, b):
@@ -36,16 +36,44 @@ def update(weights, y, phi, noise, shift, fmt, flags=None):
     noise : N×M int in 0 … 65535, or None
         For stochastic rounding; None rounds half up.
     shift : int
-        ``formats.update_shift - log2(η)``.
+        ``formats.update_shift(fmt) - log2(η)``.
     fmt : Format
         WEIGHT.
 
     A weight of 0 is no connection and stays 0; a weight whose update ends at 0 becomes 1.
     """
+    step = (np.outer(y, phi) + _rounding(noise, shift)) >> shift
+    return _moved(weights, step, fmt, flags)
+
+
+def accumulate(velocity, y, phi, noise, shift, fmt, flags=None):
+    """v ← sat(v + ((y·φ + r) >> shift)): what an update does where there is momentum.
+
+    As :func:`update`, with VELOCITY for ``fmt``; 0 is a velocity like any other.
+    """
+    step = (np.outer(y, phi) + _rounding(noise, shift)) >> shift
+    return saturate(velocity + step, fmt, flags)
+
+
+def apply(weights, velocity, noise, friction, formats, flags=None):
+    """w ← sat(w + round(v)), v ← v − ((v + r) >> friction), both of the v before; returns both.
+
+    ``noise`` rounds both, as in :func:`update`; rules of 0 as there.
+    """
+    narrower = formats.velocity.fraction - formats.weight.fraction
+    step = (velocity + _rounding(noise, narrower)) >> narrower
+    lost = (velocity + _rounding(noise, friction)) >> friction
+    return _moved(weights, step, formats.weight, flags), velocity - lost
+
+
+def _rounding(noise, shift):
+    """r, to add before ``shift`` bits are dropped: noise, or half where there is none."""
     if noise is None:
-        r = 1 << (shift - 1)
-    else:
-        r = noise << (shift - 16) if shift >= 16 else noise >> (16 - shift)
+        return (1 << shift) >> 1
+    return noise << (shift - 16) if shift >= 16 else noise >> (16 - shift)
+
+
+def _moved(weights, step, fmt, flags):
     present = weights != 0
-    moved = saturate(weights + ((np.outer(y, phi) + r) >> shift), fmt, flags, where=present)
+    moved = saturate(weights + step, fmt, flags, where=present)
     return np.where(present, np.where(moved == 0, 1, moved), 0)

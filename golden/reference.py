@@ -47,8 +47,11 @@ class Reference:
     skipped: int = 0
     x: np.ndarray | None = None
     y: np.ndarray | None = None
+    velocity: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.velocity is None:
+            self.velocity = np.zeros_like(self.weights)
         self.x = self.start.copy() if self.x is None else self.x.copy()
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
@@ -111,6 +114,10 @@ class Reference:
         self.skipped += int(relaxed.skip.sum())
         self.t += len(use)
         step = self.eta * relaxed.y[use].T @ relaxed.c[use]
+        friction = self.learning.friction
+        if friction is not None:
+            step = self.velocity + step
+            self.velocity = step * (1 - 2.0**-friction)
         self.weights = self.weights + np.where(self.connected, step, 0.0)
 
     def update(self) -> Relaxed:

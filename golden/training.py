@@ -18,6 +18,9 @@ class Learning:
     An update takes ``batch`` patterns (None: all) in turn; or the one that chance draws (20), where
     ``draw`` is its seed, that of the noise if both are given. ``keep``: relaxations go on from the
     pattern's last x and y, instead of x(t0) and 0. Side by side is keep, one fixed step, batch 1.
+
+    With ``friction`` k a batch moves velocities v, and these the weights, once a batch: w += v,
+    v −= 2⁻ᵏ·v, which is a momentum of 1 − 2⁻ᵏ. It takes noise as a rank-1 update does.
     """
 
     eta_shift: int = 0
@@ -25,6 +28,7 @@ class Learning:
     batch: int | None = None
     draw: int | None = None
     keep: bool = False
+    friction: int | None = None
 
     def __post_init__(self):
         assert self.draw is None or (self.batch == 1 and self.seed in (None, self.draw))
@@ -35,17 +39,24 @@ class Learning:
         Drawn: ⌊A·z / 2¹⁶⌋, z the upper 16 bits of the state from which the noise of t comes.
         """
         if self.draw is not None:
-            z = stream_start(start_word(self.draw, t))
+            z = stream_start(start_word(self.draw, self.draws(total, t)))
             return np.array([total * (z >> 16) >> 16])
         return (t + np.arange(self.batch or total)) % total
+
+    def draws(self, total, t):
+        """How often noise was drawn before the rank-1 update t: once for each, and each momentum's.
+
+        A batch that ends with t has not moved the weights yet.
+        """
+        return t if self.friction is None else t + max(0, t) // (self.batch or total)
 
 
 @dataclass
 class Machine:
     """A network that learns: everything that persists between updates, in raw words.
 
-    ``targets``, ``inputs``, ``start``, ``x`` and ``y`` are A×N; ``weights`` N×M is replaced by each
-    update. By default x is ``start`` and y 0.
+    ``targets``, ``inputs``, ``start``, ``x`` and ``y`` are A×N; ``weights`` and ``velocity`` N×M
+    are replaced by each update. By default x is ``start``, y and v are 0.
     """
 
     network: Network
@@ -65,8 +76,11 @@ class Machine:
     x: np.ndarray | None = None
     """Where each pattern's last relaxation ended."""
     y: np.ndarray | None = None
+    velocity: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.velocity is None:
+            self.velocity = np.zeros_like(self.weights)
         self.x = self.start.copy() if self.x is None else self.x.copy()
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
@@ -96,25 +110,30 @@ class Machine:
         return relaxed
 
     def learn(self, relaxed: Relaxed):
-        """One rank-1 update for each pattern, in order (13)."""
-        f = self.network.formats
-        shift = f.update_shift - self.learning.eta_shift
-        for pattern in range(len(relaxed.x)):
+        """One rank-1 update for each pattern, in order (13); then momentum, where there is any."""
+        formats, friction = self.network.formats, self.learning.friction
+        fmt = formats.weight if friction is None else formats.velocity
+        shift = formats.update_shift(fmt) - self.learning.eta_shift
+        draw = self.learning.draws(len(self.targets), self.t)
+        for pattern, (y, c) in enumerate(zip(relaxed.y, relaxed.c, strict=True)):
             if relaxed.skip[pattern]:
                 self.skipped += 1
+            elif friction is None:
+                r = self._noise(draw)
+                self.weights = pe.update(self.weights, y, c, r, shift, fmt, self.saturated)
             else:
-                seed = self.learning.seed
-                r = None if seed is None else noise(seed, self.t, *self.weights.shape)
-                self.weights = pe.update(
-                    self.weights,
-                    relaxed.y[pattern],
-                    relaxed.c[pattern],
-                    r,
-                    shift,
-                    f.weight,
-                    self.saturated,
-                )
-            self.t += 1
+                r = self._noise(draw)
+                self.velocity = pe.accumulate(self.velocity, y, c, r, shift, fmt, self.saturated)
+            draw += 1
+        self.t += len(relaxed.x)
+        if friction is not None:
+            self.weights, self.velocity = pe.apply(
+                self.weights, self.velocity, self._noise(draw), friction, formats, self.saturated
+            )
+
+    def _noise(self, draw):
+        seed = self.learning.seed
+        return None if seed is None else noise(seed, draw, *self.weights.shape)
 
     def update(self) -> Relaxed:
         """Relax a batch, then update the weights: with all patterns, one step of (19)."""

@@ -22,9 +22,13 @@ class Kind(enum.Enum, shape=2):
 
 
 def step_layout(config):
-    """The carousel's position; ``start`` comes the cycle before a turn's first step."""
+    """The carousel's position; ``start`` comes the cycle before a turn's first step.
+
+    With momentum, an UPDATE without patterns is an APPLY: the velocities move the weights.
+    """
     return data.StructLayout(
         {
+            **({"apply": 1} if config.momentum else {}),
             "start": 1,
             "start_kind": Kind,
             "valid": 1,
@@ -51,6 +55,8 @@ class Carousel(wiring.Component):
     -------
     relax, update, write, probe : In
         Requests, held until ``started`` in the same cycle; at most one of the last three.
+    apply : In
+        Only with momentum: the update is an APPLY.
     started : Out
         A turn starts: its first step comes in the next cycle.
     step : Out
@@ -70,6 +76,7 @@ class Carousel(wiring.Component):
                 "started": Out(1),
                 "step": Out(step_layout(config)),
                 "resting": Out(1, init=1),
+                **({"apply": In(1)} if config.momentum else {}),
             }
         )
 
@@ -129,6 +136,11 @@ class Carousel(wiring.Component):
             m.d.sync += [running.eq(1), kind.eq(step.start_kind), column.eq(0), block.eq(0)]
         with m.Elif(ending):
             m.d.sync += running.eq(0)
+        if config.momentum:
+            apply = Signal()
+            m.d.comb += step.apply.eq(apply)
+            with m.If(step.start):
+                m.d.sync += apply.eq(self.apply)
         m.d.comb += self.started.eq(step.start)
         # what ~running & (wait == 0) will be
         rests = Mux(running, ending & ~writes, wait <= 1)

@@ -140,13 +140,23 @@ class Core(wiring.Component):
         for k, name in enumerate(host.READ_BY_CORE):
             m.d.comb += host.values[k].eq(values[name])
 
+        if config.momentum:
+            m.d.comb += [
+                carousel.apply.eq(training.apply),
+                weights.host_velocity.eq(host.velocity),
+                weights.friction.eq(host.settings.friction),
+                *(weights.noise[p].eq(lanes[0].noise[p]) for p in range(config.macs)),
+            ]
+
         # sticky flags of all lanes
         for k, role in enumerate(("state", "error", "net")):
             m.d.comb += host.saturated[k].eq(Cat(lane.saturated[role] for lane in lanes).any())
-        with m.If(host.clear):
-            m.d.sync += host.saturated[3].eq(0)
-        with m.Elif(Cat(lane.overflow for lane in lanes).any()):
-            m.d.sync += host.saturated[3].eq(1)
+        learned = Cat(lane.overflow for lane in lanes).any()
+        for k, event in enumerate((weights.clipped, learned) if config.momentum else (learned,)):
+            with m.If(host.clear):
+                m.d.sync += host.saturated[3 + k].eq(0)
+            with m.Elif(event):
+                m.d.sync += host.saturated[3 + k].eq(1)
 
         # log: a run's report, or a column of W
         probe = lanes[0].probe_valid

@@ -54,6 +54,7 @@ class HostPort(wiring.Component):
     host_* : to the state memories of all lanes; ``host_write`` chooses one
     store_*, write, started : a weight, to the carousel
     probe, probe_column : a column, to the carousel
+    velocity : with momentum, that the weight or column is one of the velocities
     log_count, log_head, log_pop : the log's
     """
 
@@ -80,7 +81,7 @@ class HostPort(wiring.Component):
                 "set": Out(32),
                 "values": In(32).array(len(self.READ_BY_CORE)),
                 "phase": In(2),
-                "saturated": In(4),
+                "saturated": In(5 if config.momentum else 4),
                 "busy": In(1),
                 "resting": In(1),
                 "host_select": Out(1),
@@ -100,6 +101,7 @@ class HostPort(wiring.Component):
                 "log_count": In(range(config.log_depth + 1)),
                 "log_head": In(32),
                 "log_pop": Out(1),
+                **({"velocity": Out(1)} if config.momentum else {}),
             }
         )
 
@@ -158,7 +160,10 @@ class HostPort(wiring.Component):
                     elif r.name == "SLOTS":
                         m.d.comb += register.eq(config.slots)
                     elif r.name == "STATUS":
-                        m.d.comb += register.eq(Cat(self.phase, self.saturated, refused))
+                        saturated = self.saturated
+                        m.d.comb += register.eq(
+                            Cat(self.phase, saturated[:4], refused, saturated[4:])
+                        )
                     elif r.name == "LOG_COUNT":
                         m.d.comb += register.eq(self.log_count)
                     elif r.name == "LOG":
@@ -198,7 +203,7 @@ class HostPort(wiring.Component):
         to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [
             to_state.eq(asked == Area.STATE.value),
-            to_weights.eq(asked == Area.WEIGHTS.value),
+            to_weights.eq(asked[1] if config.momentum else asked == Area.WEIGHTS.value),
         ]
 
         pending, pending_probe = Signal(), Signal()
@@ -246,6 +251,13 @@ class HostPort(wiring.Component):
                 ]
             with m.If(hit["COLUMN"]):
                 m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
+            if config.momentum:
+                with m.If(hit["MODE"]):
+                    m.d.sync += settings.friction.eq(bus.w_data[16:])
+                with m.If(to_weights):
+                    m.d.sync += self.velocity.eq(area == Area.VELOCITIES)
+                with m.If(hit["COLUMN"]):
+                    m.d.sync += self.velocity.eq(bus.w_data[16])
             with m.If(control):
                 train, recall, clear = bus.w_data[:3]
                 m.d.sync += [

@@ -32,6 +32,7 @@ def settings_layout(config):
             "limit": STEP_BITS,
             "tolerance": STEP_BITS,
             "use_within": STEP_BITS,
+            **({"friction": range(config.frictions + 1)} if config.momentum else {}),
         }
     )
 
@@ -93,7 +94,8 @@ class Lane(wiring.Component):
     probe_column, probe_valid, probe : column of a PROBE; its words of W, in order
     ready, idle, skip, energy : Out
     look_slot, look_backward, look_steps, look_unsettled : steps of a settled pattern
-    clear_energy, clear, saturated, overflow : sticky flags; a weight saturated
+    clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
+    noise : with momentum, the PEs' rounding noise
     host_* : the state memory's
     """
 
@@ -134,6 +136,7 @@ class Lane(wiring.Component):
                 "energy": Out(self.integrator.energy_width),
                 "saturated": Out(self.integrator.saturated.shape()),
                 "overflow": Out(1),
+                **({"noise": Out(16).array(config.macs)} if config.momentum else {}),
                 "host_select": In(1),
                 "host_write": In(1),
                 "host_region": In(Region),
@@ -271,6 +274,8 @@ class Lane(wiring.Component):
                 tree.sums[p].eq(pe.sum),
                 tree.valids[p].eq(pe.valid),
             ]
+            if config.momentum:
+                m.d.comb += self.noise[p].eq(pe.rounding)
             if pes:
                 m.d.comb += pe.partial.eq(pes[-1].sum)
             pes.append(pe)

@@ -5,12 +5,13 @@ Addresses count 32-bit words. The upper two bits choose the area:
     0  registers    offset, as in REGISTERS
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
     2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
+    3  velocities   the same, where momentum is built in
 
 Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y
 of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
 
-A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]. What a
-run writes to the log is said in :class:`hdl.training.Training`.
+A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
+velocities, with bit 16. What a run writes to the log is said in :class:`hdl.training.Training`.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ REGISTERS = (
     Register(
         "STATUS",
         "ro",
-        "bits 0-1 phase (0 idle), 2-5 saturated: state, error, net, weight; 6 refused an access",
+        "bits 0-1 phase (0 idle), 2-5 saturated: state, error, net, weight; 6 refused an access; "
+        "7 saturated: velocity",
     ),
     Register("UPDATES", "rw", "updates still to make, 24 bits; 0: until stopped"),
     Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
@@ -54,7 +56,8 @@ REGISTERS = (
         "MODE",
         "wo",
         "bits 0-1 k of dt = 2^-k, 4-7 log2 eta above its least, 8 round to nearest, "
-        "9 fixed steps, 10 log, 11 go on from the last x and y, 12 draw patterns",
+        "9 fixed steps, 10 log, 11 go on from the last x and y, 12 draw patterns, "
+        "16-18 k of a momentum of 1 - 2^-k, where built in",
     ),
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
     Register("TOLERANCE", "wo", "settled when max|step| is at most this, in units"),
@@ -64,7 +67,7 @@ REGISTERS = (
     Register("SKIPPED", "ro", "rank-1 updates left out, 24 bits"),
     Register("CYCLES", "ro", "cycles busy, bits 0-31"),
     Register("CYCLES_HIGH", "ro", "bits 32-47"),
-    Register("COLUMN", "wo", "a column of W to the log"),
+    Register("COLUMN", "wo", "bits 0-15 a column of W to the log; 16 of the velocities instead"),
     Register("LOG_COUNT", "ro", "words in the log"),
     Register("LOG", "ro", "the oldest word, which is taken out"),
 )
@@ -75,6 +78,7 @@ class Area(enum.Enum, shape=2):
     REGISTERS = 0
     STATE = 1
     WEIGHTS = 2
+    VELOCITIES = 3
 
 
 def _bits(count):
@@ -114,8 +118,8 @@ class AddressMap:
         offset = (((offset << self.slot_bits) | slot) << self.unit_bits) | unit
         return (Area.STATE.value << self.offset_bits) | offset
 
-    def weight(self, i, j):
-        """Address of w[i][j]."""
+    def weight(self, i, j, area=Area.WEIGHTS):
+        """Address of w[i][j], or of its velocity."""
         bank, block = i % self.config.macs, i // self.config.macs
         offset = (bank << self.word_bits) | (block * self.config.terms + j)
-        return (Area.WEIGHTS.value << self.offset_bits) | offset
+        return (area.value << self.offset_bits) | offset

@@ -86,6 +86,9 @@ class PE(wiring.Component):
         The sum is a result.
     clipped : Out
         A weight saturated (one cycle).
+    rounding : Out
+        Only with momentum, whose velocity takes the place of the weight in an UPDATE, and 0 is
+        like any other there: the noise that is added.
     """
 
     def __init__(self, config, *, head=False, tail=False):
@@ -102,6 +105,7 @@ class PE(wiring.Component):
                 "sum": Out(signed(config.sum_width)),
                 "valid": Out(1),
                 "clipped": Out(1),
+                **({"rounding": Out(16)} if config.momentum else {}),
             }
         )
 
@@ -161,17 +165,21 @@ class PE(wiring.Component):
         present, learned = Signal(reset_less=True), Signal()
         m.d.sync += [
             self.sum.eq(term + Mux(take, passed, Mux(q.first, 0, self.sum))),
-            present.eq(self.weight.any() | ~learn),
+            present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
             learned.eq(learn),
         ]
 
         # result: to the tree, or a weight
-        weight, clipped = saturate(self.sum.shift_right(fraction), f.weight)
+        weight, clipped = saturate(self.sum.shift_right(fraction), self.config.learned)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
             self.clipped.eq(clipped & present & learned),
         ]
-        m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
+        if self.config.momentum:
+            m.d.comb += self.rounding.eq(noise)
+            m.d.sync += self.weight_o.eq(weight)
+        else:
+            m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
             written = Signal(reset_less=True)

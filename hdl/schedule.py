@@ -95,4 +95,7 @@ class Schedule:
             for pattern in range(first, min(first + lanes, patterns)):
                 hashed = pattern + lanes < patterns
                 now += 1 + max(self.time.memory + 2, NoiseSeed.latency * hashed)
+        if self.config.momentum:
+            started = max(now + NoiseSeed.latency + 1, last + self.time.before_update)
+            now, last = started + 1, started + sweep
         return now + 2 * lanes + 1, last

@@ -81,7 +81,7 @@ class Timing:
 
     @property
     def before_relax(self):
-        """Cycles that a RELAX waits behind an UPDATE."""
+        """Cycles that a RELAX waits behind an UPDATE, or an APPLY."""
         return self.update_lag + self.before_update
 
     @property

@@ -58,6 +58,7 @@ class Training(wiring.Component):
     begin, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
+    apply : with momentum, the update is the one that moves the weights, behind a batch's last
     look_backward, look_steps, look_unsettled, energy : what is logged
     push, word, space : to and from the log
     """
@@ -107,6 +108,7 @@ class Training(wiring.Component):
                 "push": Out(1),
                 "word": Out(32),
                 "space": In(1),
+                **({"apply": Out(1)} if config.momentum else {}),
             }
         )
 
@@ -284,6 +286,20 @@ class Training(wiring.Component):
                             m.next = "UPDATE"
                     with m.If(is_last):
                         m.d.sync += [lane.eq(0), self.update.eq(0)]
+                        m.next = "ENERGY"
+                        if config.momentum:
+                            with m.If(self.errors):
+                                m.next = "MOMENTUM"
+            if config.momentum:
+                with m.State("MOMENTUM"):  # its noise
+                    m.d.comb += seed.load.eq(1)
+                    m.d.sync += self.use.eq(0)
+                    m.next = "APPLY"
+                with m.State("APPLY"):
+                    with m.If(seed.ready & ~self.apply):
+                        m.d.sync += [self.noise_load.eq(1), self.update.eq(1), self.apply.eq(1)]
+                    with m.If(self.started & self.apply):
+                        m.d.sync += [self.update.eq(0), self.apply.eq(0)]
                         m.next = "ENERGY"
             with m.State("ENERGY"):
                 m.d.comb += self.word.eq(energy.word_select(high, 32))

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.carousel import Kind, step_layout
 from hdl.fixed import delay, stages
+from hdl.momentum import Momentum
 from hdl.primitives import Ram
 from hdl.timing import Timing
 
@@ -21,6 +22,9 @@ class WeightMemory(wiring.Component):
     cycle in which it is written, nor between its reading in an UPDATE and its writing: the carousel
     waits.
 
+    With momentum there are as many banks of velocities. An UPDATE reads and writes those; an APPLY,
+    in the same cycles, both, by way of :class:`hdl.momentum.Momentum`.
+
     Members
     -------
     step : In
@@ -31,12 +35,20 @@ class WeightMemory(wiring.Component):
         To the first lane, in cycle :attr:`hdl.timing.Timing.operand` (UPDATE: ``add``), plus p.
     written : In, array of P
         From the last lane, in cycle :attr:`hdl.timing.Timing.last_write`, plus p.
+    host_velocity, friction, noise, clipped : with momentum
+        What a WRITE or a PROBE is of; for :class:`hdl.momentum.Momentum`.
     """
 
     def __init__(self, config):
         self.config = config
         self.depth = config.blocks * config.terms
         word = signed(config.formats.weight.width)
+        momentum = {
+            "host_velocity": In(1),
+            "friction": In(range(config.frictions + 1)),
+            "noise": In(16).array(config.macs),
+            "clipped": Out(1),
+        }
         super().__init__(
             {
                 "step": In(step_layout(config)),
@@ -44,6 +56,7 @@ class WeightMemory(wiring.Component):
                 "host_address": In(range(max(2, self.depth))),
                 "weights": Out(word).array(config.macs),
                 "written": In(word).array(config.macs),
+                **(momentum if config.momentum else {}),
             }
         )
 
@@ -73,17 +86,49 @@ class WeightMemory(wiring.Component):
         chain = stages(m, address, self.config.macs + behind, name="address")[1:]
         enable = stages(m, late, self.config.macs + behind, control=True, name="enable")[1:]
         only = stages(m, single, self.config.macs + behind, name="only")[1:]
-        for p in range(self.config.macs):
-            ram = Ram(
+
+        def bank(name, p, enabled, written):
+            """Row p's words of the weights, or of the velocities."""
+            m.submodules[f"{name}_{p}"] = ram = Ram(
                 width=self.config.formats.weight.width, depth=self.depth, device=self.config.device
             )
-            m.submodules[f"bank_{p}"] = ram
-            at = p + behind
             m.d.comb += [
                 ram.r_addr.eq(chain[p]),
-                self.weights[p].eq(ram.r_data),
-                ram.w_en.eq(enable[at] & (~only[at] | (self.host_bank == p))),
-                ram.w_addr.eq(chain[at]),
-                ram.w_data.eq(self.written[p]),
+                ram.w_en.eq(enable[p + behind] & enabled),
+                ram.w_addr.eq(chain[p + behind]),
+                ram.w_data.eq(written),
             ]
+            return ram.r_data
+
+        single_here = [only[p + behind] & (self.host_bank == p) for p in range(self.config.macs)]
+        if not self.config.momentum:
+            for p, here in enumerate(single_here):
+                enabled = ~only[p + behind] | here
+                m.d.comb += self.weights[p].eq(bank("bank", p, enabled, self.written[p]))
+            return m
+
+        probe = delay(m, step.valid & (step.kind == Kind.PROBE), before, name="probe")
+        moving = (late & ~single) | (probe & self.host_velocity)
+        velocity = stages(m, moving, self.config.macs + time.memory, name="velocity")[1:]
+        apply = delay(m, update & step.apply, before + time.update_lag, name="apply")
+        apply = stages(m, apply, self.config.macs + behind, name="apply")[1:]
+        clipped = Signal()
+        m.d.sync += clipped.eq(0)
+        for p, here in enumerate(single_here):
+            m.submodules[f"momentum_{p}"] = momentum = Momentum(self.config)
+            at = p + behind
+            w_en = Mux(only[at], here & ~self.host_velocity, apply[at])
+            v_en = Mux(only[at], here & self.host_velocity, 1)
+            w = bank("bank", p, w_en, Mux(apply[at], momentum.weight_o, self.written[p]))
+            v = bank("velocity", p, v_en, Mux(apply[at], momentum.velocity_o, self.written[p]))
+            m.d.comb += [
+                momentum.weight.eq(w),
+                momentum.velocity.eq(v),
+                momentum.noise.eq(self.noise[p]),
+                momentum.friction.eq(self.friction),
+                self.weights[p].eq(Mux(velocity[p + time.memory], v, w)),
+            ]
+            with m.If(enable[at] & apply[at] & momentum.clipped):
+                m.d.sync += clipped.eq(1)
+        m.d.comb += self.clipped.eq(clipped)
         return m

@@ -262,7 +262,7 @@ def _parser():
     _flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
     _flag(group, "start", str, "NAME", "where relaxations start: fixed, last (default: fixed)")
     _flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
-    _flag(group, "momentum_shift", int, "K", "not built yet")
+    _flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
 
     verb = _verb(
         verbs,
@@ -370,6 +370,12 @@ def _core(verb):
     _flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
     _flag(group, "order", int, "n", "1; others are not built yet")
     _flag(group, "feature", str, "F", "identity; others are not built yet")
+    group.add_argument(
+        "--momentum",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="with a velocity for each weight",
+    )
 
 
 def _verb(verbs, name, run, summary, details, example):

@@ -10,7 +10,17 @@ from rbp.errors import InputError
 
 __all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine"]
 
-MACHINE = ("units", "macs", "lanes", "slots", "preset", "activation", "order", "feature")
+MACHINE = (
+    "units",
+    "macs",
+    "lanes",
+    "slots",
+    "preset",
+    "activation",
+    "order",
+    "feature",
+    "momentum",
+)
 """The flags that :func:`machine` takes."""
 
 INTEGRATOR_MULTIPLIERS = 2
@@ -163,6 +173,7 @@ def machine(
     activation="logistic",
     order=1,
     feature="identity",
+    momentum=False,
     family="generic",
 ) -> Config:
     """The core that machine flags ask for.
@@ -188,6 +199,7 @@ def machine(
             preset=preset,
             activations=tuple(name for name in ACTIVATIONS if name in named),
             family=family,
+            momentum=momentum,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -198,7 +210,8 @@ def flags(config):
     given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
     given["activation"] = ",".join(config.activations)
     usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
-    return " ".join(f"--{name} {given[name]}" for name in given if given[name] != usual.get(name))
+    words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
+    return " ".join(words + ["--momentum"] * config.momentum)
 
 
 def block_rams(device, rtlil):

@@ -134,9 +134,14 @@ def machine(problem, settings, engine, earlier=None):
             eta=2.0**settings.eta_shift,
             learning=raw.learning,
             t=t,
+            velocity=earlier and earlier.velocities,
         )
     if earlier:
-        return replace(raw, weights=earlier.weights_raw, t=t, x=earlier.states, y=earlier.errors)
+        # without momentum there is none, and a preset may have no format for it
+        fmt = raw.network.formats.velocity
+        velocity = fmt and fmt.to_raw(earlier.velocities)
+        kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
+        return replace(raw, weights=earlier.weights_raw, t=t, **kept)
     return raw
 
 
@@ -188,6 +193,7 @@ def _stepped(start, updates, progress):
         raise CheckFailed("float64 diverged, a weight is no longer finite: try a smaller eta_shift")
     return SimpleNamespace(
         weights=start.weights,
+        velocity=start.velocity,
         states=start.x,
         errors=start.y,
         energy=energy,
@@ -205,7 +211,7 @@ def _result(problem, settings, engine, run):
     formats = PRESETS[settings.preset]
     saturated = set(run.saturated)
     if engine == "float64":
-        weights, unit = run.weights, 1.0
+        weights, velocities, unit = run.weights, run.velocity, 1.0
         raw = _rounded(weights, formats.weight, saturated)
         raw = np.where(problem.connected & (raw == 0), 1, raw)
         states = _rounded(run.states, formats.state, saturated)
@@ -213,9 +219,11 @@ def _result(problem, settings, engine, run):
     else:
         weights, unit = formats.weight.to_float(run.weights), 2.0**-formats.error.fraction
         raw, states, errors = run.weights, run.states, run.errors
+        velocities = run.velocity * (2.0**-formats.velocity.fraction if formats.velocity else 0.0)
     return Result(
         weights=weights,
         weights_raw=raw,
+        velocities=velocities,
         states=states,
         errors=errors,
         energy=np.array([float(e) for e in run.energy]) * unit * unit / 2,

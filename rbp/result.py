@@ -28,6 +28,8 @@ class Result:
         The values of ``weights_raw``; with engine ``float64`` the unrounded ones.
     weights_raw : N×N int
         WEIGHT words.
+    velocities : N×M float
+        v of each weight, exact; 0 without momentum.
     states : A×N int
         STATE words of x at the end of each pattern's last relaxation.
     errors : A×N int
@@ -51,6 +53,7 @@ class Result:
 
     weights: np.ndarray
     weights_raw: np.ndarray
+    velocities: np.ndarray
     states: np.ndarray
     errors: np.ndarray
     energy: np.ndarray
@@ -126,6 +129,8 @@ class Result:
         weights_raw = _words("weights_raw", arrays["weights_raw"], (n, n), formats.weight)
         if ((weights_raw != 0) != problem.connected).any():
             raise InputError("weights_raw must be 0 where nothing is connected, and only there")
+        velocities = numbers("velocities", arrays["velocities"], (n, n))
+        finite("velocities", velocities)
         energy = numbers("energy", arrays["energy"], (updates,))
         finite("energy", energy)
         utilisation = numbers("utilisation", arrays["utilisation"], ())
@@ -133,6 +138,7 @@ class Result:
         return cls(
             weights=weights,
             weights_raw=weights_raw,
+            velocities=velocities,
             states=_words("states", arrays["states"], (a, n), formats.state),
             errors=_words("errors", arrays["errors"], (a, n), formats.error),
             energy=energy,

@@ -25,7 +25,7 @@ _RANGES = {
     "fixed_steps": (1, 32767),
     "use_within": (0, 32767),
     "seed": (0, 2**32 - 1),
-    "momentum_shift": (0, None),
+    "momentum_shift": (0, Config.frictions),
 }
 _CHOICES = {
     "preset": tuple(PRESETS),
@@ -62,8 +62,8 @@ class Settings:
     start : str, optional
         Where relaxations start: ``fixed``, at ``initial_state`` and y = 0; ``last``, at the
         pattern's last x and y. By default ``fixed``, for ``concurrent`` ``last``.
-    momentum_shift : int
-        Not built yet.
+    momentum_shift : int, optional
+        k of a momentum of 1 − 2**-k, 0 … 7, with a velocity for each weight; by default without.
     eta_shift : int
         log2(η), -6 … 1.
     dt_shift : int
@@ -112,10 +112,6 @@ class Settings:
                 choice(name, value, _CHOICES[name])
         if self.start == "random":
             raise InputError("start random is not built yet: expected fixed or last")
-        if self.momentum_shift is not None:
-            raise InputError(
-                f"momentum_shift {self.momentum_shift} is not built yet: expected none"
-            )
         one_step = {"batch": 1, "start": "last", "fixed_steps": 1}
         needs = {"concurrent": one_step, "stochastic": {"batch": 1}}.get(self.method, {})
         for name, needed in needs.items():
@@ -159,6 +155,7 @@ class Settings:
                 slots=slots,
                 preset=self.preset,
                 activations=tuple(a for a in ACTIVATIONS if a in problem.activation),
+                momentum=self.momentum_shift is not None,
             )
         except ValueError as error:
             raise InputError(f"{error} ({units} units, {patterns} patterns)") from error
@@ -197,6 +194,7 @@ class Settings:
             batch=self.batch if self.method == "deterministic" else 1,
             draw=self.seed if self.method == "stochastic" else None,
             keep=self.keep,
+            friction=self.momentum_shift,
         )
 
     def overridden(self, **flags) -> "Settings":

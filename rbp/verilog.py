@@ -63,13 +63,15 @@ def _parameters(config):
         "preset": f"{config.preset} ({formats})",
         "activation": ", ".join(config.activations),
         "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
+        "momentum": "yes" if config.momentum else "no",
         "log words": config.log_depth,
         "primitives": config.family,
     }
 
 
 def _formats(config):
-    return {role: getattr(config.formats, role) for role in ROLES}
+    formats = {role: getattr(config.formats, role) for role in ROLES}
+    return {role: fmt for role, fmt in formats.items() if fmt}
 
 
 def _title(config):

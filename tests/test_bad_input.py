@@ -175,7 +175,11 @@ FLAGS = {
         "2 patterns do not fit",
         "1 × 1",
     ),
-    "momentum": (["--updates", "1", "--momentum-shift", "3"], "momentum_shift", "not built yet"),
+    "momentum": (["--updates", "1", "--momentum-shift", "8"], "momentum_shift", "0 … 7", "8"),
+    "momentum of w8": (
+        ["--updates", "1", "--momentum-shift", "3", "--preset", "w8"],
+        "w8 has no format for momentum",
+    ),
     "eta high": (["--updates", "1", "--eta-shift", "2"], "eta_shift", "-6 … 1", "2"),
     "eta low": (["--updates", "1", "--eta-shift", "-7"], "eta_shift", "-6 … 1", "-7"),
     "dt high": (["--updates", "1", "--dt-shift", "4"], "dt_shift", "0 … 3", "4"),

@@ -19,8 +19,7 @@ EPS = np.finfo(float).eps
 DIGITS = ("digits", "digit-memory")
 
 # E_total of float64 after the updates, to two digits, and how far golden may be from it: the
-# scatter over seeds of the rounding noise, found in trials of the formats. Once momentum is built
-# parity comes, below .001.
+# scatter over seeds of the rounding noise, found in trials of the formats.
 LEARNED = {
     "figure1": ("0.00054", 0.15),
     "association": ("0.01", 0.15),
@@ -113,7 +112,16 @@ def test_concurrent():
     assert abs(golden - exact) <= 0.05 * exact
 
 
-@pytest.mark.parametrize("name", ["figure1-stochastic", "figure1-concurrent"])
+@pytest.mark.parametrize("engine", ["float64", "golden"])
+def test_parity_by_momentum(engine):
+    flags = dict(examples.find("parity").flags)
+    updates, problem = flags.pop("updates"), made("parity")
+    result = rbp.train(problem, updates, engine=engine, **flags)
+    assert result.energy[0] > 1
+    assert result.energy[-1] < 0.001
+
+
+@pytest.mark.parametrize("name", ["figure1-stochastic", "figure1-concurrent", "parity"])
 def test_methods_on_the_core(name, tmp_path):
     """RTL = golden; and a file, cut and taken up again, makes no difference."""
     flags = dict(examples.find(name).flags) | {"updates": 60}
@@ -121,8 +129,9 @@ def test_methods_on_the_core(name, tmp_path):
     golden = rbp.train(problem, updates, engine="golden", **flags)
     rbp.train(problem, 25, **flags).save(tmp_path / "r.npz")
     core = rbp.train(rbp.Result.load(tmp_path / "r.npz"), updates - 25)
-    for field in ("weights_raw", "states", "errors", "energy", "settle_steps"):
+    for field in ("weights_raw", "velocities", "states", "errors", "energy", "settle_steps"):
         assert np.array_equal(getattr(core, field), getattr(golden, field)), field
+    assert core.velocities.any() == (name == "parity")
     assert 0 < core.utilisation < 1
 
 

@@ -18,13 +18,14 @@ HALF = Fraction(1, 2)
 
 def test_presets():
     assert {name: [str(getattr(f, role)) for role in ROLES] for name, f in PRESETS.items()} == {
-        "w16": ["s1.14", "s1.14", "s3.12", "s3.12", "s0.15"],
-        "w18": ["s1.16", "s1.16", "s3.14", "s3.14", "s0.17"],
-        "w8": ["s1.6", "s0.9", "s3.4", "s3.6", "s0.8"],
+        "w16": ["s1.14", "s1.14", "s3.12", "s3.12", "s0.15", "s1.14"],
+        "w18": ["s1.16", "s1.16", "s3.14", "s3.14", "s0.17", "s1.16"],
+        "w8": ["s1.6", "s0.9", "s3.4", "s3.6", "s0.8", "None"],
     }
     for f in PRESETS.values():
-        assert [getattr(f, role).role for role in ROLES] == list(ROLES)
-    assert [f.update_shift for f in PRESETS.values()] == [16, 18, 11]
+        roles = [role for role in ROLES if getattr(f, role)]
+        assert [getattr(f, role).role for role in roles] == roles
+    assert [f.update_shift(f.weight) for f in PRESETS.values()] == [16, 18, 11]
 
 
 def test_format():

@@ -50,7 +50,8 @@ def test_patterns_learn_in_order_each_with_its_own_noise():
     relaxed.skip[2] = True
     for t, (y, c) in enumerate(zip(relaxed.y, relaxed.c, strict=True), start=5):
         if t != 7:  # the third: skipped, and counted
-            weights = pe.update(weights, y, c, noise(9, t, 15, 15), f.update_shift, f.weight)
+            r = noise(9, t, 15, 15)
+            weights = pe.update(weights, y, c, r, f.update_shift(f.weight), f.weight)
     given.learn(relaxed)
     assert np.array_equal(given.weights, weights)
     assert (given.t, given.skipped) == (9, 1)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from cosim.run import lockstep, train
+from golden import pe
 from golden.config import Config
 from golden.noise import start_word, stream_start
 from golden.relaxation import Settling
 from golden.training import Learning
+from hdl.schedule import Schedule
 from tests.networks import associative, draw
+from tests.support import words
 
 # golden
 
@@ -42,6 +45,50 @@ def test_a_draw_is_the_product_of_the_noise_and_a(total):
         drawn.append(pattern)
     if total == 16:
         assert 60 < np.bincount(drawn).min() < np.bincount(drawn).max() < 150
+
+
+def test_momentum_draws_once_more_a_batch():
+    learning = Learning(batch=3, friction=2)
+    assert [learning.draws(4, t) for t in (0, 2, 3, 5, 6)] == [0, 2, 4, 6, 8]
+    assert Learning(friction=2).draws(4, 8) == 10
+    assert Learning(batch=3).draws(4, 6) == 6
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+def test_momentum_is_that_of_the_text_books(seed):
+    """In floating point, with what each rounding may add."""
+    config = Config(units=6, macs=2, momentum=True)
+    machine = associative(config, 4, 3)
+    machine.learning = Learning(eta_shift=-2, seed=seed, friction=3)
+    f = config.formats
+    w, v = f.weight.to_float(machine.weights), np.zeros(machine.weights.shape)
+    for _ in range(5):
+        relaxed = machine.relax()
+        step = 0.25 * f.error.to_float(relaxed.y).T @ f.state.to_float(relaxed.c)
+        v = v + step
+        w, v = w + v, v * 7 / 8
+        machine.learn(relaxed)
+        here = f.velocity.to_float(machine.velocity)
+        assert np.abs(here - v).max() <= 4 * 2.0**-f.velocity.fraction
+        assert np.abs(f.weight.to_float(machine.weights) - w).max() <= 2 * 2.0**-f.weight.fraction
+        w, v = f.weight.to_float(machine.weights), here
+
+
+def test_momentum_word_by_word():
+    """Each word by Python's integers."""
+    f, rng = Config(units=1, macs=1).formats, np.random.default_rng(3)
+    w, v = words(rng, f.weight, (40, 50)), words(rng, f.velocity, (40, 50))
+    w[::7] = 0
+    r = rng.integers(0, 1 << 16, w.shape)
+    for friction in range(Config.frictions + 1):
+        flags = set()
+        w_after, v_after = pe.apply(w, v, r, friction, f, flags)
+        for i, j in np.ndindex(w.shape):
+            a, b, noise = int(w[i, j]), int(v[i, j]), int(r[i, j])
+            moved = min(max(a + (b + (noise >> 14)) // 4, f.weight.min), f.weight.max)
+            assert w_after[i, j] == ((moved or 1) if a else 0)
+            assert v_after[i, j] == b - (b + (noise >> (16 - friction))) // 2**friction
+        assert flags == {"weight"}
 
 
 def test_keep_goes_on_where_the_last_relaxation_ended():
@@ -83,6 +130,12 @@ METHODS = {
     "drawn and kept": {"batch": 1, "draw": 3, "seed": 3, "keep": True},
     "side by side": {"batch": 1, "keep": True, "settling": STEP},
 }
+MOMENTUM = {
+    "all": {"friction": 3},
+    "two in turn, to nearest": {"batch": 2, "friction": 1, "seed": None},
+    "drawn": {"batch": 1, "draw": 9, "seed": 9, "friction": 7},
+    "none lasts": {"friction": 0},
+}
 
 
 def network(config, patterns, method, dt_shift=0):
@@ -98,6 +151,7 @@ def equal(result, machine, updates):
     assert result.energy == [r.energy for r in relaxed]
     assert (result.settle_steps == np.stack([r.steps for r in relaxed])).all()
     assert (result.weights == machine.weights).all()
+    assert (result.velocity == machine.velocity).all()
     assert (result.states == machine.x).all()
     assert (result.errors == machine.y).all()
     assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
@@ -118,6 +172,34 @@ def test_core_is_golden(config, method):
     equal(second, machine, 7)
 
 
+@pytest.mark.parametrize("method", MOMENTUM)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_momentum(config, method):
+    config, patterns = CONFIGS[config]
+    config = replace(config, momentum=True)
+    machine = network(config, patterns, MOMENTUM[method])
+    result = train(config, machine, 9)
+    equal(train(config, machine, 4), machine, 4)
+    second = train(config, machine, 5)
+    assert (second.weights == result.weights).all()
+    equal(second, machine, 5)
+    if "draw" not in MOMENTUM[method] and "batch" not in MOMENTUM[method]:
+        assert second.cycles == Schedule(config).cycles(second.settle_steps)
+
+
+def test_momentum_saturates_and_says_so():
+    """Velocities and weights both, each by its role; an absent weight stays absent."""
+    config = Config(units=5, macs=2, momentum=True)
+    machine = associative(config, 3, 2)
+    machine.learning, machine.velocity = Learning(1, 4, friction=7), machine.velocity.copy()
+    machine.velocity[:] = config.formats.velocity.max
+    machine.weights[0], machine.weights[1, 1] = config.formats.weight.max, 0
+    result = train(config, machine, 3)
+    equal(result, machine, 3)
+    assert result.weights[1, 1] == 0
+    assert result.saturated == machine.saturated >= {"weight", "velocity"}
+
+
 @pytest.mark.parametrize("dt_shift", [1, 3])
 @pytest.mark.parametrize("method", ["drawn", "three kept"])
 def test_smaller_steps(method, dt_shift):
@@ -134,10 +216,11 @@ def test_a_draw_from_few(patterns):
     equal(train(config, machine, 20), machine, 20)
 
 
-@pytest.mark.parametrize("method", ["two in turn", "drawn", "side by side"])
+@pytest.mark.parametrize("method", ["two in turn", "drawn", "side by side", "momentum"])
 def test_every_word(method):
     config, patterns = CONFIGS["two lanes"]
-    machine = network(config, patterns, METHODS[method])
+    machine = network(config, patterns, METHODS.get(method, MOMENTUM["all"]))
+    config = replace(config, momentum=method == "momentum")
     result = lockstep(config, deepcopy(machine), 8, stalls=True)
     equal(result, machine, 8)
 

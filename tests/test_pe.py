@@ -129,7 +129,8 @@ class Sweeps:
             self._token(self.now + j, time.shift, shift=eta_shift - config.eta_shifts[0])
             noise = {"half": 1} if r is None else {"noise": r[0, j]}
             self._token(self.now + j, time.add, learn=1, take=1, **noise)
-        shift, fmt = config.formats.update_shift - eta_shift, config.formats.weight
+        fmt = config.formats.weight
+        shift = config.formats.update_shift(fmt) - eta_shift
         flags, clips = set(), 0
         after = golden.update(weights, y, phi, r, shift, fmt, flags)
         for p, j in np.ndindex(weights.shape):
@@ -234,7 +235,7 @@ def test_the_greatest_sums(preset):
 def tie_factors(config, eta_shift):
     """(y, φ) whose η·y·φ lies half way between two weights, of all signs that the formats hold."""
     f = config.formats
-    power = f.update_shift - eta_shift - 1  # of two, in the product
+    power = f.update_shift(f.weight) - eta_shift - 1  # of two, in the product
     found = []
     for n in range(power + 1):
         for a in (-3, -1, 1, 3):
@@ -255,7 +256,7 @@ def test_update(preset, family, nearest):
     low, high = config.eta_shifts
     met = set()
     for eta in range(low, high + 1):
-        shift, ties = f.update_shift - eta, tie_factors(config, eta)
+        shift, ties = f.update_shift(f.weight) - eta, tie_factors(config, eta)
         for t in range(14):
             weights, y, phi = drawn(rng, config, 1, 16)
             if t % 2 and ties:
@@ -304,7 +305,7 @@ def test_golden_update(preset):
     config = Config(units=4, macs=1, preset=preset)
     f, rng = config.formats, np.random.default_rng(8)
     for eta in range(-6, 2):
-        shift = f.update_shift - eta
+        shift = f.update_shift(f.weight) - eta
         pairs = [*tie_factors(config, eta)]
         pairs += zip(words(rng, f.error, 60), words(rng, f.state, 60), strict=True)
         for y, phi in pairs:

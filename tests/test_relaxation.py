@@ -267,7 +267,7 @@ def test_a_relaxation_that_does_not_settle(name, dt_shifts, preset):
             assert machine.skipped == 0
             y, c = relaxed.y[0], relaxed.c[0]
             if machine is golden:
-                expected = pe.update(before, y, c, None, f.update_shift, f.weight)
+                expected = pe.update(before, y, c, None, f.update_shift(f.weight), f.weight)
             else:
                 expected = before + np.outer(y, c)
             assert np.array_equal(machine.weights, expected)
