@@ -50,7 +50,7 @@ class Report(NamedTuple):
 
 
 TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
-NEAREST, FIXED, LOG, KEEP, DRAWN = (1 << k for k in range(8, 13))
+NEAREST, FIXED, LOG, KEEP, DRAWN, RANDOM = (1 << k for k in range(8, 14))
 STATUS_ROLES = {"state": 2, "error": 3, "net": 4, "weight": 5, "velocity": 7}
 """By role, the bit of STATUS that says that a word saturated."""
 
@@ -96,6 +96,8 @@ class Driver:
             mode |= KEEP
         if learning.draw is not None:
             mode |= DRAWN
+        if learning.start_seed is not None:
+            mode |= RANDOM
         mode |= (learning.friction or 0) << 16
         yield from self.write("MODE", mode)
         yield from self.write("LIMIT", settling.limit)
@@ -106,9 +108,9 @@ class Driver:
         lanes, first = self.config.lanes, machine.t % len(machine.targets)
         place = {"lane": first % lanes, "slot": first // lanes}
         yield from self.write("FIRST", sum(place[name] << low for name, low in PLACE.items()))
-        seed = learning.draw if learning.seed is None else learning.seed
-        draws = learning.draws(len(machine.targets), machine.t)
-        yield from self.write("NOISE", start_word(seed or 0, draws - 1))
+        seeds = {learning.seed, learning.draw, learning.start_seed} - {None}
+        first = learning.first_draw(len(machine.targets), machine.t)
+        yield from self.write("NOISE", start_word(seeds.pop() if seeds else 0, first - 1))
 
     def load_patterns(self, machine):
         """T, I, x(t0), x and y of each pattern; c of a clamped unit is T in all its banks."""

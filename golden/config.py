@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS, tables_for
+from golden.tables import ACTIVATIONS, activation, tables_for
 
 __all__ = ["FAMILIES", "Config", "Family"]
 
@@ -51,11 +51,13 @@ class Config:
     preset : str
         Formats: one of ``w16``, ``w18``, ``w8``.
     activations : tuple of str
-        Tables built in; each unit names one by its index.
+        Tables built in, by :func:`golden.tables.activation`; each unit names one by its index.
     family : str
         Whose primitives: ``generic`` for simulation and any device, else see :data:`FAMILIES`.
     momentum : bool
         With a velocity for each weight: a second memory, and updates by way of it.
+    random_start : bool
+        Able to draw x(t0).
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
@@ -70,6 +72,7 @@ class Config:
     activations: tuple[str, ...] = ("logistic",)
     family: str = "generic"
     momentum: bool = False
+    random_start: bool = False
     eta_shifts: tuple[int, int] | None = None
     log_depth: int | None = None
 
@@ -92,11 +95,12 @@ class Config:
             raise ValueError(f"preset {self.preset} has no format for momentum")
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
-        unknown = [a for a in self.activations if a not in ACTIVATIONS]
-        if unknown or not self.activations:
+        try:
+            assert [activation(name) for name in self.activations]
+        except (KeyError, AssertionError) as error:
             raise ValueError(
                 f"activations must be of {', '.join(ACTIVATIONS)}, not {self.activations!r}"
-            )
+            ) from error
         if self.eta_shifts is None:
             object.__setattr__(self, "eta_shifts", self.device.eta_shifts)
         low, high = self.eta_shifts

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from golden.relaxation import Relaxed, settle
-from golden.tables import ACTIVATIONS
+from golden.tables import activation
 from golden.training import Learning
 
 __all__ = ["Reference", "activate", "exact_errors"]
@@ -16,7 +16,7 @@ def activate(names, u, derivative=0):
     result = np.empty_like(u)
     for name in set(names):
         units = np.array([other == name for other in names])
-        result[:, units] = ACTIVATIONS[name].derivatives[derivative](u[:, units])
+        result[:, units] = activation(name).derivatives[derivative](u[:, units])
     return result
 
 
@@ -52,6 +52,7 @@ class Reference:
     def __post_init__(self):
         if self.velocity is None:
             self.velocity = np.zeros_like(self.weights)
+        self.start = self.start.copy()
         self.x = self.start.copy() if self.x is None else self.x.copy()
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
@@ -65,6 +66,10 @@ class Reference:
         if errors:
             rows = self.learning.patterns(len(self.targets), self.t)
         targets, inputs = self.targets[rows], self.inputs[rows]
+        if errors and self.learning.start_seed is not None:
+            fraction = round(-np.log2(self.unit))
+            words = self.learning.start_words(*self.start.shape, self.t, fraction)
+            self.start[rows] = self.unit * words
         x, y = self.start[rows], np.zeros_like(self.start[rows])
         if errors and self.learning.keep:
             x, y = self.x[rows], self.y[rows]

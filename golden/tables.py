@@ -8,8 +8,12 @@ word of the table holds a knot and the difference to the next:
 
 At every input the result is at most one unit in the last place from the real function. A slope of
 1, which SLOPE just cannot hold, becomes its greatest word; that is no saturation.
+
+A function of the user's own is given by samples, which stand for it in floating point as well; its
+table is as good where its curvature is no greater than that of tanh.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Any
@@ -18,9 +22,21 @@ import numpy as np
 
 from golden.formats import Format, Formats, round_half_up, saturate
 
-__all__ = ["ACTIVATIONS", "GUARD", "Activation", "Table", "Tables", "tables_for"]
+__all__ = [
+    "ACTIVATIONS",
+    "GUARD",
+    "SAMPLES",
+    "Activation",
+    "Table",
+    "Tables",
+    "activation",
+    "register",
+    "tables_for",
+]
 
 GUARD = 2
+SAMPLES = np.linspace(-8.0, 8.0, (1 << 14) + 1)
+"""Where a function of the user's own is sampled."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,35 @@ ACTIVATIONS = {
         Activation("sin", (np.sin, np.cos, _minus_sin, _minus_cos)),
     )
 }
+
+
+_OWN: dict[str, Activation] = {}
+
+
+def activation(name) -> Activation:
+    """One of :data:`ACTIVATIONS`, or of the user's own; raises KeyError."""
+    return ACTIVATIONS.get(name) or _OWN[name]
+
+
+def _sampled(samples, u):
+    return np.interp(u, SAMPLES, samples)
+
+
+def _bend(samples, u):
+    """The second derivative, by differences."""
+    d = 2.0**-6
+    u = np.clip(u, SAMPLES[0] + d, SAMPLES[-1] - d)
+    return sum(k * _sampled(samples, u + s) for k, s in ((1, d), (-2, 0), (1, -d))) / d**2
+
+
+def register(samples) -> str:
+    """The name, made of its content, of a pair g, g' given at :data:`SAMPLES` (2×S float)."""
+    samples = np.ascontiguousarray(samples, np.float64)
+    name = f"table-{hashlib.sha256(samples).hexdigest()[:12]}"
+    g, slope = samples
+    functions = ((_sampled, g), (_sampled, slope), (_bend, g), (_bend, slope))
+    _OWN[name] = Activation(name, tuple(partial(f, of) for f, of in functions))
+    return name
 
 
 @dataclass(frozen=True)
@@ -141,7 +186,7 @@ _SEGMENTS = {  # logistic g, g'; others g, g' (the least that stay within one un
 @cache
 def tables_for(preset: str, formats: Formats, activations: tuple[str, ...]) -> Tables:
     """The tables of a machine: one pair for each name, with segments enough for the sharpest."""
-    chosen = [ACTIVATIONS[name] for name in activations]
+    chosen = [activation(name) for name in activations]
     smooth = all(a.smooth for a in chosen)
     g_segments, slope_segments = _SEGMENTS[preset][:2] if smooth else _SEGMENTS[preset][2:]
     return Tables(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from golden import pe
-from golden.noise import noise, start_word, stream_start
+from golden.noise import noise, start_word, stream_start, xorshift
 from golden.relaxation import Network, Relaxed, Settling, relax
 
 __all__ = ["Learning", "Machine"]
@@ -19,6 +19,7 @@ class Learning:
     ``draw`` is its seed, that of the noise if both are given. ``keep``: relaxations go on from the
     pattern's last x and y, instead of x(t0) and 0. Side by side is keep, one fixed step, batch 1.
 
+    With ``start_seed`` each relaxation starts at random; all seeds given are the same.
     With ``friction`` k a batch moves velocities v, and these the weights, once a batch: w += v,
     v −= 2⁻ᵏ·v, which is a momentum of 1 − 2⁻ᵏ. It takes noise as a rank-1 update does.
     """
@@ -29,9 +30,12 @@ class Learning:
     draw: int | None = None
     keep: bool = False
     friction: int | None = None
+    start_seed: int | None = None
 
     def __post_init__(self):
-        assert self.draw is None or (self.batch == 1 and self.seed in (None, self.draw))
+        assert self.draw is None or self.batch == 1
+        assert self.start_seed is None or not self.keep
+        assert len({self.seed, self.draw, self.start_seed} - {None}) <= 1
 
     def patterns(self, total, t):
         """Which of ``total`` patterns the update takes whose first rank-1 update is t, in order.
@@ -39,16 +43,32 @@ class Learning:
         Drawn: ⌊A·z / 2¹⁶⌋, z the upper 16 bits of the state from which the noise of t comes.
         """
         if self.draw is not None:
-            z = stream_start(start_word(self.draw, self.draws(total, t)))
+            z = stream_start(start_word(self.draw, self.first_draw(total, t)))
             return np.array([total * (z >> 16) >> 16])
         return (t + np.arange(self.batch or total)) % total
 
-    def draws(self, total, t):
-        """How often noise was drawn before the rank-1 update t: once for each, and each momentum's.
+    def first_draw(self, total, t):
+        """The first hash of the batch that begins with the rank-1 update t.
 
-        A batch that ends with t has not moved the weights yet.
+        A batch takes one for the start of each of its patterns, where that is random, one for each
+        rank-1 update, and one for its momentum, in this order.
         """
-        return t if self.friction is None else t + max(0, t) // (self.batch or total)
+        batch = self.batch or total
+        batches, within = divmod(t, batch)
+        assert within == 0
+        random, momentum = self.start_seed is not None, self.friction is not None
+        return batches * (batch * (1 + random) + momentum)
+
+    def start_words(self, total, units, t, fraction):
+        """B×N words of x(t0), in [0, 1): X^(i+1)(z) >> (32 − fraction), z of the pattern's hash."""
+        first = self.first_draw(total, t)
+        words = np.empty((self.batch or total, units), np.int64)
+        for k, row in enumerate(words):
+            z = stream_start(start_word(self.start_seed, first + k))
+            for i in range(units):
+                z = xorshift(z)
+                row[i] = z >> (32 - fraction)
+        return words
 
 
 @dataclass
@@ -56,7 +76,8 @@ class Machine:
     """A network that learns: everything that persists between updates, in raw words.
 
     ``targets``, ``inputs``, ``start``, ``x`` and ``y`` are A×N; ``weights`` and ``velocity`` N×M
-    are replaced by each update. By default x is ``start``, y and v are 0.
+    are replaced by each update. By default x is ``start``, y and v are 0. ``start`` is x(t0), drawn
+    anew where that is random.
     """
 
     network: Network
@@ -81,6 +102,7 @@ class Machine:
     def __post_init__(self):
         if self.velocity is None:
             self.velocity = np.zeros_like(self.weights)
+        self.start = self.start.copy()
         self.x = self.start.copy() if self.x is None else self.x.copy()
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
@@ -92,6 +114,9 @@ class Machine:
         """Relax the patterns of the next update, or for a recall all, with the present weights."""
         rows = self.patterns() if errors else np.arange(len(self.targets))
         keep = self.learning.keep and errors
+        if errors and self.learning.start_seed is not None:
+            fraction = self.network.formats.state.fraction
+            self.start[rows] = self.learning.start_words(*self.start.shape, self.t, fraction)
         relaxed = relax(
             self.network,
             self.weights,
@@ -114,7 +139,9 @@ class Machine:
         formats, friction = self.network.formats, self.learning.friction
         fmt = formats.weight if friction is None else formats.velocity
         shift = formats.update_shift(fmt) - self.learning.eta_shift
-        draw = self.learning.draws(len(self.targets), self.t)
+        draw = self.learning.first_draw(len(self.targets), self.t)
+        if self.learning.start_seed is not None:
+            draw += len(relaxed.x)
         for pattern, (y, c) in enumerate(zip(relaxed.y, relaxed.c, strict=True)):
             if relaxed.skip[pattern]:
                 self.skipped += 1

@@ -1,6 +1,6 @@
 """The core: a network that learns."""
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Array, Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -10,6 +10,7 @@ from hdl.host import HostPort, HostSignature
 from hdl.lane import Lane
 from hdl.log import Log
 from hdl.memory_map import AddressMap
+from hdl.start import RandomStart
 from hdl.timing import LANE_SKEW
 from hdl.training import Phase, Training
 from hdl.weights import WeightMemory
@@ -140,6 +141,26 @@ class Core(wiring.Component):
         for k, name in enumerate(host.READ_BY_CORE):
             m.d.comb += host.values[k].eq(values[name])
 
+        if config.random_start:
+            m.submodules.start = start = RandomStart(config)
+            place = training.start_place
+            m.d.comb += [
+                training.random.eq(host.settings.random),
+                training.start_ready.eq(start.ready),
+                start.go.eq(training.start_go),
+                start.z.eq(training.noise_z),
+                start.clamp.eq(Array(lane.host_clamp for lane in lanes)[place.lane]),
+            ]
+            with m.If(~start.ready):
+                for k, lane in enumerate(lanes):
+                    m.d.comb += [
+                        lane.host_select.eq(1),
+                        lane.host_write.eq(start.write & (place.lane == k)),
+                        lane.host_region.eq(start.region),
+                        lane.host_slot.eq(place.slot),
+                        lane.host_unit.eq(start.unit),
+                        lane.host_data.eq(start.data),
+                    ]
         if config.momentum:
             m.d.comb += [
                 carousel.apply.eq(training.apply),

@@ -251,6 +251,9 @@ class HostPort(wiring.Component):
                 ]
             with m.If(hit["COLUMN"]):
                 m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
+            if config.random_start:
+                with m.If(hit["MODE"]):
+                    m.d.sync += settings.random.eq(bus.w_data[13])
             if config.momentum:
                 with m.If(hit["MODE"]):
                     m.d.sync += settings.friction.eq(bus.w_data[16:])

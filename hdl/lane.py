@@ -32,6 +32,7 @@ def settings_layout(config):
             "limit": STEP_BITS,
             "tolerance": STEP_BITS,
             "use_within": STEP_BITS,
+            **({"random": 1} if config.random_start else {}),
             **({"friction": range(config.frictions + 1)} if config.momentum else {}),
         }
     )
@@ -97,6 +98,7 @@ class Lane(wiring.Component):
     clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
     noise : with momentum, the PEs' rounding noise
     host_* : the state memory's
+    host_clamp : with a random start, of ``host_unit``, the memory's latency later
     """
 
     def __init__(self, config, *, first=True):
@@ -144,6 +146,7 @@ class Lane(wiring.Component):
                 "host_unit": In(unit),
                 "host_data": In(signed(self.state.word)),
                 "host_word": Out(signed(self.state.word)),
+                **({"host_clamp": Out(1)} if config.random_start else {}),
             }
         )
 
@@ -357,4 +360,6 @@ class Lane(wiring.Component):
         for name in "select write region slot unit data".split():
             m.d.comb += getattr(state, f"host_{name}").eq(getattr(self, f"host_{name}"))
         m.d.comb += self.host_word.eq(state.host_word)
+        if config.random_start:
+            m.d.comb += self.host_clamp.eq(state.flags.clamp)
         return m

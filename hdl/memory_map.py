@@ -57,6 +57,7 @@ REGISTERS = (
         "wo",
         "bits 0-1 k of dt = 2^-k, 4-7 log2 eta above its least, 8 round to nearest, "
         "9 fixed steps, 10 log, 11 go on from the last x and y, 12 draw patterns, "
+        "13 draw x(t0), where built in, "
         "16-18 k of a momentum of 1 - 2^-k, where built in",
     ),
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),

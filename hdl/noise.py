@@ -6,10 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from golden.noise import GOLDEN_RATIO
 
-__all__ = ["NoiseSeed", "NoiseStream"]
+__all__ = ["NoiseSeed", "NoiseStream", "xorshift"]
 
 
-def _xorshift(z):
+def xorshift(z):
     """X, as in ``golden.noise.xorshift``."""
     z = z ^ Cat(Const(0, 13), z[:19])
     z = z ^ z[17:]
@@ -47,7 +47,7 @@ class NoiseSeed(wiring.Component):
         adds = (phase == 3) | (phase == 6) | (phase == 9)
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
-        m.d.comb += x.eq(_xorshift(self.z))
+        m.d.comb += x.eq(xorshift(self.z))
         with m.If(self.load):
             m.d.sync += self.ready.eq(0)
         with m.Elif(phase == 10):
@@ -93,6 +93,6 @@ class NoiseStream(wiring.Component):
         with m.If(self.load):
             m.d.sync += following.eq(self.z)
         with m.If(self.begin | self.step):
-            m.d.sync += z.eq(_xorshift(Mux(self.begin, following, z)))
+            m.d.sync += z.eq(xorshift(Mux(self.begin, following, z)))
         m.d.comb += self.noise.eq(z[16:])
         return m

@@ -157,7 +157,11 @@ class StateMemory(wiring.Component):
             slope.r_addr.eq(self.slope_read),
             target.r_addr.eq(here),
             inputs.r_addr.eq(self.input_read),
-            flags.r_addr.eq(self.read_unit),
+            flags.r_addr.eq(
+                Mux(host, self.host_unit, self.read_unit)
+                if self.config.random_start
+                else self.read_unit
+            ),
             self.c.eq(c.r_data),
             self.y_row.eq(y_row.r_data),
             self.x.eq(x_now.r_data),

@@ -58,6 +58,7 @@ class Training(wiring.Component):
     begin, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
+    random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first
     apply : with momentum, the update is the one that moves the weights, behind a batch's last
     look_backward, look_steps, look_unsettled, energy : what is logged
     push, word, space : to and from the log
@@ -68,6 +69,14 @@ class Training(wiring.Component):
         lanes = config.lanes
         self.pattern = range(config.lanes * config.slots + 1)
         self.slot_range = range(max(2, config.slots))
+        place = data.StructLayout({"lane": range(max(2, lanes)), "slot": self.slot_range})
+        random = {
+            "random": In(1),
+            "start_go": Out(1),
+            "start_ready": In(1),
+            "start_place": Out(place),
+        }
+        self.place = place
         super().__init__(
             {
                 "start": In(1),
@@ -109,6 +118,7 @@ class Training(wiring.Component):
                 "word": Out(32),
                 "space": In(1),
                 **({"apply": Out(1)} if config.momentum else {}),
+                **(random if config.random_start else {}),
             }
         )
 
@@ -117,9 +127,8 @@ class Training(wiring.Component):
         config, time = self.config, Timing(self.config)
         lanes, memory = config.lanes, time.memory
         m.submodules.seed = seed = NoiseSeed()
-        place = data.StructLayout({"lane": range(max(2, lanes)), "slot": self.slot_range})
-        next_dealt = Signal(place)
-        next_drawn = Signal(place)  # of its noise
+        next_dealt = Signal(self.place)
+        next_drawn = Signal(self.place)  # of its noise
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
@@ -180,6 +189,9 @@ class Training(wiring.Component):
             m.d.comb += self.begin.eq(1)
             m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
             m.next = "DEAL"
+            if config.random_start:
+                with m.If(self.random & self.errors):
+                    m.next = "START"
             with m.If(self.drawn & self.errors):
                 m.next = "DRAW"
 
@@ -188,7 +200,8 @@ class Training(wiring.Component):
 
         def hash_or_idle():
             """Hash the noise of this lane's next pattern, if there is one."""
-            m.d.comb += seed.load.eq(self.errors & wanted & ~self.drawn)
+            hashed = self.drawn & ~self.random if config.random_start else self.drawn
+            m.d.comb += seed.load.eq(self.errors & wanted & ~hashed)
 
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
@@ -222,9 +235,29 @@ class Training(wiring.Component):
                 m.d.sync += next_drawn.eq(next_dealt)
                 with m.If(chance == 0):
                     m.next = "DEAL"
+                    if config.random_start:
+                        with m.If(self.random):
+                            m.next = "FILL"  # from the same hash
                 with m.Else():
                     m.d.sync += chance.eq(chance - 1)
                     advance(next_dealt)
+            if config.random_start:
+                m.d.comb += self.start_place.eq(next_drawn)
+                with m.State("START"):
+                    m.d.comb += seed.load.eq(1)
+                    m.next = "FILL"
+                with m.State("FILL"):
+                    m.d.comb += self.start_go.eq(seed.ready)
+                    with m.If(seed.ready):
+                        m.next = "FILLED"
+                with m.State("FILLED"):
+                    with m.If(self.start_ready):
+                        advance(next_drawn)
+                        m.d.sync += count.eq(count + 1)
+                        m.next = "START"
+                        with m.If(count + 1 == self.batch):
+                            m.d.sync += [count.eq(0), next_drawn.eq(next_dealt)]
+                            m.next = "DEAL"
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)
                 with m.If(self.dealt.any()):

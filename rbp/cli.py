@@ -260,7 +260,9 @@ def _parser():
     _settling(group)
     _flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
     _flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
-    _flag(group, "start", str, "NAME", "where relaxations start: fixed, last (default: fixed)")
+    _flag(
+        group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
+    )
     _flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
     _flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
 
@@ -375,6 +377,13 @@ def _core(verb):
         action="store_true",
         default=argparse.SUPPRESS,
         help="with a velocity for each weight",
+    )
+    group.add_argument(
+        "--random-start",
+        dest="random_start",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="able to draw x(t0)",
     )
 
 

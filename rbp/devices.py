@@ -20,6 +20,7 @@ MACHINE = (
     "order",
     "feature",
     "momentum",
+    "random_start",
 )
 """The flags that :func:`machine` takes."""
 
@@ -174,6 +175,7 @@ def machine(
     order=1,
     feature="identity",
     momentum=False,
+    random_start=False,
     family="generic",
 ) -> Config:
     """The core that machine flags ask for.
@@ -200,6 +202,7 @@ def machine(
             activations=tuple(name for name in ACTIVATIONS if name in named),
             family=family,
             momentum=momentum,
+            random_start=random_start,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -211,7 +214,8 @@ def flags(config):
     given["activation"] = ",".join(config.activations)
     usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
-    return " ".join(words + ["--momentum"] * config.momentum)
+    words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
+    return " ".join(words)
 
 
 def block_rams(device, rtlil):

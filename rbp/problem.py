@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from golden.relaxation import Network
-from golden.tables import ACTIVATIONS
+from golden.tables import ACTIVATIONS, SAMPLES, register
 from golden.training import Machine
 from rbp.checks import boolean, choice, finite, numbers, raw_words
 from rbp.errors import InputError
@@ -39,7 +39,11 @@ class Problem:
     connected : N×N bool, optional
         Which connections exist; weights must be 0 elsewhere. By default all.
     activation : str or N str
-        ``logistic``, ``tanh`` or ``sin``, for all units or for each.
+        ``logistic``, ``tanh`` or ``sin``, for all units or for each; or, in either place, a pair of
+        functions g and g' of float arrays, which are sampled and named by their content.
+    tables : K×2×16385 float, optional
+        Samples of g and g' at ``golden.tables.SAMPLES``, of the functions that ``activation`` names
+        besides; needed only where a file is made by other means than :meth:`save`.
     order, feature : int, str
         Only first order networks exist so far: 1 and ``identity``.
     """
@@ -54,6 +58,7 @@ class Problem:
     activation: Any = "logistic"
     order: Any = 1
     feature: Any = "identity"
+    tables: Any = None
 
     def __post_init__(self):
         n, a = self._sizes()
@@ -67,8 +72,8 @@ class Problem:
                 "initial_state", _or(self.initial_state, np.full(n, 0.5)), (n,), (a, n)
             ),
             "connected": boolean("connected", _or(self.connected, np.ones((n, n), bool)), (n, n)),
-            "activation": _activation(self.activation, n),
         }
+        given["activation"], given["tables"] = _activation(self.activation, self.tables, n)
         for name, value in given.items():
             object.__setattr__(self, name, value)
         for name in ("weights", "inputs", "initial_state"):
@@ -197,9 +202,46 @@ def _or(value, default):
     return default if value is None else value
 
 
-def _activation(value, n):
-    """The name of each unit's g."""
-    names = np.asarray(value)
-    if names.dtype.kind != "U" or names.shape not in ((), (n,)):
+def _activation(value, tables, n):
+    """The name of each unit's g, and the samples of those that are the user's own."""
+    shape = (2, len(SAMPLES))
+    tables = np.zeros((0, *shape)) if tables is None else tables
+
+    def pair(of):
+        return isinstance(of, tuple) and len(of) == 2 and all(map(callable, of))
+
+    known = {}
+    for k, samples in enumerate(numbers("tables", tables, (len(tables), *shape))):
+        known[_own(f"tables[{k}]", samples)] = samples
+
+    def name(of):
+        if pair(of):
+            samples = np.array([np.broadcast_to(f(SAMPLES), SAMPLES.shape) for f in of], float)
+            own = _own("activation", samples)
+            known[own] = samples
+            return own
+        if isinstance(of, str):
+            return choice("activation", str(of), (*ACTIVATIONS, *known))
         raise InputError(f"activation must be one str or {n} str, not {value!r:.60}")
-    return tuple(choice("activation", str(a), ACTIVATIONS) for a in np.broadcast_to(names, n))
+
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, str) or pair(value):
+        value = [value] * n
+    if not isinstance(value, list | tuple) or len(value) != n:
+        raise InputError(f"activation must be one str or {n} str, not {value!r:.60}")
+    names = tuple(map(name, value))
+    used = [known[own] for own in sorted(set(names) & set(known))]
+    return names, np.array(used).reshape(-1, *shape)
+
+
+def _own(what, samples):
+    """The name of a pair g, g'; refuses what no format holds."""
+    for function, values, high in zip(("g", "g'"), samples, (2, 1), strict=True):
+        bad = np.flatnonzero(~(np.abs(values) <= high))
+        if len(bad):
+            raise InputError(
+                f"{what}: {function}({SAMPLES[bad[0]]:g}) must be a number, -{high} … {high}, "
+                f"not {values[bad[0]]:g}"
+            )
+    return register(samples)

@@ -35,6 +35,12 @@ _CHOICES = {
 }
 
 
+def _in_order(names):
+    """Each name once, those of the project in its order, then others."""
+    known = tuple(ACTIVATIONS)
+    return tuple(sorted(set(names), key=lambda a: (known.index(a) if a in known else 9, a)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Flags of the machine and of learning; None is the default that follows from the others.
@@ -61,7 +67,8 @@ class Settings:
         Patterns of an update; by default all, or 1 where the method says one.
     start : str, optional
         Where relaxations start: ``fixed``, at ``initial_state`` and y = 0; ``last``, at the
-        pattern's last x and y. By default ``fixed``, for ``concurrent`` ``last``.
+        pattern's last x and y; ``random``, at x drawn on the chip from [0, 1) and y = 0. By default
+        ``fixed``, for ``concurrent`` ``last``.
     momentum_shift : int, optional
         k of a momentum of 1 − 2**-k, 0 … 7, with a velocity for each weight; by default without.
     eta_shift : int
@@ -110,8 +117,6 @@ class Settings:
                 object.__setattr__(self, name, integer(name, value, *_RANGES[name]))
             else:
                 choice(name, value, _CHOICES[name])
-        if self.start == "random":
-            raise InputError("start random is not built yet: expected fixed or last")
         one_step = {"batch": 1, "start": "last", "fixed_steps": 1}
         needs = {"concurrent": one_step, "stochastic": {"batch": 1}}.get(self.method, {})
         for name, needed in needs.items():
@@ -154,8 +159,9 @@ class Settings:
                 lanes=self.lanes,
                 slots=slots,
                 preset=self.preset,
-                activations=tuple(a for a in ACTIVATIONS if a in problem.activation),
+                activations=_in_order(problem.activation),
                 momentum=self.momentum_shift is not None,
+                random_start=self.start == "random",
             )
         except ValueError as error:
             raise InputError(f"{error} ({units} units, {patterns} patterns)") from error
@@ -195,6 +201,7 @@ class Settings:
             draw=self.seed if self.method == "stochastic" else None,
             keep=self.keep,
             friction=self.momentum_shift,
+            start_seed=self.seed if self.start == "random" else None,
         )
 
     def overridden(self, **flags) -> "Settings":
@@ -219,7 +226,7 @@ class Settings:
             "macs": config.macs,
             "slots": config.slots,
             "batch": self.batch_of(problem),
-            "start": "last" if self.keep else "fixed",
+            "start": self.start or ("last" if self.keep else "fixed"),
             "tolerance": settling.tolerance,
             limit: settling.limit,
         }

@@ -64,6 +64,7 @@ def _parameters(config):
         "activation": ", ".join(config.activations),
         "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
         "momentum": "yes" if config.momentum else "no",
+        "random start": "yes" if config.random_start else "no",
         "log words": config.log_depth,
         "primitives": config.family,
     }

@@ -164,7 +164,7 @@ FLAGS = {
         "batch of 2 patterns does not fit",
         "1 × 1",
     ),
-    "start": (["--updates", "1", "--start", "random"], "start random", "not built yet"),
+    "start": (["--updates", "1", "--start", "first"], "start", "fixed, last, random", "first"),
     "start last over slots": (
         ["--updates", "1", "--batch", "1", "--slots", "1", "--start", "last"],
         "2 patterns do not fit",

@@ -49,9 +49,23 @@ def test_a_draw_is_the_product_of_the_noise_and_a(total):
 
 def test_momentum_draws_once_more_a_batch():
     learning = Learning(batch=3, friction=2)
-    assert [learning.draws(4, t) for t in (0, 2, 3, 5, 6)] == [0, 2, 4, 6, 8]
-    assert Learning(friction=2).draws(4, 8) == 10
-    assert Learning(batch=3).draws(4, 6) == 6
+    assert [learning.first_draw(4, t) for t in (0, 3, 6)] == [0, 4, 8]
+    assert Learning(friction=2).first_draw(4, 8) == 10
+    assert Learning(batch=3).first_draw(4, 6) == 6
+    assert replace(learning, start_seed=1).first_draw(4, 6) == 14
+
+
+@pytest.mark.parametrize("preset", ["w16", "w18", "w8"])
+def test_random_starts_are_uniform_and_never_the_same(preset):
+    state = Config(units=1, macs=1, preset=preset).formats.state
+    learning = Learning(seed=3, start_seed=3)
+    starts = [learning.start_words(8, 12, t, state.fraction) for t in range(0, 160, 8)]
+    values = state.to_float(np.concatenate(starts))
+    assert (values >= 0).all()
+    assert (values < 1).all()
+    assert abs(values.mean() - 0.5) < 0.03
+    assert abs(values.std() - 12**-0.5) < 0.02
+    assert len(np.unique(values, axis=0)) == 160
 
 
 @pytest.mark.parametrize("seed", [None, 7])
@@ -136,6 +150,12 @@ MOMENTUM = {
     "drawn": {"batch": 1, "draw": 9, "seed": 9, "friction": 7},
     "none lasts": {"friction": 0},
 }
+RANDOM = {
+    "all": {"start_seed": 9},
+    "two in turn, to nearest": {"batch": 2, "start_seed": 4, "seed": None},
+    "drawn": {"batch": 1, "draw": 9, "start_seed": 9},
+    "with momentum": {"start_seed": 9, "friction": 2},
+}
 
 
 def network(config, patterns, method, dt_shift=0):
@@ -187,6 +207,19 @@ def test_momentum(config, method):
         assert second.cycles == Schedule(config).cycles(second.settle_steps)
 
 
+@pytest.mark.parametrize("method", RANDOM)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_random_start(config, method):
+    config, patterns = CONFIGS[config]
+    config = replace(config, random_start=True, momentum="friction" in RANDOM[method])
+    machine = network(config, patterns, RANDOM[method])
+    result = train(config, machine, 9)
+    equal(train(config, machine, 4), machine, 4)
+    second = train(config, machine, 5)
+    assert (second.weights == result.weights).all()
+    equal(second, machine, 5)
+
+
 def test_momentum_saturates_and_says_so():
     """Velocities and weights both, each by its role; an absent weight stays absent."""
     config = Config(units=5, macs=2, momentum=True)
@@ -216,11 +249,12 @@ def test_a_draw_from_few(patterns):
     equal(train(config, machine, 20), machine, 20)
 
 
-@pytest.mark.parametrize("method", ["two in turn", "drawn", "side by side", "momentum"])
+@pytest.mark.parametrize("method", ["two in turn", "drawn", "side by side", "with momentum"])
 def test_every_word(method):
     config, patterns = CONFIGS["two lanes"]
-    machine = network(config, patterns, METHODS.get(method, MOMENTUM["all"]))
-    config = replace(config, momentum=method == "momentum")
+    machine = network(config, patterns, METHODS.get(method, RANDOM["with momentum"]))
+    both = method == "with momentum"
+    config = replace(config, momentum=both, random_start=both)
     result = lockstep(config, deepcopy(machine), 8, stalls=True)
     equal(result, machine, 8)
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import rbp
+from golden.tables import SAMPLES
+from rbp.errors import InputError
 from rbp.settings import Settings
 
 
@@ -69,6 +71,42 @@ def test_ends_of_the_range():
             beyond[index] = value
             with pytest.raises(rbp.InputError, match=r"weights\[0, [01]\] = .* out of range"):
                 small(weights=beyond, targets=targets).to_raw(settings)
+
+
+def bell(u):
+    return np.exp(-u * u)
+
+
+def bell_slope(u):
+    return -2 * u * bell(u)
+
+
+def test_an_activation_of_the_user_s_own(tmp_path):
+    """Sampled, saved, and the same on every engine; beside one of the project's."""
+    problem = small(activation=["tanh", (bell, bell_slope), (bell, bell_slope)])
+    _, name, again = problem.activation
+    assert name == again
+    assert small(activation=(bell, bell_slope)).activation == (name,) * 3
+    problem.save(tmp_path / "p.npz")
+    loaded = rbp.Problem.load(tmp_path / "p.npz")
+    assert loaded.activation == problem.activation
+    assert np.array_equal(loaded.tables[0, 0], bell(SAMPLES))
+    results = {e: rbp.train(loaded, 5, engine=e) for e in ("float64", "golden", "rtl")}
+    assert np.array_equal(results["golden"].weights_raw, results["rtl"].weights_raw)
+    assert np.allclose(results["float64"].energy, results["golden"].energy, rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ((np.exp, np.exp), r"g\(0.693359\) must be a number, -2 … 2, not 2.0004"),
+        ((np.sin, lambda u: u), r"g'\(-8\) must be a number, -1 … 1, not -8"),
+        ((lambda u: u * np.nan, np.cos), r"g\(-8\) must be a number, .* not nan"),
+    ],
+)
+def test_functions_that_no_format_holds(pair, message):
+    with pytest.raises(InputError, match=message):
+        small(activation=pair)
 
 
 def test_activations_are_in_canonical_order():

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.config import FAMILIES, Config
 from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS, tables_for
+from golden.tables import ACTIVATIONS, SAMPLES, register, tables_for
 from hdl.primitives import Multiplier
 from hdl.table import Table
 from tests.support import play, timeline
@@ -53,6 +53,21 @@ def test_within_one_unit_where_the_sharpest_sets_the_size(preset):
     for name, g, slope in zip(ALL, tables.g, tables.slope, strict=True):
         assert greatest_error(g, REAL[name][0]) <= 1
         assert greatest_error(slope, REAL[name][1]) <= 1
+
+
+OWN = {
+    "arc tangent": (lambda u: np.arctan(u) / 2, lambda u: 0.5 / (1 + u * u)),
+    "bell": (lambda u: np.exp(-u * u / 2), lambda u: -u * np.exp(-u * u / 2)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_within_one_unit_of_a_function_of_the_user_s_own(preset, name):
+    own = register([f(SAMPLES) for f in OWN[name]])
+    tables = built(preset, (own, "tanh"))
+    for table, real in zip((tables.g[0], tables.slope[0]), OWN[name], strict=True):
+        assert greatest_error(table, real) <= 1
 
 
 @pytest.mark.parametrize("name", ALL)
