@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from golden.features import GREATEST_ORDER, Features, count
 from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS, activation, tables_for
+from golden.tables import ACTIVATIONS, activation, feature_tables, tables_for
 
 __all__ = ["FAMILIES", "Config", "Family"]
 
@@ -22,6 +23,9 @@ class Family:
     eta_shifts: tuple[int, int]
     """Least and greatest log2(η) that the core's shifters offer by default."""
 
+
+GREATEST_TERMS = 4096
+"""M, which the memory map's columns and a device's memories hold."""
 
 FAMILIES = {
     f.name: f
@@ -52,6 +56,10 @@ class Config:
         Formats: one of ``w16``, ``w18``, ``w8``.
     activations : tuple of str
         Tables built in, by :func:`golden.tables.activation`; each unit names one by its index.
+    degrees : tuple of int
+        Of the products that a unit sums, 0 … 3; (1,) for a first-order network.
+    feature : str
+        f of (22): ``identity``, or an activation.
     family : str
         Whose primitives: ``generic`` for simulation and any device, else see :data:`FAMILIES`.
     momentum : bool
@@ -70,6 +78,8 @@ class Config:
     slots: int = 4
     preset: str = "w16"
     activations: tuple[str, ...] = ("logistic",)
+    degrees: tuple[int, ...] = (1,)
+    feature: str = "identity"
     family: str = "generic"
     momentum: bool = False
     random_start: bool = False
@@ -91,6 +101,24 @@ class Config:
             raise ValueError(f"slots must be 1 … 256, not {self.slots}")
         if self.preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
+        wrong = [d for d in self.degrees if d not in range(GREATEST_ORDER + 1)]
+        if wrong or len({*self.degrees} - {0}) == 0 or len({*self.degrees}) < len(self.degrees):
+            raise ValueError(
+                f"degrees must be different ones of 0 … {GREATEST_ORDER}, not only 0, not "
+                f"{self.degrees!r}"
+            )
+        object.__setattr__(self, "degrees", tuple(sorted(self.degrees)))
+        if self.terms > GREATEST_TERMS:
+            raise ValueError(
+                f"{self.units} units have {self.terms} products of the degrees {self.degrees}: "
+                f"expected at most {GREATEST_TERMS}"
+            )
+        if self.feature != "identity":
+            try:
+                activation(self.feature)
+            except KeyError as error:
+                known = ", ".join(("identity", *ACTIVATIONS))
+                raise ValueError(f"feature must be one of {known}, not {self.feature!r}") from error
         if self.momentum and self.formats.velocity is None:
             raise ValueError(f"preset {self.preset} has no format for momentum")
         if self.family not in FAMILIES:
@@ -131,9 +159,48 @@ class Config:
         return tables_for(self.preset, self.formats, self.activations)
 
     @property
+    def higher(self):
+        """Whether φ is anything but c."""
+        return self.degrees != (1,) or self.feature != "identity"
+
+    @property
+    def features(self):
+        """φ of a higher-order network, else None."""
+        if not self.higher:
+            return None
+        tables = (None, None)
+        if self.feature != "identity":
+            tables = feature_tables(self.preset, self.formats, self.feature)
+        return Features(self.units, self.degrees, self.formats.state, *tables)
+
+    @property
+    def order(self):
+        """n, the factors of the longest product."""
+        return max(self.degrees)
+
+    @property
     def terms(self):
         """M, the columns of W; N for a first-order network."""
-        return self.units
+        return count(self.units, self.degrees)
+
+    @property
+    def backward_width(self):
+        """Bits of an exact Σ w·y."""
+        f = self.formats
+        return f.weight.width + f.error.width - 1 + self.units.bit_length()
+
+    @property
+    def fold_parts(self):
+        """Multipliers that such a sum takes, one for each part of it."""
+        return -(-(self.backward_width - 1) // (self.formats.state.width - 1))
+
+    @property
+    def lane_multipliers(self):
+        """Multipliers of a lane besides its P: the integrator's, and those of a higher order."""
+        if not self.higher:
+            return 2
+        products = self.order - 1 + max(0, self.order - 2)
+        return 2 + products + self.fold_parts + 3 * (self.feature != "identity")
 
     @property
     def blocks(self):

@@ -34,10 +34,12 @@ def targets_error(network, targets, x, flags):
 def backward_step(network, sums, y, slope, errors, dt_shift, flags):
     """y ← y + Δt (−y + g'(u) (b + J)), with b = 0 where a unit is clamped.
 
-    Returns y and the step that y took, from the sums Wᵀ y and J of :func:`targets_error`.
+    Returns y and the step that y took, from the sums Wᵀ y, or (∂φ/∂c)ᵀ Wᵀ y, and J of
+    :func:`targets_error`.
     """
     f = network.formats
-    b = narrow(np.where(network.clamp_units, 0, sums), f.weight.fraction, f.error, flags)
+    shift = f.weight.fraction + (f.state.fraction if network.features else 0)
+    b = narrow(np.where(network.clamp_units, 0, sums), shift, f.error, flags)
     e = saturate(b + errors, f.error, flags)
     goal = narrow(slope * e, f.slope.fraction, f.error, flags)
     step = round_half_up(goal - y, dt_shift)

@@ -48,6 +48,9 @@ class Reference:
     x: np.ndarray | None = None
     y: np.ndarray | None = None
     velocity: np.ndarray | None = None
+    monomials: tuple | None = None
+    """Of a higher-order network, by :func:`golden.features.monomials`; None where φ is c."""
+    feature: str = "identity"
 
     def __post_init__(self):
         if self.velocity is None:
@@ -55,6 +58,28 @@ class Reference:
         self.start = self.start.copy()
         self.x = self.start.copy() if self.x is None else self.x.copy()
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
+
+    def phi(self, c):
+        """φ, A×M, of c, A×N (22)."""
+        if self.monomials is None:
+            return c
+        f = self._f(c, 0)
+        return np.stack([f[:, list(m)].prod(axis=1) for m in self.monomials], axis=1)
+
+    def jacobian(self, c):
+        """∂φ/∂c, A×M×N (25), (26)."""
+        f, slope = self._f(c, 0), self._f(c, 1)
+        result = np.zeros((len(c), len(self.monomials), c.shape[1]))
+        for m, units in enumerate(self.monomials):
+            for place, k in enumerate(units):
+                rest = f[:, list(units[:place] + units[place + 1 :])].prod(axis=1)
+                result[:, m, k] += rest * slope[:, k]
+        return result
+
+    def _f(self, c, derivative):
+        if self.feature == "identity":
+            return np.ones_like(c) if derivative else c
+        return activation(self.feature).derivatives[derivative](c)
 
     def g(self, u, derivative=0):
         return activate(self.activation, u, derivative)
@@ -80,7 +105,7 @@ class Reference:
             return np.where(self.clamp_units, targets, x)
 
         def step_x(some):
-            u = streamed()[some] @ self.weights.T
+            u = self.phi(streamed()[some]) @ self.weights.T
             step = dt * (self.g(u) + inputs[some] - x[some])
             x[some] += step
             slope[some] = self.g(u, 1)
@@ -92,9 +117,13 @@ class Reference:
         if not errors:
             return Relaxed(x, streamed(), slope, None, steps_x[:, None], unsettled[:, None], far, 0)
         j = np.where(self.target_units, targets - x, 0.0)
+        fold = None if self.monomials is None else self.jacobian(streamed())
 
         def step_y(some):
-            b = np.where(self.clamp_units, 0.0, y[some] @ self.weights)
+            b = y[some] @ self.weights
+            if fold is not None:
+                b = np.einsum("am,amk->ak", b, fold[some])
+            b = np.where(self.clamp_units, 0.0, b)
             step = dt * (slope[some] * (b + j[some]) - y[some])
             y[some] += step
             return np.abs(step).max(axis=1) / self.unit
@@ -118,7 +147,7 @@ class Reference:
         use = ~relaxed.skip
         self.skipped += int(relaxed.skip.sum())
         self.t += len(use)
-        step = self.eta * relaxed.y[use].T @ relaxed.c[use]
+        step = self.eta * relaxed.y[use].T @ self.phi(relaxed.c[use])
         friction = self.learning.friction
         if friction is not None:
             step = self.velocity + step
@@ -134,7 +163,8 @@ class Reference:
 def exact_errors(weights, slope, j, clamp_units):
     """y^∞ by (14), one pattern: y_r = g'_r Σ_k J_k (L⁻¹)_kr, L_ij = δ_ij − g'_i w_ij (12).
 
-    A clamped unit feeds nothing back, so its column of w does not count.
+    A clamped unit feeds nothing back, so its column of w does not count. In a higher-order network
+    w is W ∂φ/∂c, which is v_ij f'_j of (27).
     """
     fed_back = np.where(clamp_units[None, :], 0.0, weights)
     l = np.eye(len(slope)) - slope[:, None] * fed_back

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import pe
+from golden.features import Features
 from golden.formats import Formats
 from golden.integrator import backward_step, forward_step, targets_error
 from golden.tables import Tables
@@ -27,6 +28,17 @@ class Network:
     clamp_units: np.ndarray
     target_units: np.ndarray
     input_units: np.ndarray
+    features: Features | None = None
+    """φ of a higher-order network; None where it is c itself."""
+
+    def streamed(self, x, targets):
+        """What the state memory keeps for the sums: c, or its factors f(c); A×N."""
+        c = np.where(self.clamp_units, targets, x)
+        return c if self.features is None else self.features.factors(c)
+
+    def phi(self, c, flags):
+        """φ, A×M, of what :meth:`streamed` gives."""
+        return c if self.features is None else self.features.phi(c, flags)
 
     def activate(self, u):
         """g(u) and g'(u), each unit by its own table."""
@@ -61,6 +73,7 @@ class Relaxed:
 
     x: np.ndarray
     c: np.ndarray
+    """Of :meth:`Network.streamed`."""
     slope: np.ndarray
     y: np.ndarray | None
     steps: np.ndarray
@@ -99,19 +112,16 @@ def relax(network, weights, targets, inputs, start, settling, flags, *, errors=T
     Roles that saturated join ``flags``.
     """
 
-    def streamed(x):
-        return np.where(network.clamp_units, targets, x)
-
     x, y = start.copy(), np.zeros_like(start) if y is None else y.copy()
     slope = np.zeros_like(start)
-    c = streamed(x)
+    c = network.streamed(x, targets)
 
     def step_x(rows):
-        sums = pe.forward(weights, c[rows])
+        sums = pe.forward(weights, network.phi(c[rows], flags))
         x[rows], slope[rows], step = forward_step(
             network, sums, x[rows], inputs[rows], settling.dt_shift, flags
         )
-        c[rows] = streamed(x)[rows]
+        c[rows] = network.streamed(x, targets)[rows]
         return np.abs(step).max(axis=1)
 
     steps_x, unsettled_x, far = settle(step_x, len(start), settling)
@@ -119,9 +129,12 @@ def relax(network, weights, targets, inputs, start, settling, flags, *, errors=T
         return Relaxed(x, c, slope, None, steps_x[:, None], unsettled_x[:, None], far, 0)
 
     j = targets_error(network, targets, x, flags)
+    unfactored = np.where(network.clamp_units, targets, x)
 
     def step_y(rows):
         sums = pe.backward(weights, y[rows])
+        if network.features is not None:
+            sums = network.features.fold(sums, c[rows], unfactored[rows], flags)
         y[rows], step = backward_step(
             network, sums, y[rows], slope[rows], j[rows], settling.dt_shift, flags
         )

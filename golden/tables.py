@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "Tables",
     "activation",
+    "feature_tables",
     "register",
     "tables_for",
 ]
@@ -183,19 +184,28 @@ _SEGMENTS = {  # logistic g, g'; others g, g' (the least that stay within one un
 }
 
 
+def _segments(preset, functions):
+    smooth = all(a.smooth for a in functions)
+    return _SEGMENTS[preset][:2] if smooth else _SEGMENTS[preset][2:]
+
+
 @cache
 def tables_for(preset: str, formats: Formats, activations: tuple[str, ...]) -> Tables:
     """The tables of a machine: one pair for each name, with segments enough for the sharpest."""
     chosen = [activation(name) for name in activations]
-    smooth = all(a.smooth for a in chosen)
-    g_segments, slope_segments = _SEGMENTS[preset][:2] if smooth else _SEGMENTS[preset][2:]
-    return Tables(
-        g=tuple(
-            Table(a.derivatives[0], a.derivatives[2], g_segments, formats.net, formats.state)
-            for a in chosen
-        ),
-        slope=tuple(
-            Table(a.derivatives[1], a.derivatives[3], slope_segments, formats.net, formats.slope)
-            for a in chosen
-        ),
-    )
+    segments = _segments(preset, chosen)
+    pairs = [_pair(a, segments, formats.net, (formats.state, formats.slope)) for a in chosen]
+    g, slope = zip(*pairs, strict=True)
+    return Tables(g, slope)
+
+
+@cache
+def feature_tables(preset: str, formats: Formats, name: str) -> tuple[Table, Table]:
+    """f and f' of a higher-order network, from STATE to STATE; segments as wide as those of g."""
+    segments = [n // 4 for n in _segments(preset, [activation(name)])]
+    return _pair(activation(name), segments, formats.state, (formats.state, formats.state))
+
+
+def _pair(function, segments, i, o):
+    d = function.derivatives
+    return Table(d[0], d[2], segments[0], i, o[0]), Table(d[1], d[3], segments[1], i, o[1])

@@ -54,10 +54,8 @@ class Learning:
         rank-1 update, and one for its momentum, in this order.
         """
         batch = self.batch or total
-        batches, within = divmod(t, batch)
-        assert within == 0
         random, momentum = self.start_seed is not None, self.friction is not None
-        return batches * (batch * (1 + random) + momentum)
+        return t + t // batch * (batch * random + momentum)
 
     def start_words(self, total, units, t, fraction):
         """B×N words of x(t0), in [0, 1): X^(i+1)(z) >> (32 − fraction), z of the pattern's hash."""
@@ -142,15 +140,16 @@ class Machine:
         draw = self.learning.first_draw(len(self.targets), self.t)
         if self.learning.start_seed is not None:
             draw += len(relaxed.x)
-        for pattern, (y, c) in enumerate(zip(relaxed.y, relaxed.c, strict=True)):
+        for pattern, y in enumerate(relaxed.y):
             if relaxed.skip[pattern]:
                 self.skipped += 1
-            elif friction is None:
-                r = self._noise(draw)
-                self.weights = pe.update(self.weights, y, c, r, shift, fmt, self.saturated)
             else:
-                r = self._noise(draw)
-                self.velocity = pe.accumulate(self.velocity, y, c, r, shift, fmt, self.saturated)
+                (phi,) = self.network.phi(relaxed.c[pattern : pattern + 1], self.saturated)
+                rest = (y, phi, self._noise(draw), shift, fmt, self.saturated)
+                if friction is None:
+                    self.weights = pe.update(self.weights, *rest)
+                else:
+                    self.velocity = pe.accumulate(self.velocity, *rest)
             draw += 1
         self.t += len(relaxed.x)
         if friction is not None:

@@ -250,12 +250,20 @@ class Integrator(wiring.Component):
         ]
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
-        begun = Signal()  # the element before was of the same sweep
-        for flag, limit in ((self.moved, self.tolerance), (self.far, self.use_within)):
-            with m.If(valid[write - 1]):
-                m.d.sync += flag.eq((flag & begun) | (size > (limit << 1)))
-        with m.If(valid[write - 1]):
-            m.d.sync += begun.eq(~element[write - 1].last)
+        # In a higher order a BACKWARD's elements may come between a FORWARD's.
+        kinds = (forward, backward) if self.config.higher else (valid,)
+        for k, mine in enumerate(kinds):
+            begun = Signal(name=f"begun_{k}")  # the element before was of the same sweep
+            limits = []
+            for name, limit in (("moved", self.tolerance), ("far", self.use_within)):
+                flag = Signal(name=f"{name}_{k}")
+                with m.If(mine[write - 1]):
+                    m.d.sync += flag.eq((flag & begun) | (size > (limit << 1)))
+                limits.append(flag)
+            with m.If(mine[write - 1]):
+                m.d.sync += begun.eq(~element[write - 1].last)
+            with m.If(mine[write]):
+                m.d.comb += [self.moved.eq(limits[0]), self.far.eq(limits[1])]
 
         # saturation, each where its word stands
         memory = device.memory

@@ -1,11 +1,13 @@
 """Lane: a column of PEs and everything that serves its patterns; all but the weights."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.carousel import Kind, step_layout
+from hdl.features import Features
 from hdl.fixed import delay
+from hdl.fold import Fold
 from hdl.integrator import Integrator
 from hdl.noise import NoiseStream
 from hdl.pe import PE, token_layout
@@ -163,12 +165,19 @@ class Lane(wiring.Component):
         keep = settings.keep & settings.errors
 
         # Pick: a sweep of the ring, or the slot whose turn it is in an UPDATE.
+        ready = relaxation.ready
+        if config.higher:  # a third BACKWARD waits for the fold
+            m.submodules.fold = fold = Fold(config)
+            unfolded = Signal(range(3))
+            ready = ready & ~(relaxation.sweep.backward & (unfolded == 2))
+            picked = relaxation.take & relaxation.sweep.backward
+            m.d.sync += unfolded.eq(unfolded + picked - fold.done)
         sweep = Signal(sweep_layout(config), reset_less=True)
         active = Signal()
         relax = step.start & (step.start_kind == Kind.RELAX)
-        m.d.comb += relaxation.take.eq(relax & relaxation.ready)
+        m.d.comb += relaxation.take.eq(relax & ready)
         with m.If(step.start):
-            m.d.sync += [sweep.eq(relaxation.sweep), active.eq(relaxation.ready)]
+            m.d.sync += [sweep.eq(relaxation.sweep), active.eq(ready)]
             with m.If(step.start_kind != Kind.RELAX):
                 m.d.sync += [
                     sweep.slot.eq(self.use_slot),
@@ -192,7 +201,7 @@ class Lane(wiring.Component):
             self.look_unsettled.eq(relaxation.look_unsettled),
             relaxation.use_slot.eq(self.use_slot),
             self.skip.eq(relaxation.skip),
-            self.ready.eq(relaxation.ready),
+            self.ready.eq(ready),
             self.idle.eq(relaxation.idle),
         ]
 
@@ -204,17 +213,28 @@ class Lane(wiring.Component):
         forward = (relaxing & ~sweep.backward) | probing
         backward = relaxing & sweep.backward
 
-        # φ: c of the pattern, or one-hot for a PROBE; 0 for whatever takes no part.
-        m.d.comb += [
-            state.stream_slot.eq(sweep.slot),
-            state.stream_unit.eq(step.column),
-            state.stream_bank.eq(Mux(sweep.fresh & ~keep, 2, sweep.bank)),
-        ]
+        # φ: c of the pattern, or products; one-hot for a PROBE; 0 for whatever takes no part.
+        stream = {
+            "slot": sweep.slot,
+            "bank": Mux(sweep.fresh & ~keep, 2, sweep.bank),
+            "column" if config.higher else "unit": step.column,
+        }
+        wanted = (relaxing | update) & active
+        if config.higher:
+            m.submodules.features = features = Features(config)
+            reads, source, value = state.c_read[: config.order], features, features.phi
+            m.d.comb += features.valid.eq(wanted & ~(relaxing & sweep.backward))
+            for k in range(config.order):
+                m.d.comb += [reads[k].eq(features.read[k]), features.c[k].eq(state.c[k])]
+        else:
+            source, value = state.c_read[0], state.c[0]
+        m.d.comb += [getattr(source, name).eq(field) for name, field in stream.items()]
         one = 1 << f.state.fraction
-        streaming = delay(m, (relaxing | update) & active, time.memory, name="streaming")
-        hot = delay(m, probing & (step.column == self.probe_column), time.memory, name="probe_hot")
+        valued = time.feature + time.memory
+        streaming = delay(m, wanted, valued, name="streaming")
+        hot = delay(m, probing & (step.column == self.probe_column), valued, name="probe_hot")
         phi = Signal(signed(f.state.width), reset_less=True)
-        m.d.sync += phi.eq(Mux(hot, one, Mux(streaming, state.c, 0)))
+        m.d.sync += phi.eq(Mux(hot, one, Mux(streaming, value, 0)))
 
         # y: the next PE's in each of a block's first P cycles; 0 in padding rows.
         rows = config.blocks * config.macs
@@ -223,10 +243,13 @@ class Lane(wiring.Component):
             m.d.sync += row.eq(0)
         with m.Elif(step.valid & step.row):
             m.d.sync += row.eq(row + 1)
-        m.d.comb += [state.row_slot.eq(sweep.slot), state.row_unit.eq(row)]
+        m.d.comb += [
+            state.row_slot.eq(delay(m, sweep.slot, time.feature, name="row_slot")),
+            state.row_unit.eq(delay(m, row, time.feature, name="row")),
+        ]
         y = Signal(signed(f.error.width), reset_less=True)
-        nonzero = (row < config.units) & (~sweep.fresh | keep)
-        m.d.sync += y.eq(Mux(delay(m, nonzero, time.memory, name="row_real"), state.y_row, 0))
+        nonzero = delay(m, (row < config.units) & (~sweep.fresh | keep), valued, name="row_real")
+        m.d.sync += y.eq(Mux(nonzero, state.y_row, 0))
 
         # The token, each field when its stage needs it: a cycle before it stands in PE 0.
         token = Signal(token_layout(config))
@@ -235,9 +258,14 @@ class Lane(wiring.Component):
             return delay(m, value, cycle - 1, name=name, control=control)
 
         drawing = field(update & step.first_block, time.add, "drawing", control=True)
+        noise_z = self.noise_z
+        if config.higher:  # the present UPDATE draws later: the next hash waits so long
+            noise_z = Signal(32, reset_less=True)
+            with m.If(self.noise_load):
+                m.d.sync += noise_z.eq(self.noise_z)
         m.d.comb += [
-            noise.load.eq(self.noise_load),
-            noise.z.eq(self.noise_z),
+            noise.load.eq(delay(m, self.noise_load, time.feature, control=True, name="load")),
+            noise.z.eq(noise_z),
             noise.begin.eq(
                 field(update & step.first & step.first_block, time.add - 1, "draw", control=True)
             ),
@@ -319,23 +347,48 @@ class Lane(wiring.Component):
         with m.If(tree.valid):
             m.d.sync += unit.eq(Mux(ending, 0, unit + 1))
         result = tree.valid & (unit < config.units)
+        element = Signal.like(integrator.element)
         m.d.comb += [
             relaxation.arrive.eq(tree.valid & ending & ~probe),
             self.probe_valid.eq(result & probe),
             self.probe.eq(tree.sum >> f.state.fraction),
+            element.unit.eq(unit),
+            element.slot.eq(arriving.slot),
+            element.backward.eq(arriving.backward),
+            element.fresh.eq(arriving.fresh),
+            element.bank.eq(Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)),
+            element.last.eq(unit == config.units - 1),
             integrator.valid.eq(result & ~probe),
             integrator.sum.eq(tree.sum),
-            integrator.element.unit.eq(unit),
-            integrator.element.slot.eq(arriving.slot),
-            integrator.element.backward.eq(arriving.backward),
-            integrator.element.fresh.eq(arriving.fresh),
-            integrator.element.bank.eq(
-                Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)
-            ),
-            integrator.element.last.eq(unit == config.units - 1),
-            state.read_slot.eq(arriving.slot),
-            state.read_unit.eq(unit),
+            integrator.element.eq(element),
+            state.read_slot.eq(integrator.element.slot),
+            state.read_unit.eq(integrator.element.unit),
         ]
+        if config.higher:  # a BACKWARD's by way of the fold, whose results take turns with the rest
+            direct = tree.valid & ~towards
+            m.d.comb += [
+                fold.valid.eq(tree.valid & towards),
+                fold.sum.eq(tree.sum),
+                fold.last.eq(ending),
+                fold.slot.eq(arriving.slot),
+                fold.bank.eq(arriving.bank),
+                fold.fresh.eq(arriving.fresh),
+                fold.accept.eq(fold.ready & ~direct),
+            ]
+            with m.If(~direct):
+                m.d.comb += [
+                    integrator.valid.eq(fold.ready),
+                    integrator.sum.eq(fold.value),
+                    integrator.element.eq(fold.element),
+                ]
+            for k in range(config.order - 1):
+                port = config.order + k
+                m.d.comb += [state.c_read[port].eq(fold.read[k]), fold.c[k].eq(state.c[port])]
+            if config.feature != "identity":
+                m.d.comb += [
+                    state.factor_slope_read.eq(fold.slope_read),
+                    fold.slope.eq(state.factor_slope),
+                ]
 
         # Integrator, state memory, relaxation
         for name in ("x", "x_before", "y_before", "slope", "target", "input", "flags"):
@@ -346,8 +399,9 @@ class Lane(wiring.Component):
             "before_read before_start"
         ).split():
             m.d.comb += getattr(state, name).eq(getattr(integrator, name))
-        for name in ("finish", "done", "moved", "far", "closing"):
-            m.d.comb += getattr(relaxation, name).eq(getattr(integrator, name))
+        for name in ("finish", "done", "moved", "far", "closing"):  # c is kept a little later
+            ends = delay(m, getattr(integrator, name), time.factor, control=True, name=name)
+            m.d.comb += Value.cast(getattr(relaxation, name)).eq(ends)
         for name in ("dt_shift", "tolerance", "use_within"):
             m.d.comb += getattr(integrator, name).eq(settings[name])
         m.d.comb += [
@@ -357,6 +411,13 @@ class Lane(wiring.Component):
             self.energy.eq(integrator.energy),
             self.saturated.eq(integrator.saturated),
         ]
+        if config.higher:
+            clipped = Signal()
+            with m.If(self.clear):
+                m.d.sync += clipped.eq(0)
+            with m.Elif(features.clipped | fold.clipped):
+                m.d.sync += clipped.eq(1)
+            m.d.comb += self.saturated.state.eq(integrator.saturated.state | clipped)
         for name in "select write region slot unit data".split():
             m.d.comb += getattr(state, f"host_{name}").eq(getattr(self, f"host_{name}"))
         m.d.comb += self.host_word.eq(state.host_word)

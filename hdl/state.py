@@ -4,10 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.factor import Factor
 from hdl.fixed import delay
 from hdl.primitives import Ram
+from hdl.timing import Timing
 
-__all__ = ["Region", "StateMemory", "flags_layout", "place_layout"]
+__all__ = ["Region", "StateMemory", "c_place_layout", "flags_layout", "place_layout"]
 
 
 class Region(enum.Enum, shape=4):
@@ -39,6 +41,11 @@ def place_layout(config):
     )
 
 
+def c_place_layout(config):
+    """The same of a word of c, in one of its banks."""
+    return data.StructLayout({**place_layout(config).members, "bank": 2})
+
+
 class StateMemory(wiring.Component):
     """Everything a lane knows of its patterns.
 
@@ -49,19 +56,23 @@ class StateMemory(wiring.Component):
     between. The rest is updated in place. A
     clamped unit's c is T, which the host puts into all three banks; it is never written here.
 
+    A higher-order network needs a copy of c for each factor of a product, and for each of a
+    derivative; and it keeps f(c) in place of c, and f'(c), by way of :class:`hdl.factor.Factor`.
+
     Latency of every read is that of the family's memory. What is written can be read a cycle later,
     or two where the family's memory is slow: there is a register before it then. The host writes
     and reads only while the core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
 
     Members
     -------
-    stream_*, c : c of a unit, from bank ``stream_bank`` (2: start) of a slot
+    c_read, c : c of a unit, from bank 0, 1 or 2 (start) of a slot; a port for each copy
     row_*, y_row : y for distribution
     read_*, x, target, flags : the integrator's operands, of one unit
     slope_read, slope, input_read, input : {slot, unit} and what the integrator needs later of it
     before_read, before_start, x_before, y_before : the same; x(t0) instead of x
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
+    factor_slope_read, factor_slope : f' of one unit, where f is not the identity
     host_* : one word by :class:`Region`
     """
 
@@ -71,12 +82,12 @@ class StateMemory(wiring.Component):
         self.slot = range(max(2, config.slots))
         self.unit = range(max(2, config.units))
         self.word = max(f.state.width, f.error.width)
+        self.copies = 2 * config.order - 1 if config.higher else 1
         place = place_layout(config)
+        factor = {"factor_slope_read": In(place), "factor_slope": Out(signed(f.state.width))}
         super().__init__(
             {
-                "stream_bank": In(2),
-                "stream_slot": In(self.slot),
-                "stream_unit": In(self.unit),
+                "c_read": In(c_place_layout(config)).array(self.copies),
                 "row_slot": In(self.slot),
                 "row_unit": In(self.unit),
                 "read_slot": In(self.slot),
@@ -102,7 +113,7 @@ class StateMemory(wiring.Component):
                 "host_slot": In(self.slot),
                 "host_unit": In(self.unit),
                 "host_data": In(signed(self.word)),
-                "c": Out(signed(f.state.width)),
+                "c": Out(signed(f.state.width)).array(self.copies),
                 "y_row": Out(signed(f.error.width)),
                 "x": Out(signed(f.state.width)),
                 "x_before": Out(signed(f.state.width)),
@@ -112,6 +123,7 @@ class StateMemory(wiring.Component):
                 "input": Out(signed(f.state.width)),
                 "flags": Out(flags_layout(config)),
                 "host_word": Out(signed(self.word)),
+                **(factor if config.feature != "identity" else {}),
             }
         )
 
@@ -131,7 +143,10 @@ class StateMemory(wiring.Component):
             m.submodules[name] = memory = Ram(width=width, depth=depth, device=self.config.device)
             return memory
 
-        c = ram("c_ram", f.state.width, 3 * words)
+        c = [
+            ram(f"c_{k}_ram" if k else "c_ram", f.state.width, 3 * words)
+            for k in range(self.copies)
+        ]
         x = ram("x_ram", f.state.width, 2 * words)
         x_now = ram("x_now_ram", f.state.width, words)
         y = ram("y_ram", f.error.width, words)
@@ -149,7 +164,6 @@ class StateMemory(wiring.Component):
         )
         start = Mux(host, region == Region.X_START, self.before_start)
         m.d.comb += [
-            c.r_addr.eq(Cat(self.stream_unit, self.stream_slot, self.stream_bank)),
             y_row.r_addr.eq(Cat(self.row_unit, self.row_slot)),
             x_now.r_addr.eq(here),
             x.r_addr.eq(Cat(before, start)),
@@ -162,7 +176,6 @@ class StateMemory(wiring.Component):
                 if self.config.random_start
                 else self.read_unit
             ),
-            self.c.eq(c.r_data),
             self.y_row.eq(y_row.r_data),
             self.x.eq(x_now.r_data),
             self.x_before.eq(x.r_data),
@@ -172,6 +185,12 @@ class StateMemory(wiring.Component):
             self.input.eq(inputs.r_data),
             self.flags.as_value().eq(flags.r_data),
         ]
+        for k, memory in enumerate(c):
+            place = self.c_read[k]
+            m.d.comb += [
+                memory.r_addr.eq(Cat(place.unit, place.slot, place.bank)),
+                self.c[k].eq(memory.r_data),
+            ]
         m.d.comb += self.host_word.eq(
             Mux(delay(m, region == Region.Y, latency, name="host_y"), y.r_data, x.r_data)
         )
@@ -186,8 +205,28 @@ class StateMemory(wiring.Component):
         to_c = self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)
         to_y = self.write_y | chosen(Region.Y)
         behind = latency - 1
+        c_place, c_word = Cat(there, bank), word
+        if self.config.feature != "identity":
+            m.submodules.factor = factor = Factor(self.config)
+            slope_f = ram("factor_slope_ram", f.state.width, words)
+            later = Timing(self.config).factor
+            m.d.comb += factor.c.eq(word)
+            to_c = delay(m, to_c, later, control=True, name="to_c")
+            c_place, c_word = delay(m, c_place, later, name="c_place"), factor.f
+            m.d.comb += [
+                slope_f.r_addr.eq(self.factor_slope_read),
+                self.factor_slope.eq(slope_f.r_data),
+                slope_f.w_en.eq(delay(m, to_c, behind, control=True, name="w_en")),
+                slope_f.w_addr.eq(delay(m, c_place[: len(there)], behind, name="w_addr")),
+                slope_f.w_data.eq(delay(m, factor.slope, behind, name="w_data")),
+            ]
+        for memory in c:
+            m.d.comb += [
+                memory.w_en.eq(delay(m, to_c, behind, control=True, name="w_en")),
+                memory.w_addr.eq(delay(m, c_place, behind, name="w_addr")),
+                memory.w_data.eq(delay(m, c_word, behind, name="w_data")),
+            ]
         for memory, enable, addr in (
-            (c, to_c, Cat(there, bank)),
             (x, self.write_x | chosen(Region.X, Region.X_START), Cat(there, to_start)),
             (x_now, self.write_x | chosen(Region.X), there),
             (y, to_y, there),

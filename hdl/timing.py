@@ -3,7 +3,7 @@
 Cycle 0 is the one in which the carousel counts a column, seen by the lane in question; PE p is p
 cycles behind PE 0. A field reaches PE p's register at the cycle given here, plus p.
 
-    0            address of c and y                (state memory)
+    0            a column: address of c and y      (state memory; of φ's factors in a higher order)
     operand      φ, y and w meet                   (multiplier)
     shift        the product, η's shift
     add          the adder, with noise and w in an UPDATE
@@ -34,9 +34,37 @@ class Timing:
         return self.config.device.multiplier
 
     @property
+    def feature(self):
+        """What a higher order takes longer from a column to φ: look up its factors, multiply."""
+        config = self.config
+        return (self.memory + 1 + self.product(config.order)) if config.higher else 0
+
+    def product(self, factors):
+        """To multiply a few factors, rounding each time."""
+        return (factors - 1) * (self.multiplier + 1)
+
+    @property
+    def factor(self):
+        """From c to f(c), which the state memory keeps."""
+        return 0 if self.config.feature == "identity" else self.memory + self.multiplier + 1
+
+    @property
+    def fold_pipeline(self):
+        """From a term of the fold to the unit's sum."""
+        config = self.config
+        derive = self.product(max(1, config.order - 1)) + self.product(1 + bool(self.factor))
+        return 2 * self.memory + 1 + derive + self.multiplier + config.fold_parts + 2
+
+    @property
+    def fold(self):
+        """From a BACKWARD's last sum to the last unit's, when nothing is in the way."""
+        config = self.config
+        return len(config.features.program) + self.fold_pipeline if config.higher else 0
+
+    @property
     def operand(self):
         """Memory, a register to mask φ, and the first PE's own."""
-        return self.memory + 2
+        return self.feature + self.memory + 2
 
     @property
     def shift(self):
@@ -104,10 +132,14 @@ class Timing:
 
     @property
     def turnaround(self):
-        """λ: cycles between a sweep's last column and the first of that pattern's next sweep."""
-        return self.config.macs - 1 + self.result + self.tree + self.integrator + 1
+        """λ: cycles between a sweep's last column and the first of that pattern's next sweep.
+
+        Of a FORWARD; behind a BACKWARD of higher order, the fold comes in addition.
+        """
+        pipeline = self.result + self.tree + self.integrator + self.factor
+        return self.config.macs - 1 + pipeline + 1
 
     @property
     def drain(self):
         """Cycles after which nothing that the carousel has issued is still under way."""
-        return self.turnaround + self.update_lag + LANE_SKEW * self.config.lanes + 5
+        return self.turnaround + self.fold + self.update_lag + LANE_SKEW * self.config.lanes + 5

@@ -4,9 +4,10 @@ import operator
 
 import numpy as np
 
+from golden.features import GREATEST_ORDER
 from rbp.errors import InputError
 
-__all__ = ["boolean", "choice", "finite", "integer", "numbers", "raw_words"]
+__all__ = ["boolean", "choice", "degrees", "finite", "integer", "numbers", "raw_words"]
 
 
 def _shape_text(shape):
@@ -81,6 +82,28 @@ def integer(name, value, low, high=None):
     if number < low or (high is not None and number > high):
         raise InputError(f"{name} must be {expected}, not {number}")
     return number
+
+
+def degrees(value):
+    """The degrees of a network's products: one of 1 … 3, or several of 0 … 3, as a tuple.
+
+    ``value`` is an int, several of them, or their text with commas.
+    """
+    if isinstance(value, str):
+        parts = value.split(",")
+    else:
+        parts = np.ravel(np.asarray(value, dtype=object)).tolist()
+    try:
+        found = [int(p) if isinstance(p, str) else operator.index(p) for p in parts]
+    except (ValueError, TypeError):
+        found = []
+    wrong = [d for d in found if not 0 <= d <= GREATEST_ORDER]
+    if wrong or not {*found} - {0} or len({*found}) < len(found):
+        raise InputError(
+            f"order must be 1 … {GREATEST_ORDER}, or different ones of 0 … {GREATEST_ORDER}, "
+            f"not {value!r}"
+        )
+    return tuple(sorted(found))
 
 
 def choice(name, value, choices):

@@ -10,7 +10,9 @@ import sys
 import time
 from dataclasses import fields
 
+from golden.features import monomials
 from rbp import analyse, engines, examples, figure1
+from rbp.checks import degrees, integer
 from rbp.devices import DEVICES, MACHINE, machine
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
@@ -183,6 +185,13 @@ def _machine_flags(arguments):
     return {name: given[name] for name in MACHINE if name in given}
 
 
+def _features(arguments):
+    units = integer("units", arguments.units, 1, 1024)
+    order = degrees(getattr(arguments, "order", 1))
+    for product in monomials(units, order):
+        print(" ".join(f"f{i}" for i in product) or "1")
+
+
 def _analyse(arguments):
     check_folder(arguments.out, analyse.FILES)
     record = analyse.run(
@@ -323,6 +332,17 @@ def _parser():
 
     verb = _verb(
         verbs,
+        "features",
+        _features,
+        "the products that a higher-order network sums, in the order of the columns of its weights",
+        "One a line; f2 is f of the activity of unit 2, the third.",
+        "rbp features --units 3 --order 1,2",
+    )
+    verb.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
+    _order(verb)
+
+    verb = _verb(
+        verbs,
         "analyse",
         _analyse,
         "fixed points, their stability, and basins of attraction",
@@ -364,14 +384,18 @@ def _machine(group, slots):
     _flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
 
 
+def _order(group):
+    _flag(group, "order", str, "n", "degrees of the products, 1 … 3, several as 0,1,2 (default: 1)")
+
+
 def _core(verb):
     """Flags of a core that no problem asks for."""
     group = verb.add_argument_group("machine flags")
     group.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
     _machine(group, "4")
     _flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
-    _flag(group, "order", int, "n", "1; others are not built yet")
-    _flag(group, "feature", str, "F", "identity; others are not built yet")
+    _order(group)
+    _flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")
     group.add_argument(
         "--momentum",
         action="store_true",

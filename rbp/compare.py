@@ -1,6 +1,6 @@
 """The rule of the paper against its neighbours, in float64.
 
-``python -m rbp.compare [lapedes|hopfield|methods]`` measures and draws into ``docs/``; with
+``python -m rbp.compare [lapedes|hopfield|methods|orders]`` measures and draws into ``docs/``; with
 ``--draw`` it draws again from the JSON file there.
 
 lapedes
@@ -9,6 +9,8 @@ hopfield
     Hopfield's nonadaptive weights: how many patterns are recalled.
 methods
     The deterministic method (19) against the stochastic one (20).
+orders
+    Memories of first order against such that sum products of two activities.
 """
 
 import time
@@ -24,7 +26,16 @@ from rbp.plots import new_figure, studies
 from rbp.problem import Problem
 from rbp.settings import Settings
 
-__all__ = ["STUDIES", "hebb", "hopfield", "lapedes", "master_slave", "methods", "pseudo_inverse"]
+__all__ = [
+    "STUDIES",
+    "hebb",
+    "hopfield",
+    "lapedes",
+    "master_slave",
+    "methods",
+    "orders",
+    "pseudo_inverse",
+]
 
 
 # Lapedes and Farber
@@ -249,9 +260,32 @@ def hopfield(seeds=12) -> dict:
     return record
 
 
+ORDERS = {"first order": (1, -2), "second order": (2, -4), "first and second": ((1, 2), -4)}
+"""Order and log2(η) of each memory: sums of more products want smaller steps."""
+
+
+def orders(seeds=12) -> dict:
+    """Recall against the number of random patterns stored, N = 16, by the order of the memory."""
+    stored, scores = (2, 4, 6, 8, 12, 16, 20, 24, 32), {}
+    for name, (order, eta_shift) in ORDERS.items():
+        for patterns in stored:
+            runs = []
+            for seed in range(seeds):
+                rng = np.random.default_rng(seed)
+                signs, cues = _random(16, patterns)(rng)
+                problem = examples.visible_memory(0.5 + 0.4 * signs, rng, order)
+                trained = train(problem, 400, engine="float64", eta_shift=eta_shift)
+                values = recall(trained, 0.5 + 0.4 * cues, engine="float64").values
+                wrong = (values > 0.5) != (signs > 0)
+                runs.append((1 - wrong.any(axis=1).mean(), wrong.mean()))
+            scores.setdefault(name, []).append(np.mean(runs, axis=0).tolist())
+    panel = {"title": "N = 16, random", "stored": stored, "scores": scores}
+    return {"seeds": seeds, "panels": [panel]}
+
+
 def draw_hopfield(record):
     panels = record["panels"]
-    figure = new_figure(4 * len(panels), 6.4)
+    figure = new_figure(max(6, 4 * len(panels)), 6.4)
     grid = figure.subplots(2, len(panels), squeeze=False, sharey="row", sharex="col")
     for (above, below), panel in zip(grid.T, panels, strict=True):
         for (rule, scores), colour in zip(
@@ -338,6 +372,7 @@ STUDIES = {
     "lapedes": (lapedes, draw_lapedes),
     "hopfield": (hopfield, draw_hopfield),
     "methods": (methods, draw_methods),
+    "orders": (orders, draw_hopfield),
 }
 
 if __name__ == "__main__":

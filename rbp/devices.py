@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from golden.config import Config
 from golden.tables import ACTIVATIONS
-from rbp.checks import choice, integer
+from rbp.checks import choice, degrees, integer
 from rbp.errors import InputError
 
 __all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine"]
@@ -23,9 +23,6 @@ MACHINE = (
     "random_start",
 )
 """The flags that :func:`machine` takes."""
-
-INTEGRATOR_MULTIPLIERS = 2
-"""Of each lane, besides its P."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Device:
 
     def is_soft(self, config):
         """Whether the multipliers are to be built of logic: the device's are too few or narrow."""
-        few = (config.macs + INTEGRATOR_MULTIPLIERS) * config.lanes > self.dsps
+        few = (config.macs + config.lane_multipliers) * config.lanes > self.dsps
         formats = config.formats
         return few or max(formats.state.width, formats.weight.width) > self.dsp_width
 
@@ -180,18 +177,14 @@ def machine(
 ) -> Config:
     """The core that machine flags ask for.
 
-    ``macs`` is by default the smaller of N and 5; ``activation`` names the tables built in, with
+    ``macs`` is by default the smaller of N and 5; ``order`` may be several, ``1,2``;
+    ``activation`` names the tables built in, with
     commas between. Raises :class:`~rbp.errors.InputError`.
     """
     units = integer("units", units, 1, 1024)
     macs = min(units, 5) if macs is None else integer("macs", macs, 1, units)
     named = [choice("activation", name, tuple(ACTIVATIONS)) for name in activation.split(",")]
-    if order != 1:
-        raise InputError(f"order {order} is not built: expected 1, only first order exists")
-    if feature != "identity":
-        raise InputError(
-            f"feature {feature} is not built: expected identity, only first order exists"
-        )
+    choice("feature", feature, ("identity", *ACTIVATIONS))
     try:
         return Config(
             units=units,
@@ -200,6 +193,8 @@ def machine(
             slots=slots,
             preset=preset,
             activations=tuple(name for name in ACTIVATIONS if name in named),
+            degrees=degrees(order),
+            feature=feature,
             family=family,
             momentum=momentum,
             random_start=random_start,
@@ -211,8 +206,13 @@ def machine(
 def flags(config):
     """The machine flags that ask for a core, but for what is so anyway."""
     given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
-    given["activation"] = ",".join(config.activations)
+    given |= {
+        "activation": ",".join(config.activations),
+        "order": ",".join(map(str, config.degrees)),
+        "feature": config.feature,
+    }
     usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
+    usual |= {"order": "1", "feature": "identity"}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
     return " ".join(words)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden.features import count, monomials
 from rbp import figure1
-from rbp.checks import choice
+from rbp.checks import choice, degrees
 from rbp.errors import InputError
 from rbp.problem import Problem
 
@@ -143,6 +144,49 @@ def _populations(seed=4):
     )
 
 
+def _products(units, targets, order, patterns, *, spread, seed, feature="identity"):
+    """Random inputs at the first units, binary targets at the last ones; no hidden units."""
+    rng, last = np.random.default_rng(seed), np.arange(units) >= units - targets
+    return Problem(
+        weights=rng.uniform(-spread, spread, (units, count(units, degrees(order)))),
+        targets=_in_columns(units, last, _binary(rng, (patterns, targets))),
+        target_units=last,
+        inputs=_in_columns(units, ~last, rng.uniform(-0.5, 0.5, (patterns, units - targets))),
+        order=order,
+        feature=feature,
+    )
+
+
+def _products_memory(seed=3):
+    """A memory (30) of second order: 8 visible units, 2 hidden ones."""
+    rng, visible = np.random.default_rng(seed), np.arange(10) < 8
+    return Problem(
+        weights=rng.uniform(-0.3, 0.3, (10, count(10, (2,)))),
+        targets=_in_columns(10, visible, _binary(rng, (4, 8))),
+        target_units=visible,
+        clamp_units=visible,
+        order=2,
+    )
+
+
+def _xor_of_products(seed=1):
+    """Exclusive or without hidden units: two units at ±1 and one that sums their products."""
+    bits = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    output = np.arange(3) == 2
+    products = monomials(3, (2,))
+    connected = np.zeros((3, len(products)), bool)
+    connected[2] = [2 not in product for product in products]
+    rng = np.random.default_rng(seed)
+    return Problem(
+        weights=np.where(connected, rng.uniform(-0.5, 0.5, connected.shape), 0),
+        connected=connected,
+        targets=_in_columns(3, output, np.where(bits[:, :1] != bits[:, 1:], ON, OFF)),
+        target_units=output,
+        inputs=_in_columns(3, ~output, bits - 0.5),
+        order=2,
+    )
+
+
 def _oscillating(weights, start, target=0.25, **others):
     """Given weights; the first unit has a target, so that there is something to learn."""
     weights = np.array(weights)
@@ -194,15 +238,16 @@ def digits_test():
     return {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}, labels[TRAINING:]
 
 
-def visible_memory(targets, rng) -> Problem:
+def visible_memory(targets, rng, order=1) -> Problem:
     """A memory (30) of which all units are visible, from small weights; targets are A×N."""
     n = targets.shape[1]
     visible = np.ones(n, bool)
     return Problem(
-        weights=rng.uniform(-0.1, 0.1, (n, n)),
+        weights=rng.uniform(-0.1, 0.1, (n, count(n, degrees(order)))),
         targets=targets,
         target_units=visible,
         clamp_units=visible,
+        order=order,
     )
 
 
@@ -284,6 +329,36 @@ EXAMPLES = {
             "units of logistic, tanh and sin in one recurrent network of 12",
             _populations,
             {"updates": 300, "eta_shift": -4, "dt_shift": 1},
+        ),
+        Example(
+            "second-order",
+            "6 inputs and their outputs, 8 units that sum products of two; no hidden units",
+            lambda: _products(8, 3, 2, 6, spread=0.3, seed=3),
+            {"updates": 300},
+        ),
+        Example(
+            "third-order",
+            "4 inputs and their outputs, 6 units that sum products of three",
+            lambda: _products(6, 2, 3, 4, spread=0.2, seed=4),
+            {"updates": 200},
+        ),
+        Example(
+            "mixed-orders",
+            "6 inputs and their outputs, 8 units, products of up to two of logistic activities",
+            lambda: _products(8, 3, (0, 1, 2), 6, spread=0.3, seed=3, feature="logistic"),
+            {"updates": 600},
+        ),
+        Example(
+            "second-order-memory",
+            "memory of 4 patterns, 8 visible and 2 hidden units, of second order",
+            _products_memory,
+            {"updates": 150},
+        ),
+        Example(
+            "second-order-xor",
+            "exclusive or without hidden units, by products of two",
+            _xor_of_products,
+            {"updates": 200, "eta_shift": 1},
         ),
         Example(
             "digits",

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from golden.features import count
 from golden.relaxation import Network
 from golden.tables import ACTIVATIONS, SAMPLES, register
 from golden.training import Machine
-from rbp.checks import boolean, choice, finite, numbers, raw_words
+from rbp.checks import boolean, choice, degrees, finite, numbers, raw_words
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
 
@@ -24,8 +25,9 @@ class Problem:
 
     Parameters
     ----------
-    weights : N×N float
-        Start weights w, w[i, j] from unit j to unit i.
+    weights : N×M float
+        Start weights w, w[i, j] from unit j to unit i; of a higher-order network from product j, in
+        the order of ``rbp features``.
     targets : A×N float
         T, one row a pattern; read only at target and clamp units, elsewhere anything (NaN too).
     target_units : N bool
@@ -36,7 +38,7 @@ class Problem:
         I; by default 0.
     initial_state : N or A×N float, optional
         x(t0); by default 0.5.
-    connected : N×N bool, optional
+    connected : N×M bool, optional
         Which connections exist; weights must be 0 elsewhere. By default all.
     activation : str or N str
         ``logistic``, ``tanh`` or ``sin``, for all units or for each; or, in either place, a pair of
@@ -44,8 +46,10 @@ class Problem:
     tables : K×2×16385 float, optional
         Samples of g and g' at ``golden.tables.SAMPLES``, of the functions that ``activation`` names
         besides; needed only where a file is made by other means than :meth:`save`.
-    order, feature : int, str
-        Only first order networks exist so far: 1 and ``identity``.
+    order : int or several
+        Degrees of the products that a unit sums: one of 1 … 3, or several of 0 … 3.
+    feature : str
+        f, of which they are made (22): ``identity``, ``logistic``, ``tanh`` or ``sin``.
     """
 
     weights: Any
@@ -61,9 +65,14 @@ class Problem:
     tables: Any = None
 
     def __post_init__(self):
+        found = degrees(self.order)
+        object.__setattr__(self, "order", found if len(found) > 1 else found[0])
+        feature = choice("feature", str(self.feature), ("identity", *ACTIVATIONS))
+        object.__setattr__(self, "feature", feature)
         n, a = self._sizes()
+        terms = (n, self.terms)
         given = {
-            "weights": numbers("weights", self.weights, (n, n)),
+            "weights": numbers("weights", self.weights, terms),
             "targets": numbers("targets", self.targets, (a, n)),
             "target_units": boolean("target_units", self.target_units, (n,)),
             "clamp_units": boolean("clamp_units", _or(self.clamp_units, np.zeros(n, bool)), (n,)),
@@ -71,7 +80,7 @@ class Problem:
             "initial_state": numbers(
                 "initial_state", _or(self.initial_state, np.full(n, 0.5)), (n,), (a, n)
             ),
-            "connected": boolean("connected", _or(self.connected, np.ones((n, n), bool)), (n, n)),
+            "connected": boolean("connected", _or(self.connected, np.ones(terms, bool)), terms),
         }
         given["activation"], given["tables"] = _activation(self.activation, self.tables, n)
         for name, value in given.items():
@@ -87,7 +96,6 @@ class Problem:
             raise InputError(
                 f"weights[{i}, {j}] must be 0, where nothing is connected, not {self.weights[i, j]}"
             )
-        self._check_order()
 
     def _sizes(self):
         """N and A."""
@@ -98,7 +106,7 @@ class Problem:
             except ValueError as error:
                 raise InputError(f"{name} must be an array of numbers, not ragged") from error
             if len(shapes[name]) != 2:
-                size = "N×N" if name == "weights" else "A×N"
+                size = "N×M" if name == "weights" else "A×N"
                 raise InputError(f"{name} must have shape {size}, not {shapes[name]}")
         n, a = shapes["weights"][0], shapes["targets"][0]
         if n < 1:
@@ -107,21 +115,15 @@ class Problem:
             raise InputError("targets must hold at least one pattern, not 0")
         return n, a
 
-    def _check_order(self):
-        try:
-            first = np.array_equal(np.ravel(self.order), [1])
-        except ValueError:
-            first = False
-        if not first:
-            raise InputError(
-                f"order {self.order} is not built: expected 1, only first order exists"
-            )
-        if str(self.feature) != "identity":
-            raise InputError(
-                f"feature {self.feature} is not built: expected identity, only first order exists"
-            )
-        object.__setattr__(self, "order", 1)
-        object.__setattr__(self, "feature", "identity")
+    @property
+    def degrees(self):
+        """Of the products, a tuple."""
+        return self.order if isinstance(self.order, tuple) else (self.order,)
+
+    @property
+    def terms(self):
+        """M, the columns of W: N in a first-order network."""
+        return count(len(self.weights), self.degrees)
 
     @property
     def units(self):
@@ -160,6 +162,7 @@ class Problem:
             clamp_units=self.clamp_units,
             target_units=self.target_units,
             input_units=(inputs != 0).any(axis=0),
+            features=config.features,
         )
         # Named in the shape in which it was given, so that the index in a message is the user's.
         start = raw_words("initial_state", self.initial_state, f.state)

@@ -24,9 +24,9 @@ class Result:
 
     Parameters
     ----------
-    weights : N×N float
+    weights : N×M float
         The values of ``weights_raw``; with engine ``float64`` the unrounded ones.
-    weights_raw : N×N int
+    weights_raw : N×M int
         WEIGHT words.
     velocities : N×M float
         v of each weight, exact; 0 without momentum.
@@ -120,16 +120,16 @@ class Result:
         check_keys(arrays, [f.name for f in fields(cls) if f.name != "problem"])
         problem = Problem.from_arrays(problem)
         settings = Settings.from_json(str(arrays["settings"]))
-        a, n = problem.targets.shape
+        (a, n), terms = problem.targets.shape, problem.weights.shape
         batch = settings.batch_of(problem)
         updates = _scalar(arrays, "updates", 1)
-        weights = numbers("weights", arrays["weights"], (n, n))
+        weights = numbers("weights", arrays["weights"], terms)
         finite("weights", weights)
         formats = PRESETS[settings.preset]
-        weights_raw = _words("weights_raw", arrays["weights_raw"], (n, n), formats.weight)
+        weights_raw = _words("weights_raw", arrays["weights_raw"], terms, formats.weight)
         if ((weights_raw != 0) != problem.connected).any():
             raise InputError("weights_raw must be 0 where nothing is connected, and only there")
-        velocities = numbers("velocities", arrays["velocities"], (n, n))
+        velocities = numbers("velocities", arrays["velocities"], terms)
         finite("velocities", velocities)
         energy = numbers("energy", arrays["energy"], (updates,))
         finite("energy", energy)

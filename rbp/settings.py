@@ -160,6 +160,8 @@ class Settings:
                 slots=slots,
                 preset=self.preset,
                 activations=_in_order(problem.activation),
+                degrees=problem.degrees,
+                feature=problem.feature,
                 momentum=self.momentum_shift is not None,
                 random_start=self.start == "random",
             )

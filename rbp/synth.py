@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from golden.config import Config
 from rbp import flow
 from rbp.checks import integer
-from rbp.devices import INTEGRATOR_MULTIPLIERS, Device, block_rams, device, machine
+from rbp.devices import Device, block_rams, device, machine
 from rbp.errors import InputError
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
@@ -48,7 +48,7 @@ class Target:
             return None
         device, config = self.device, self.config
         return (
-            f"{config.lanes} × ({config.macs} + {INTEGRATOR_MULTIPLIERS}) multipliers for "
+            f"{config.lanes} × ({config.macs} + {config.lane_multipliers}) multipliers for "
             f"{config.preset} are more than the {device.dsps} of {device.dsp_width} bits of "
             f"{device.name}: all are built of logic"
         )

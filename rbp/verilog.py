@@ -63,6 +63,8 @@ def _parameters(config):
         "preset": f"{config.preset} ({formats})",
         "activation": ", ".join(config.activations),
         "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
+        "order": ", ".join(map(str, config.degrees)),
+        "feature": config.feature,
         "momentum": "yes" if config.momentum else "no",
         "random start": "yes" if config.random_start else "no",
         "log words": config.log_depth,

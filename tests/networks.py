@@ -40,6 +40,7 @@ def draw(
             clamp_units=clamp,
             target_units=target,
             input_units=(inputs != 0).any(axis=0),
+            features=config.features,
         ),
         weights,
         f.state.to_raw(targets),

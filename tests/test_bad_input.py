@@ -76,7 +76,7 @@ PROBLEMS = {
     "no target_units": (changed(target_units=None), "missing key 'target_units'"),
     "unknown key": (changed(target=np.zeros(4)), "unknown key 'target'", "target_units"),
     "weights not square": (changed(weights=np.zeros((4, 5))), "weights", "4×4", "4×5"),
-    "weights a vector": (changed(weights=np.zeros(4)), "weights", "N×N", "(4,)"),
+    "weights a vector": (changed(weights=np.zeros(4)), "weights", "N×M", "(4,)"),
     "no units": (changed(weights=np.zeros((0, 0))), "weights", "at least one unit"),
     "targets a vector": (changed(targets=np.zeros(4)), "targets", "A×N"),
     "targets too narrow": (changed(targets=np.zeros((2, 3))), "targets", "2×4", "2×3"),
@@ -122,9 +122,12 @@ PROBLEMS = {
     "weight where none is": (one_row_absent(2, 1), "weights[2, 1]", "0", "0.25"),
     "unknown activation": (changed(activation=np.array("relu")), "activation", "logistic", "relu"),
     "activations too few": (changed(activation=np.array(["tanh"] * 3)), "activation", "4"),
-    "second order": (changed(order=np.array(2)), "order 2", "expected 1", "first order"),
-    "mixed orders": (changed(order=np.array([1, 2])), "order", "expected 1", "first order"),
-    "feature": (changed(feature=np.array("logistic")), "feature logistic", "identity"),
+    "order 0": (changed(order=np.array(0)), "order", "1 … 3", "0"),
+    "order 4": (changed(order=np.array([1, 4])), "order", "0 … 3", "4"),
+    "order of no int": (changed(order=np.array(1.5)), "order", "1 … 3", "1.5"),
+    "second order": (changed(order=np.array(2)), "weights", "4×10", "not 4×4"),
+    "mixed orders": (changed(order=np.array([0, 1, 2])), "weights", "4×15", "not 4×4"),
+    "feature": (changed(feature=np.array("relu")), "feature", "identity", "relu"),
 }
 
 

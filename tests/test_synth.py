@@ -166,8 +166,14 @@ BAD = {
     "preset": (["--device", "up5k", "--preset", "w9"], "preset", "w16, w18, w8", "w9"),
     "activation": (["--device", "up5k", "--activation", "tanh,relu"], "activation", "relu"),
     "no activation": (["--device", "up5k", "--activation", ""], "activation", "logistic"),
-    "order": (["--device", "up5k", "--order", 2], "order 2", "expected 1"),
-    "feature": (["--device", "up5k", "--feature", "tanh"], "feature tanh", "identity"),
+    "order": (["--device", "up5k", "--order", 4], "order", "1 … 3", "4"),
+    "order 0": (["--device", "up5k", "--order", "0"], "order", "1 … 3", "0"),
+    "too many products": (
+        ["--device", "up5k", "--order", "3", "--units", "40"],
+        "11480 products",
+        "at most 4096",
+    ),
+    "feature": (["--device", "up5k", "--feature", "relu"], "feature", "identity", "relu"),
     "seeds": (["--device", "up5k", "--seeds", 0], "seeds", "1 … 99", "0"),
     "engine": (["--device", "up5k", "--engine", "rtl"], "--engine"),
 }

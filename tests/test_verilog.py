@@ -267,8 +267,8 @@ BAD = {
     "slots": (["--units", 4, "--slots", 257], "slots", "1 … 256", "257"),
     "preset": (["--units", 4, "--preset", "w17"], "preset", "w17"),
     "activation": (["--units", 4, "--activation", "relu"], "activation", "relu"),
-    "order": (["--units", 4, "--order", 2], "order 2", "expected 1"),
-    "feature": (["--units", 4, "--feature", "sin"], "feature sin", "identity"),
+    "order": (["--units", 4, "--order", "1,1"], "order", "different ones of 0 … 3", "1,1"),
+    "feature": (["--units", 4, "--feature", "cos"], "feature", "identity", "cos"),
     "device": (["--units", 4, "--device", "artix"], "device", "up5k", "artix"),
     "grade": (["--units", 4, "--grade", 6], "--grade"),
 }

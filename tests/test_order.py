@@ -1,0 +1,281 @@
+"""Networks of higher order: products of activities, in golden, in floating point, on the core."""
+
+from copy import deepcopy
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from cosim.run import lockstep, recall, train
+from golden.config import Config
+from golden.features import Features, count, monomials
+from golden.formats import PRESETS
+from golden.reference import Reference, exact_errors
+from golden.relaxation import Settling
+from golden.tables import ACTIVATIONS, feature_tables
+from golden.training import Learning
+from hdl.schedule import utilisation
+from tests.networks import associative, draw, example1
+
+ORDERS = [(1,), (2,), (3,), (1, 2), (0, 1, 2), (0, 3)]
+FEATURES = ["identity", *ACTIVATIONS]
+
+
+def reference(machine, config, **other):
+    """The same network in floating point."""
+    f, network, features = config.formats, machine.network, config.features
+    return Reference(
+        activation=tuple(config.activations[k] for k in network.activation),
+        clamp_units=network.clamp_units,
+        target_units=network.target_units,
+        weights=f.weight.to_float(machine.weights),
+        connected=machine.weights != 0,
+        targets=f.state.to_float(machine.targets),
+        inputs=f.state.to_float(machine.inputs),
+        start=f.state.to_float(machine.start),
+        **({"settling": machine.settling} | other),
+        monomials=features and features.monomials,
+        feature=config.feature,
+    )
+
+
+# Features
+
+
+def test_products_stand_in_the_order_that_is_said():
+    assert monomials(3, (2, 1)) == (
+        *((0,), (1,), (2,)),
+        *((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)),
+    )
+    assert monomials(2, (0, 3)) == ((), (0, 0, 0), (0, 0, 1), (0, 1, 1), (1, 1, 1))
+    assert [count(15, (2,)), count(6, (3,)), count(8, (0, 1, 2))] == [120, 56, 45]
+    for units, degrees in product((1, 2, 5), ORDERS):
+        assert len(monomials(units, degrees)) == count(units, degrees)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_f_is_within_one_unit(preset, name):
+    f = PRESETS[preset]
+    words = np.arange(f.state.min, f.state.max + 1)
+    for table, derivative in zip(feature_tables(preset, f, name), (0, 1), strict=True):
+        real = ACTIVATIONS[name].derivatives[derivative](f.state.to_float(words))
+        assert np.abs(table(words) - real * 2.0**f.state.fraction).max() <= 1
+
+
+@pytest.mark.parametrize("degrees", ORDERS)
+def test_products_and_their_derivatives_of_small_integers(degrees):
+    """In a format of one fractional bit, where halves are exact and everything can be counted."""
+    state = replace(PRESETS["w16"].state, integer=14, fraction=1)
+    features, rng = Features(4, degrees, state), np.random.default_rng(1)
+    c = 4 * rng.integers(-6, 7, (5, 4))  # even numbers, twice
+    phi = features.phi(c)
+    sums = rng.integers(-99, 99, (5, len(features.monomials)))
+    folded = features.fold(sums, c, c)
+    for a, (row, s) in enumerate(zip(c / 2, sums, strict=True)):
+        for m, units in enumerate(features.monomials):
+            assert phi[a, m] == 2 * np.prod(row[list(units)])
+        for k in range(4):
+            expected = sum(
+                int(s[m]) * units.count(k) * np.prod(row[list(units)]) / row[k]
+                for m, units in enumerate(features.monomials)
+                if k in units and row[k]
+            )
+            if row[k]:
+                assert folded[a, k] == 2 * expected
+
+
+def test_a_product_that_saturates_says_so():
+    config = Config(units=2, macs=1, degrees=(2,))
+    flags = set()
+    phi = config.features.phi(np.array([[24000, -24000]]), flags)
+    assert phi.tolist() == [[32767, -32768, 32767]]
+    assert flags == {"state"}
+
+
+# The learning rule
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("degrees", ORDERS)
+def test_the_update_is_the_gradient(degrees, feature):
+    """Every weight, by central differences of E; and y by its formal solution (14) with (27)."""
+    config = Config(
+        units=4, macs=1, degrees=degrees, feature=feature, activations=("logistic", "tanh")
+    )
+    units = np.arange(4)
+    inputs = np.where(units < 3, 0.2 - 0.3 * units, 0) * np.array([[1], [-0.7]])
+    machine = draw(config, 2, clamp=units == 0, target=units > 1, inputs=inputs, spread=0.4, seed=4)
+    exact = reference(machine, config, settling=Settling(0, 0, 400, 0, fixed=True))
+    relaxed = exact.relax()
+
+    def energy(i, m, step):
+        moved = replace(exact, weights=exact.weights.copy())
+        moved.weights[i, m] += step
+        return moved.relax().energy / 2
+
+    h = 1e-5
+    found = relaxed.y.T @ exact.phi(relaxed.c)
+    for i, m in np.ndindex(exact.weights.shape):
+        slope = (energy(i, m, h) - energy(i, m, -h)) / (2 * h)
+        assert found[i, m] == pytest.approx(-slope, rel=1e-5, abs=1e-9)
+    if config.higher:
+        folds = exact.jacobian(relaxed.c)
+    else:
+        folds = np.broadcast_to(np.eye(4), (2, 4, 4))
+    errors = np.where(exact.target_units, exact.targets - relaxed.x, 0)
+    for y, slope, j, fold in zip(relaxed.y, relaxed.slope, errors, folds, strict=True):
+        solved = exact_errors(exact.weights @ fold, slope, j, exact.clamp_units)
+        assert y == pytest.approx(solved, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("feature", ["identity", "logistic"])
+@pytest.mark.parametrize("degrees", ORDERS)
+def test_golden_follows_the_reference(degrees, feature):
+    config = Config(units=5, macs=1, degrees=degrees, feature=feature, preset="w18")
+    machine = associative(config, 3, 3, spread=0.4, learning=Learning(-1, 2))
+    exact, unit = reference(machine, config, eta=0.5, unit=2.0**-16), 2.0**-16
+    for _ in range(10):
+        golden, real = machine.update(), exact.update()
+        assert np.abs(golden.x * unit - real.x).max() < 40 * unit
+        assert np.abs(golden.y * unit - real.y).max() < 40 * unit
+    assert np.abs(machine.weights * 2.0**-14 - exact.weights).max() < 40 * 2.0**-14
+
+
+# The core
+
+
+def equal(config, machine, updates):
+    machine = deepcopy(machine)
+    result = train(config, deepcopy(machine), updates)
+    relaxed = [machine.update() for _ in range(updates)]
+    assert result.energy == [r.energy for r in relaxed]
+    assert (result.settle_steps == np.stack([r.steps for r in relaxed])).all()
+    assert (result.weights == machine.weights).all()
+    assert (result.velocity == machine.velocity).all()
+    assert (result.states == machine.x).all()
+    assert (result.errors == machine.y).all()
+    assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
+    assert result.saturated == machine.saturated
+    return result
+
+
+CORES = {
+    "second": Config(units=7, macs=3, degrees=(2,)),
+    "second, one PE": Config(units=5, macs=1, degrees=(2,)),
+    "second, all rows at once": Config(units=6, macs=6, degrees=(2,)),
+    "second, two lanes": Config(units=7, macs=4, lanes=2, slots=2, degrees=(2,)),
+    "second, four lanes, ecp5": Config(
+        units=6, macs=5, lanes=4, slots=1, degrees=(2,), family="ecp5", preset="w18"
+    ),
+    "second of logistic": Config(units=6, macs=2, degrees=(2,), feature="logistic"),
+    "second of tanh, ecp5": Config(units=5, macs=2, degrees=(2,), feature="tanh", family="ecp5"),
+    "third": Config(units=5, macs=2, degrees=(3,)),
+    "third, two lanes, ice40hx": Config(
+        units=4, macs=4, lanes=2, slots=2, degrees=(3,), family="ice40hx"
+    ),
+    "third of logistic, ecp5": Config(
+        units=4, macs=3, degrees=(3,), feature="logistic", family="ecp5"
+    ),
+    "first and second": Config(units=6, macs=3, degrees=(1, 2)),
+    "first and second, w8": Config(units=6, macs=3, degrees=(1, 2), preset="w8"),
+    "none to second of logistic": Config(units=6, macs=4, degrees=(0, 1, 2), feature="logistic"),
+    "none and third": Config(units=4, macs=2, degrees=(0, 3)),
+    "first of logistic": Config(units=6, macs=6, degrees=(1,), feature="logistic"),
+    "one unit": Config(units=1, macs=1, degrees=(2,)),
+    "second, 496 products": Config(units=31, macs=8, degrees=(2,), slots=2),
+    "third, 455 products": Config(units=13, macs=13, degrees=(3,), slots=2),
+}
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_core_is_golden(name):
+    config = CORES[name]
+    spread = 0.3 if config.terms < 100 else 0.02
+    patterns = min(4, config.slots * config.lanes)
+    visible = -(-config.units // 2)
+    equal(config, associative(config, visible, patterns, spread=spread), 6)
+    if config.units > 4 and config.terms < 100:
+        machine = example1(config, patterns, inputs=2, targets=2, spread=spread)
+        machine.settling = replace(machine.settling, dt_shift=1, limit=128)
+        equal(config, machine, 3)
+
+
+@pytest.mark.parametrize("macs", [1, 4, 5, 15])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_no_bit_depends_on_macs_or_lanes(macs, lanes):
+    config = Config(units=15, macs=macs, lanes=lanes, slots=4 // lanes, degrees=(2,))
+    equal(config, associative(config, 10, 4, spread=0.1), 3)
+
+
+METHODS = {
+    "drawn": {"batch": 1, "draw": 5, "seed": 5},
+    "kept": {"keep": True},
+    "two in turn, to nearest": {"batch": 2, "seed": None},
+    "random starts and momentum": {"start_seed": 1, "friction": 2},
+    "side by side": {"batch": 1, "keep": True},
+}
+
+
+@pytest.mark.parametrize("feature", ["identity", "logistic"])
+@pytest.mark.parametrize("method", METHODS)
+def test_methods(method, feature):
+    learning = Learning(-1, **({"seed": 1} | METHODS[method]))
+    config = Config(
+        units=6,
+        macs=4,
+        lanes=2,
+        slots=2,
+        degrees=(1, 2),
+        feature=feature,
+        momentum=learning.friction is not None,
+        random_start=learning.start_seed is not None,
+    )
+    machine = associative(config, 4, 4, spread=0.3, learning=learning)
+    if method == "side by side":
+        machine.settling = Settling(0, 4, 1, 64, fixed=True)
+    equal(config, machine, 8)
+
+
+@pytest.mark.parametrize("degrees", [(2,), (0, 1, 3)])
+def test_every_word(degrees):
+    config = Config(units=5, macs=3, lanes=2, slots=2, degrees=degrees, feature="tanh")
+    machine = associative(config, 3, 3, spread=0.3)
+    result = lockstep(config, deepcopy(machine), 4, stalls=True)
+    for _ in range(4):
+        machine.update()
+    assert (result.weights == machine.weights).all()
+
+
+def test_products_saturate_and_say_so():
+    """φ and ∂φ/∂c of activities beyond √2, and b."""
+    config = Config(units=4, macs=2, degrees=(1, 3), slots=2, activations=("sin",))
+    machine = associative(config, 3, 2, spread=7, learning=Learning(1, 3))
+    machine.targets[:] = np.where(machine.network.clamp_units, 30000, 0)
+    machine.inputs[:, 3] = 20000
+    machine.network = replace(machine.network, input_units=np.arange(4) == 3)
+    result = equal(config, machine, 5)
+    assert {"state", "error"} <= result.saturated
+
+
+def test_recall():
+    config = Config(units=6, macs=3, degrees=(1, 2), feature="logistic")
+    machine = draw(config, 4, spread=0.5, target=np.arange(6) < 1)
+    machine.start = np.random.default_rng(2).integers(0, 1 << 14, machine.start.shape)
+    result = recall(config, deepcopy(machine))
+    relaxed = machine.relax(errors=False)
+    assert (result.states == relaxed.x).all()
+    assert (result.settle_steps == relaxed.steps[:, 0]).all()
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_utilisation(fixed):
+    """N = 15, M = 120, P = 5, 4 patterns."""
+    config = Config(units=15, macs=5, degrees=(2,))
+    machine = associative(config, 10, 4, spread=0.1)
+    if fixed:
+        machine.settling = Settling(0, 4, 12, 64, fixed=True)
+    result = equal(config, machine, 10)
+    assert result.utilisation == utilisation(config, result.settle_steps, result.cycles)
+    assert result.utilisation >= 0.90
