@@ -8,7 +8,7 @@ from golden.relaxation import Relaxed, settle
 from golden.tables import activation
 from golden.training import Learning
 
-__all__ = ["Reference", "activate", "exact_errors"]
+__all__ = ["Products", "Reference", "activate", "exact_errors"]
 
 
 def activate(names, u, derivative=0):
@@ -18,6 +18,34 @@ def activate(names, u, derivative=0):
         units = np.array([other == name for other in names])
         result[:, units] = activation(name).derivatives[derivative](u[:, units])
     return result
+
+
+@dataclass(frozen=True)
+class Products:
+    """φ of a higher-order network: the products of :func:`golden.features.monomials`, of f."""
+
+    monomials: tuple
+    feature: str = "identity"
+
+    def phi(self, c):
+        """φ, A×M, of c, A×N (22)."""
+        f = self._f(c, 0)
+        return np.stack([f[:, list(m)].prod(axis=1) for m in self.monomials], axis=1)
+
+    def jacobian(self, c):
+        """∂φ/∂c, A×M×N (25), (26)."""
+        f, slope = self._f(c, 0), self._f(c, 1)
+        result = np.zeros((len(c), len(self.monomials), c.shape[1]))
+        for m, units in enumerate(self.monomials):
+            for place, k in enumerate(units):
+                rest = f[:, list(units[:place] + units[place + 1 :])].prod(axis=1)
+                result[:, m, k] += rest * slope[:, k]
+        return result
+
+    def _f(self, c, derivative):
+        if self.feature == "identity":
+            return np.ones_like(c) if derivative else c
+        return activation(self.feature).derivatives[derivative](c)
 
 
 @dataclass
@@ -48,9 +76,8 @@ class Reference:
     x: np.ndarray | None = None
     y: np.ndarray | None = None
     velocity: np.ndarray | None = None
-    monomials: tuple | None = None
-    """Of a higher-order network, by :func:`golden.features.monomials`; None where φ is c."""
-    feature: str = "identity"
+    products: Products | None = None
+    """Of a higher-order network; None where φ is c."""
 
     def __post_init__(self):
         if self.velocity is None:
@@ -61,25 +88,7 @@ class Reference:
 
     def phi(self, c):
         """φ, A×M, of c, A×N (22)."""
-        if self.monomials is None:
-            return c
-        f = self._f(c, 0)
-        return np.stack([f[:, list(m)].prod(axis=1) for m in self.monomials], axis=1)
-
-    def jacobian(self, c):
-        """∂φ/∂c, A×M×N (25), (26)."""
-        f, slope = self._f(c, 0), self._f(c, 1)
-        result = np.zeros((len(c), len(self.monomials), c.shape[1]))
-        for m, units in enumerate(self.monomials):
-            for place, k in enumerate(units):
-                rest = f[:, list(units[:place] + units[place + 1 :])].prod(axis=1)
-                result[:, m, k] += rest * slope[:, k]
-        return result
-
-    def _f(self, c, derivative):
-        if self.feature == "identity":
-            return np.ones_like(c) if derivative else c
-        return activation(self.feature).derivatives[derivative](c)
+        return c if self.products is None else self.products.phi(c)
 
     def g(self, u, derivative=0):
         return activate(self.activation, u, derivative)
@@ -117,7 +126,7 @@ class Reference:
         if not errors:
             return Relaxed(x, streamed(), slope, None, steps_x[:, None], unsettled[:, None], far, 0)
         j = np.where(self.target_units, targets - x, 0.0)
-        fold = None if self.monomials is None else self.jacobian(streamed())
+        fold = None if self.products is None else self.products.jacobian(streamed())
 
         def step_y(some):
             b = y[some] @ self.weights

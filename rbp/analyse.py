@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from golden.formats import PRESETS
-from golden.reference import activate
+from golden.reference import Products, activate
 from rbp.checks import integer, raw_words
 from rbp.plots import draw_analysis, letter, save_record
 from rbp.result import Result
@@ -49,28 +49,41 @@ GRID = 101
 
 @dataclass(frozen=True)
 class Network:
-    """(1) for one I: W (N×N), I (N) and each unit's g; states are rows (K×N)."""
+    """(1) or (21) for one I: W (N×M), I (N) and each unit's g; states are rows (K×N)."""
 
     weights: np.ndarray
     inputs: np.ndarray
     g: object
     """``g(u, derivative)`` → g or g', K×N."""
+    products: Products | None = None
+    """φ of a higher-order network."""
 
     @property
     def units(self):
         return len(self.weights)
 
+    def sums(self, x):
+        """u = W φ(x), K×N."""
+        phi = x if self.products is None else self.products.phi(x)
+        return phi @ self.weights.T
+
+    def pull(self, x):
+        """∂u/∂x, K×N×N: W, or W ∂φ/∂x (27)."""
+        if self.products is None:
+            return np.broadcast_to(self.weights, (len(x), *self.weights.shape))
+        return self.weights @ self.products.jacobian(x)
+
     def image(self, x):
-        """g(W x) + I, which is x at a fixed point (10)."""
-        return self.g(x @ self.weights.T, 0) + self.inputs
+        """g(u) + I, which is x at a fixed point (10)."""
+        return self.g(self.sums(x), 0) + self.inputs
 
     def slope(self, x):
-        """g'(W x)."""
-        return self.g(x @ self.weights.T, 1)
+        """g'(u)."""
+        return self.g(self.sums(x), 1)
 
     def linear(self, x):
-        """L (12), K×N×N."""
-        return np.eye(self.units) - self.slope(x)[:, :, None] * self.weights
+        """L (12), (27), K×N×N."""
+        return np.eye(self.units) - self.slope(x)[:, :, None] * self.pull(x)
 
     def box(self):
         """Least and greatest values of g + I (N each): every fixed point lies between them."""
@@ -132,16 +145,17 @@ def free_networks(source, dt_shift=None):
     found = []
     for inputs in np.unique(problem.inputs, axis=0):
         patterns = np.flatnonzero((problem.inputs == inputs).all(axis=1))
-        found.append((Network(weights, inputs, g), patterns, starts[patterns]))
+        network = Network(weights, inputs, g, problem.products)
+        found.append((network, patterns, starts[patterns]))
     return sorted(found, key=lambda item: item[1][0]), dt_shift
 
 
 def fixed_points(network, candidates):
     """Fixed points (10) that Newton's method reaches from the candidates (K×N), each once."""
     x = np.array(candidates, np.float64)
-    # What rounding leaves of x - F(x): N products in each sum, of states of size 2 at most.
-    rows = np.abs(network.weights).sum(axis=1).max()
-    small = 4 * network.units * np.finfo(float).eps * (1 + 2 * rows)
+    # What rounding leaves of x - F(x): M terms in each sum, of size 2 at most, or 2³.
+    rows = np.abs(network.weights).sum(axis=1).max() * (2 if network.products is None else 8)
+    small = 4 * network.weights.shape[1] * np.finfo(float).eps * (1 + rows)
     for _ in range(60):
         residual, l = x - network.image(x), network.linear(x)
         try:
@@ -163,12 +177,9 @@ def stability(network, point):
     (1) linearises to I − GW, (17) to I − GWᵀ. The flow is stable where all Re λ > 0, the map where
     all |1 − Δt λ| < 1.
     """
-    gain = np.diag(network.slope(point[None])[0])
-    l = np.eye(network.units) - gain @ network.weights
-    of_x, of_y = (
-        np.linalg.eigvals(np.eye(network.units) - gain @ w)
-        for w in (network.weights, network.weights.T)
-    )
+    gain, (pull,) = np.diag(network.slope(point[None])[0]), network.pull(point[None])
+    l = np.eye(network.units) - gain @ pull
+    of_x, of_y = (np.linalg.eigvals(np.eye(network.units) - gain @ w) for w in (pull, pull.T))
     return {
         "x": point.tolist(),
         "eigenvalues_x": _pairs(of_x),

@@ -120,7 +120,6 @@ def machine(problem, settings, engine, earlier=None):
                 "engine float64 cannot go on from the last states, which a result holds as words: "
                 "expected start fixed, or golden or rtl"
             )
-        features = raw.network.features
         return Reference(
             activation=problem.activation,
             clamp_units=problem.clamp_units,
@@ -136,8 +135,7 @@ def machine(problem, settings, engine, earlier=None):
             learning=raw.learning,
             t=t,
             velocity=earlier and earlier.velocities,
-            monomials=features and features.monomials,
-            feature=problem.feature,
+            products=problem.products,
         )
     if earlier:
         # without momentum there is none, and a preset may have no format for it

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from golden.features import count
+from golden.features import count, monomials
+from golden.reference import Products
 from golden.relaxation import Network
 from golden.tables import ACTIVATIONS, SAMPLES, register
 from golden.training import Machine
@@ -144,6 +145,13 @@ class Problem:
     def start(self):
         """x(t0) of each pattern, A×N float."""
         return np.broadcast_to(self.initial_state, self.targets.shape)
+
+    @property
+    def products(self):
+        """φ in floating point, or None where it is c."""
+        if (self.order, self.feature) == (1, "identity"):
+            return None
+        return Products(monomials(self.units, self.degrees), self.feature)
 
     def to_raw(self, settings) -> Machine:
         """The machine in raw words, before its first update.

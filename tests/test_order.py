@@ -11,7 +11,7 @@ from cosim.run import lockstep, recall, train
 from golden.config import Config
 from golden.features import Features, count, monomials
 from golden.formats import PRESETS
-from golden.reference import Reference, exact_errors
+from golden.reference import Products, Reference, exact_errors
 from golden.relaxation import Settling
 from golden.tables import ACTIVATIONS, feature_tables
 from golden.training import Learning
@@ -35,8 +35,7 @@ def reference(machine, config, **other):
         inputs=f.state.to_float(machine.inputs),
         start=f.state.to_float(machine.start),
         **({"settling": machine.settling} | other),
-        monomials=features and features.monomials,
-        feature=config.feature,
+        products=features and Products(features.monomials, config.feature),
     )
 
 
@@ -121,7 +120,7 @@ def test_the_update_is_the_gradient(degrees, feature):
         slope = (energy(i, m, h) - energy(i, m, -h)) / (2 * h)
         assert found[i, m] == pytest.approx(-slope, rel=1e-5, abs=1e-9)
     if config.higher:
-        folds = exact.jacobian(relaxed.c)
+        folds = exact.products.jacobian(relaxed.c)
     else:
         folds = np.broadcast_to(np.eye(4), (2, 4, 4))
     errors = np.where(exact.target_units, exact.targets - relaxed.x, 0)
