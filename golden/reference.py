@@ -1,6 +1,7 @@
 """The paper in float64: (1), (17), (13) by iteration, and (14) by solving, as the oracle."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -27,10 +28,16 @@ class Products:
     monomials: tuple
     feature: str = "identity"
 
+    @cached_property
+    def _index(self):
+        """M×n: the factors of each product; a missing one is the last, 1."""
+        longest = max(map(len, self.monomials))
+        return np.array([m + (-1,) * (longest - len(m)) for m in self.monomials])
+
     def phi(self, c):
         """φ, A×M, of c, A×N (22)."""
-        f = self._f(c, 0)
-        return np.stack([f[:, list(m)].prod(axis=1) for m in self.monomials], axis=1)
+        f = np.concatenate([self._f(c, 0), np.ones((len(c), 1))], axis=1)
+        return f[:, self._index].prod(axis=2)
 
     def jacobian(self, c):
         """∂φ/∂c, A×M×N (25), (26)."""

@@ -358,12 +358,8 @@ class Lane(wiring.Component):
             element.fresh.eq(arriving.fresh),
             element.bank.eq(Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)),
             element.last.eq(unit == config.units - 1),
-            integrator.valid.eq(result & ~probe),
-            integrator.sum.eq(tree.sum),
-            integrator.element.eq(element),
-            state.read_slot.eq(integrator.element.slot),
-            state.read_unit.eq(integrator.element.unit),
         ]
+        valid, total = result & ~probe, tree.sum
         if config.higher:  # a BACKWARD's by way of the fold, whose results take turns with the rest
             direct = tree.valid & ~towards
             m.d.comb += [
@@ -375,12 +371,6 @@ class Lane(wiring.Component):
                 fold.fresh.eq(arriving.fresh),
                 fold.accept.eq(fold.ready & ~direct),
             ]
-            with m.If(~direct):
-                m.d.comb += [
-                    integrator.valid.eq(fold.ready),
-                    integrator.sum.eq(fold.value),
-                    integrator.element.eq(fold.element),
-                ]
             for k in range(config.order - 1):
                 port = config.order + k
                 m.d.comb += [state.c_read[port].eq(fold.read[k]), fold.c[k].eq(state.c[port])]
@@ -389,6 +379,18 @@ class Lane(wiring.Component):
                     state.factor_slope_read.eq(fold.slope_read),
                     fold.slope.eq(state.factor_slope),
                 ]
+            valid = fold.accept | (valid & ~towards)
+            total, element = (
+                Mux(direct, mine, other)
+                for mine, other in ((total, fold.value), (element.as_value(), fold.element))
+            )
+        m.d.comb += [
+            integrator.valid.eq(delay(m, valid, time.merge, control=True, name="result_valid")),
+            integrator.sum.eq(delay(m, total, time.merge, name="result")),
+            integrator.element.as_value().eq(delay(m, element, time.merge, name="element")),
+            state.read_slot.eq(integrator.element.slot),
+            state.read_unit.eq(integrator.element.unit),
+        ]
 
         # Integrator, state memory, relaxation
         for name in ("x", "x_before", "y_before", "slope", "target", "input", "flags"):

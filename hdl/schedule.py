@@ -1,4 +1,4 @@
-"""How many cycles a run takes, exactly, without simulating it.
+"""How many cycles a run takes, exactly, without simulating it; of first-order networks.
 
 Time passes in turns of the carousel, so a run of any size costs a few operations a sweep. What is
 assumed: the host fetches the log before it is full.

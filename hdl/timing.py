@@ -49,6 +49,11 @@ class Timing:
         return 0 if self.config.feature == "identity" else self.memory + self.multiplier + 1
 
     @property
+    def merge(self):
+        """In a higher order, to choose between a FORWARD's result and a fold's."""
+        return int(self.config.higher)
+
+    @property
     def fold_pipeline(self):
         """From a term of the fold to the unit's sum."""
         config = self.config
@@ -136,7 +141,7 @@ class Timing:
 
         Of a FORWARD; behind a BACKWARD of higher order, the fold comes in addition.
         """
-        pipeline = self.result + self.tree + self.integrator + self.factor
+        pipeline = self.result + self.tree + self.merge + self.integrator + self.factor
         return self.config.macs - 1 + pipeline + 1
 
     @property

@@ -106,7 +106,7 @@ def test_the_update_is_the_gradient(degrees, feature):
     units = np.arange(4)
     inputs = np.where(units < 3, 0.2 - 0.3 * units, 0) * np.array([[1], [-0.7]])
     machine = draw(config, 2, clamp=units == 0, target=units > 1, inputs=inputs, spread=0.4, seed=4)
-    exact = reference(machine, config, settling=Settling(0, 0, 400, 0, fixed=True))
+    exact = reference(machine, config, settling=Settling(0, 0, 80, 0, fixed=True))
     relaxed = exact.relax()
 
     def energy(i, m, step):
@@ -127,6 +127,50 @@ def test_the_update_is_the_gradient(degrees, feature):
     for y, slope, j, fold in zip(relaxed.y, relaxed.slope, errors, folds, strict=True):
         solved = exact_errors(exact.weights @ fold, slope, j, exact.clamp_units)
         assert y == pytest.approx(solved, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("degrees", ORDERS[1:])
+def test_formulas_of_the_memory(degrees, feature):
+    """(b) to (f) of docs/higher-order.md, by central differences; three units visible, two hidden.
+
+    Of the weights, some.
+    """
+    config = Config(units=5, macs=1, degrees=degrees, feature=feature)
+    machine = associative(config, 3, 1, spread=0.4, seed=3)
+    memory = reference(machine, config, settling=Settling(0, 0, 80, 0, fixed=True))
+    relaxed, h, hidden = memory.relax(), 1e-6, np.arange(5) >= 3
+    (clamped,) = np.where(hidden, relaxed.x, memory.targets)  # Z
+    phi, products = memory.phi(clamped[None])[0], memory.products
+
+    b = products.jacobian(clamped[None])[0]
+    for k, step in enumerate(h * np.eye(5)):
+        moved = products.phi(np.stack([clamped + step, clamped - step]))
+        assert b[:, k] == pytest.approx((moved[0] - moved[1]) / (2 * h), rel=1e-6, abs=1e-8)
+
+    v, slope = memory.weights @ b, relaxed.slope[0]
+    loop = np.eye(5) - slope[:, None] * v * hidden  # L = 1 − G V Θ_H
+    c = np.linalg.inv(loop) * slope  # dz_i/dw_rs = (L⁻¹)_ir g'_r φ_s
+    some = np.random.default_rng(1).permutation(list(np.ndindex(memory.weights.shape)))[:15]
+    for r, s in some:
+        ends = []
+        for step in (h, -h):
+            moved = replace(memory, weights=memory.weights.copy())
+            moved.weights[r, s] += step
+            ends.append(moved.relax().x[0])
+        found = (ends[0] - ends[1]) / (2 * h)
+        assert c[:, r] * phi[s] == pytest.approx(found, rel=1e-5, abs=1e-8)
+
+    j = np.where(memory.target_units, memory.targets - relaxed.x, 0)[0]
+    y = relaxed.y[0]
+    assert y == pytest.approx(j @ c, rel=1e-9)  # (d)
+    assert y == pytest.approx(slope * np.linalg.solve(loop.T, j), rel=1e-9)  # (e)
+    assert y == pytest.approx(
+        slope * (hidden * (b.T @ (memory.weights.T @ y)) + j), rel=1e-9
+    )  # (f)
+    of_x = np.sort_complex(np.linalg.eigvals(slope[:, None] * v * hidden))
+    of_y = np.sort_complex(np.linalg.eigvals(slope[:, None] * (v * hidden).T))
+    assert of_x == pytest.approx(of_y, abs=1e-9)
 
 
 @pytest.mark.parametrize("feature", ["identity", "logistic"])
