@@ -79,7 +79,10 @@ class Driver:
         """Clear the core, then everything of ``machine``: settings, flags, patterns, weights."""
         yield from self.write("CONTROL", CLEAR)
         yield from self.load_settings(machine)
+        yield from self.load_flags(machine.network)
         yield from self.load_patterns(machine)
+        for region, words in ((Region.X, machine.x), (Region.Y, machine.y)):
+            yield from self.load_state(region, words)
         yield from self.load_weights(machine.weights)
         if self.config.momentum:
             yield from self.load_weights(machine.velocity, Area.VELOCITIES)
@@ -112,29 +115,34 @@ class Driver:
         first = learning.first_draw(len(machine.targets), machine.t)
         yield from self.write("NOISE", start_word(seeds.pop() if seeds else 0, first - 1))
 
-    def load_patterns(self, machine):
-        """T, I, x(t0), x and y of each pattern; c of a clamped unit is T in all its banks."""
-        network = machine.network
-        clamp = network.clamp_units
-        flags = clamp | network.target_units << 1 | network.input_units << 2
+    def load_flags(self, network):
+        flags = network.clamp_units | network.target_units << 1 | network.input_units << 2
         flags = flags | network.activation << 3
         for lane in range(self.config.lanes):
             for i in range(self.config.units):
                 yield Write(self.map.state(Region.FLAGS, lane, i), int(flags[i]))
+
+    def load_patterns(self, machine, first=0):
+        """T, I, x(t0) of each pattern, the first one at place ``first``, and c of its x.
+
+        c of a clamped unit is T in all its banks.
+        """
+        clamp = machine.network.clamp_units
         c_start, c = (np.where(clamp, machine.targets, x) for x in (machine.start, machine.x))
         for region, words in (
             (Region.TARGET, machine.targets),
             (Region.INPUT, machine.inputs),
             (Region.X_START, machine.start),
-            (Region.X, machine.x),
-            (Region.Y, machine.y),
             (Region.C_START, c_start),
             (Region.C_BANK0, c),
             (Region.C_BANK1, c),
         ):
-            for a, row in enumerate(words):
-                for i, word in enumerate(row):
-                    yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
+            yield from self.load_state(region, words, first)
+
+    def load_state(self, region, words, first=0):
+        for a, row in enumerate(words, start=first):
+            for i, word in enumerate(row):
+                yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
 
     def load_weights(self, weights, area=Area.WEIGHTS):
         """W, or the velocities."""
@@ -197,14 +205,14 @@ class Driver:
 
     # Reading out
 
-    def read_state(self, region, patterns):
-        """A×N words of x(t0), x or y."""
+    def read_state(self, region, patterns, first=0):
+        """A×N words of x(t0), x or y, of patterns from place ``first`` on."""
         formats = self.config.formats
         width = formats.error.width if region == Region.Y else formats.state.width
         words = np.empty((patterns, self.config.units), np.int64)
         for a in range(patterns):
             for i in range(self.config.units):
-                word = yield Read(self.map.state(region, a, i))
+                word = yield Read(self.map.state(region, first + a, i))
                 words[a, i] = _signed(word, width)
         return words
 

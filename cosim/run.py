@@ -51,7 +51,8 @@ class Run:
 def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
     """Whole training on the core: load, start, wait, read out. ``machine`` stays as it is.
 
-    Where the patterns are more than the core holds, each batch is loaded in its turn.
+    Where the patterns are more than the core holds, each batch is loaded in its turn; while the one
+    before is learned, if the core can be refilled.
 
     ``progress(done, total)`` is called now and then. ``core`` is a Simulator other than that of
     ``config``.
@@ -64,15 +65,27 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
             progress(len(reports), updates)
 
     x, y = machine.x.copy(), machine.y.copy()
+    total, left, place = len(machine.targets), updates, 0
+    parts = _parts(machine, config.lanes * config.slots, updates)
     with core or Simulator(library(config)) as core:
-        load = driver.load
-        for part, held, count in _parts(machine, config.lanes * config.slots, updates):
-            core.do(load(part))
-            load = driver.load_patterns  # the rest goes on from the part before
+        part, held, count = next(parts)
+        core.do(driver.load(part))
+        if config.refill:
+            core.do(driver.write("PATTERNS", 2 * len(held)))
+        while part:
             core.do(driver.start_training(count))
+            following, next_held, next_count = next(parts, (None, None, None))
+            next_place = len(held) - place if config.refill else 0
+            if following and config.refill:
+                core.do(driver.load_patterns(following, next_place))
             core.do(driver.reports(len(part.patterns()), sink))
-            x[held] = core.do(driver.read_state(Region.X, len(held)))
-            y[held] = core.do(driver.read_state(Region.Y, len(held)))
+            left -= count
+            if left * len(held) < total:  # else each pattern has its turn again
+                x[held] = core.do(driver.read_state(Region.X, len(held), place))
+                y[held] = core.do(driver.read_state(Region.Y, len(held), place))
+            if following and not config.refill:
+                core.do(driver.load_patterns(following))
+            part, held, count, place = following, next_held, next_count, next_place
         unsettled, skipped, cycles, saturated = core.do(driver.counters())
         steps = np.stack([r.steps for r in reports])
         velocity = machine.velocity

@@ -66,6 +66,8 @@ class Config:
         With a velocity for each weight: a second memory, and updates by way of it.
     random_start : bool
         Able to draw x(t0).
+    refill : bool
+        Able to take new patterns while others are learned.
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
@@ -83,6 +85,7 @@ class Config:
     family: str = "generic"
     momentum: bool = False
     random_start: bool = False
+    refill: bool = False
     eta_shifts: tuple[int, int] | None = None
     log_depth: int | None = None
 

@@ -141,6 +141,7 @@ class Core(wiring.Component):
         for k, name in enumerate(host.READ_BY_CORE):
             m.d.comb += host.values[k].eq(values[name])
 
+        may_fill = 1
         if config.random_start:
             m.submodules.start = start = RandomStart(config)
             place = training.start_place
@@ -151,6 +152,7 @@ class Core(wiring.Component):
                 start.z.eq(training.noise_z),
                 start.clamp.eq(Array(lane.host_clamp for lane in lanes)[place.lane]),
             ]
+            may_fill = start.ready
             with m.If(~start.ready):
                 for k, lane in enumerate(lanes):
                     m.d.comb += [
@@ -161,6 +163,10 @@ class Core(wiring.Component):
                         lane.host_unit.eq(start.unit),
                         lane.host_data.eq(start.data),
                     ]
+        if config.refill:
+            m.d.comb += host.host_filled.eq(Cat(lane.host_filled for lane in lanes).any())
+            for k, lane in enumerate(lanes):
+                m.d.comb += lane.host_fill.eq(host.host_fill[k] & may_fill)
         if config.momentum:
             m.d.comb += [
                 carousel.apply.eq(training.apply),

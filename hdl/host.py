@@ -35,7 +35,8 @@ class HostPort(wiring.Component):
 
     A read takes :attr:`latency` cycles, a write two; a weight, a column and a start wait for the
     carousel. While a run is under way, writes but to CONTROL and reads of the state do nothing,
-    read as 0, and are noted in STATUS; registers and the log can be read at any time.
+    read as 0, and are noted in STATUS; registers and the log can be read at any time. A core that
+    can be refilled takes writes to the state then as well, as soon as there is room.
 
     Members
     -------
@@ -52,6 +53,7 @@ class HostPort(wiring.Component):
     phase, saturated, busy, resting : In
         For STATUS; a run is under way; the carousel rests.
     host_* : to the state memories of all lanes; ``host_write`` chooses one
+    host_fill, host_filled : the same, while a run is under way
     store_*, write, started : a weight, to the carousel
     probe, probe_column : a column, to the carousel
     velocity : with momentum, that the weight or column is one of the velocities
@@ -101,6 +103,7 @@ class HostPort(wiring.Component):
                 "log_count": In(range(config.log_depth + 1)),
                 "log_head": In(32),
                 "log_pop": Out(1),
+                **({"host_fill": Out(lanes), "host_filled": In(1)} if config.refill else {}),
                 **({"velocity": Out(1)} if config.momentum else {}),
             }
         )
@@ -223,7 +226,15 @@ class HostPort(wiring.Component):
                 doing.eq(decoded & quiet & ~blocked),
                 bus.wait.eq(~decoded | (quiet & blocked)),
             ]
-        with m.If(bus.w_en & decoded & ~quiet):
+        fills = Signal()
+        if config.refill:
+            m.d.comb += [
+                fills.eq(bus.w_en & decoded & ~quiet & to_state),
+                self.host_fill.eq(Mux(fills, 1 << lane, 0)),
+            ]
+            with m.If(fills):
+                m.d.comb += bus.wait.eq(~self.host_filled)
+        with m.If(bus.w_en & decoded & ~quiet & ~fills):
             with m.If(~control):
                 m.d.sync += refused.eq(1)
             with m.Elif(bus.w_data[3]):

@@ -100,6 +100,7 @@ class Lane(wiring.Component):
     clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
     noise : with momentum, the PEs' rounding noise
     host_* : the state memory's
+    host_fill, host_filled : where the core can be refilled, the state memory's
     host_clamp : with a random start, of ``host_unit``, the memory's latency later
     """
 
@@ -148,6 +149,7 @@ class Lane(wiring.Component):
                 "host_unit": In(unit),
                 "host_data": In(signed(self.state.word)),
                 "host_word": Out(signed(self.state.word)),
+                **({"host_fill": In(1), "host_filled": Out(1)} if config.refill else {}),
                 **({"host_clamp": Out(1)} if config.random_start else {}),
             }
         )
@@ -423,6 +425,11 @@ class Lane(wiring.Component):
         for name in "select write region slot unit data".split():
             m.d.comb += getattr(state, f"host_{name}").eq(getattr(self, f"host_{name}"))
         m.d.comb += self.host_word.eq(state.host_word)
+        if config.refill:
+            m.d.comb += [
+                state.host_fill.eq(self.host_fill),
+                self.host_filled.eq(state.host_filled),
+            ]
         if config.random_start:
             m.d.comb += self.host_clamp.eq(state.flags.clamp)
         return m

@@ -7,6 +7,9 @@ Addresses count 32-bit words. The upper two bits choose the area:
     2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
     3  velocities   the same, where momentum is built in
 
+A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
+of the batch under way.
+
 Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y
 of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
 

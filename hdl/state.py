@@ -61,7 +61,9 @@ class StateMemory(wiring.Component):
 
     Latency of every read is that of the family's memory. What is written can be read a cycle later,
     or two where the family's memory is slow: there is a register before it then. The host writes
-    and reads only while the core is idle. Addresses are (slot, unit), the unit in ⌈log₂ N⌉ bits.
+    and reads only while the core is idle; but where the core can be refilled, a word may be written
+    in a cycle in which the integrator writes none. Addresses are (slot, unit), the unit in ⌈log₂ N⌉
+    bits.
 
     Members
     -------
@@ -74,6 +76,8 @@ class StateMemory(wiring.Component):
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
     host_* : one word by :class:`Region`
+    host_fill, host_filled : In, Out
+        Write it when there is room, while the core runs; it is written.
     """
 
     def __init__(self, config):
@@ -123,6 +127,7 @@ class StateMemory(wiring.Component):
                 "input": Out(signed(f.state.width)),
                 "flags": Out(flags_layout(config)),
                 "host_word": Out(signed(self.word)),
+                **({"host_fill": In(1), "host_filled": Out(1)} if config.refill else {}),
                 **(factor if config.feature != "identity" else {}),
             }
         )
@@ -132,12 +137,17 @@ class StateMemory(wiring.Component):
         f, latency = self.config.formats, self.config.device.memory
         words = 1 << (len(self.read_slot) + len(self.read_unit))
         host, region = self.host_select, self.host_region
+        host_writes, host_write = host, self.host_write
+        if self.config.refill:
+            free = ~(self.write_x | self.write_c | self.write_y)
+            m.d.comb += self.host_filled.eq(self.host_fill & free)
+            host_writes, host_write = host | self.host_filled, host_write | self.host_filled
 
         def chosen(*regions):
             hit = Const(0, 1)
             for r in regions:
                 hit = hit | (region == r)
-            return hit & self.host_write
+            return hit & host_write
 
         def ram(name, width, depth):
             m.submodules[name] = memory = Ram(width=width, depth=depth, device=self.config.device)
@@ -197,11 +207,13 @@ class StateMemory(wiring.Component):
 
         # writing: the host through the integrator's port
         there = Cat(
-            Mux(host, self.host_unit, self.write_unit), Mux(host, self.host_slot, self.write_slot)
+            Mux(host_writes, self.host_unit, self.write_unit),
+            Mux(host_writes, self.host_slot, self.write_slot),
         )
-        word = Mux(host, self.host_data, self.write_data)
-        bank = Mux(host, Cat(region == Region.C_BANK1, region == Region.C_START), self.write_bank)
-        to_start = host & (region == Region.X_START)
+        word = Mux(host_writes, self.host_data, self.write_data)
+        to_bank = Cat(region == Region.C_BANK1, region == Region.C_START)
+        bank = Mux(host_writes, to_bank, self.write_bank)
+        to_start = host_writes & (region == Region.X_START)
         to_c = self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)
         to_y = self.write_y | chosen(Region.Y)
         behind = latency - 1

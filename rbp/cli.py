@@ -396,19 +396,18 @@ def _core(verb):
     _flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
     _order(group)
     _flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")
-    group.add_argument(
-        "--momentum",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="with a velocity for each weight",
-    )
-    group.add_argument(
-        "--random-start",
-        dest="random_start",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="able to draw x(t0)",
-    )
+    for name, text in (
+        ("momentum", "with a velocity for each weight"),
+        ("random_start", "able to draw x(t0)"),
+        ("refill", "able to take new patterns while others are learned"),
+    ):
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=name,
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help=text,
+        )
 
 
 def _verb(verbs, name, run, summary, details, example):

@@ -21,6 +21,7 @@ MACHINE = (
     "feature",
     "momentum",
     "random_start",
+    "refill",
 )
 """The flags that :func:`machine` takes."""
 
@@ -173,6 +174,7 @@ def machine(
     feature="identity",
     momentum=False,
     random_start=False,
+    refill=False,
     family="generic",
 ) -> Config:
     """The core that machine flags ask for.
@@ -198,6 +200,7 @@ def machine(
             family=family,
             momentum=momentum,
             random_start=random_start,
+            refill=refill,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -215,6 +218,7 @@ def flags(config):
     usual |= {"order": "1", "feature": "identity"}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
+    words += ["--refill"] * config.refill
     return " ".join(words)
 
 

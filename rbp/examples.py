@@ -364,7 +364,7 @@ EXAMPLES = {
             "digits",
             "8×8 digits, 64-20-10, in batches of 16 (needs scikit-learn)",
             _digits,
-            {"updates": 800, "batch": 16, "slots": 16, "eta_shift": -2},
+            {"updates": 800, "batch": 16, "slots": 32, "eta_shift": -2},
         ),
         Example(
             "digit-memory",

@@ -56,7 +56,8 @@ class Settings:
         L.
     slots : int, optional
         Patterns that a lane holds; by default all that the problem has. Where they are more than
-        L·slots, the host loads each batch in its turn.
+        L·slots, the host loads each batch in its turn; while the one before is learned, where there
+        is room for both.
     preset : str
         Formats: ``w16``, ``w18`` or ``w8``.
     method : str
@@ -164,6 +165,7 @@ class Settings:
                 feature=problem.feature,
                 momentum=self.momentum_shift is not None,
                 random_start=self.start == "random",
+                refill=2 * batch <= slots * self.lanes < patterns,
             )
         except ValueError as error:
             raise InputError(f"{error} ({units} units, {patterns} patterns)") from error

@@ -66,6 +66,7 @@ def _parameters(config):
         "order": ", ".join(map(str, config.degrees)),
         "feature": config.feature,
         "momentum": "yes" if config.momentum else "no",
+        "refill": "yes" if config.refill else "no",
         "random start": "yes" if config.random_start else "no",
         "log words": config.log_depth,
         "primitives": config.family,

@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cosim.build import library
+from cosim.driver import Driver
 from cosim.run import lockstep, train
+from cosim.simulator import Simulator
 from golden import pe
 from golden.config import Config
 from golden.noise import start_word, stream_start
@@ -259,9 +262,45 @@ def test_every_word(method):
     equal(result, machine, 8)
 
 
+@pytest.mark.parametrize("refill", [False, True])
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_more_patterns_than_slots(lanes):
+def test_more_patterns_than_slots(lanes, refill):
     """Each batch is loaded in its turn; the last one begins with what is left of the set."""
-    config = Config(units=7, macs=3, slots=3, lanes=lanes)
+    config = Config(units=7, macs=3, slots=6 // lanes, lanes=lanes, refill=refill)
     machine = network(config, 8, {"batch": 3})
     equal(train(config, machine, 7), machine, 7)
+
+
+@pytest.mark.parametrize("macs", [1, 7])
+def test_refilled_while_it_runs(macs):
+    """New patterns are all in their places before the batch under way has settled."""
+    config = Config(units=7, macs=macs, slots=4, refill=True)
+    long = {"batch": 2, "settling": Settling(0, 4, 400, 64, fixed=True)}
+    machine, driver, reports = network(config, 4, long), Driver(config), []
+    first, second = (
+        replace(
+            machine,
+            learning=replace(machine.learning, batch=None),
+            t=2 * k,
+            x=None,
+            y=None,
+            **{
+                name: getattr(machine, name)[2 * k :][:2] for name in ("targets", "inputs", "start")
+            },
+        )
+        for k in range(2)
+    )
+    with Simulator(library(config)) as core:
+        core.do(driver.load(first))
+        core.do(driver.write("PATTERNS", 4))
+        core.do(driver.start_training(1))
+        core.do(driver.load_patterns(second, 2))
+        assert core.do(driver.busy())
+        core.do(driver.reports(2, reports.append))
+        core.do(driver.start_training(1))
+        core.do(driver.reports(2, reports.append))
+        assert not core.do(driver.read("STATUS")) >> 6 & 1  # nothing was refused
+        weights = core.do(driver.read_weights())
+    energy = [machine.update().energy for _ in range(2)]
+    assert [report.energy for report in reports] == energy
+    assert (weights == machine.weights).all()
