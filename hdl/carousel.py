@@ -54,13 +54,13 @@ class Carousel(wiring.Component):
     Members
     -------
     relax, update, write, probe : In
-        Requests, held until ``started`` in the same cycle; at most one of the last three.
+        Requests; at most one of the last three, which is held until its turn starts.
     apply : In
         Only with momentum: the update is an APPLY.
-    started : Out
-        A turn starts: its first step comes in the next cycle.
+    updating, serving : Out
+        The turn starts that ``update``, or that ``write`` or ``probe``, asks for.
     step : Out
-        Where the carousel is.
+        Where the carousel is. A turn's first step comes in the cycle after ``step.start``.
     resting : Out
         No turn is under way, nor the wait behind an UPDATE.
     """
@@ -73,7 +73,8 @@ class Carousel(wiring.Component):
                 "update": In(1),
                 "write": In(1),
                 "probe": In(1),
-                "started": Out(1),
+                "updating": Out(1),
+                "serving": Out(1),
                 "step": Out(step_layout(config)),
                 "resting": Out(1, init=1),
                 **({"apply": In(1)} if config.momentum else {}),
@@ -87,6 +88,7 @@ class Carousel(wiring.Component):
         lag = time.before_relax - time.before_update
         column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
         running, kind = Signal(), Signal(Kind)
+        last, last_block = Signal(), Signal()  # known with the count, not after comparing it
         # A WRITE's word and place are held until the last bank has it.
         before_write = time.last_write + config.macs
 
@@ -95,16 +97,21 @@ class Carousel(wiring.Component):
             step.kind.eq(kind),
             step.column.eq(column),
             step.first.eq(column == 0),
-            step.last.eq(column == config.terms - 1),
+            step.last.eq(last),
             step.first_block.eq(block == 0),
-            step.last_block.eq(block == config.blocks - 1),
+            step.last_block.eq(last_block),
             step.row.eq(column < config.macs),
         ]
         ending = running & ((step.last & step.last_block) | (kind == Kind.WRITE))
         with m.If(running):
-            m.d.sync += column.eq(column + 1)
-            with m.If(step.last):
-                m.d.sync += [column.eq(0), block.eq(block + 1)]
+            m.d.sync += [column.eq(column + 1), last.eq(column == config.terms - 2)]
+            with m.If(last):
+                m.d.sync += [
+                    column.eq(0),
+                    last.eq(config.terms == 1),
+                    block.eq(block + 1),
+                    last_block.eq(block == config.blocks - 2),
+                ]
 
         # The wait behind what writes weights, counted down.
         wait = Signal(range(max(before_write, time.before_relax) + 1))
@@ -133,7 +140,14 @@ class Carousel(wiring.Component):
         with m.Else():
             m.d.comb += [step.start.eq(may_read & self.relax), step.start_kind.eq(Kind.RELAX)]
         with m.If(step.start):
-            m.d.sync += [running.eq(1), kind.eq(step.start_kind), column.eq(0), block.eq(0)]
+            m.d.sync += [
+                running.eq(1),
+                kind.eq(step.start_kind),
+                column.eq(0),
+                last.eq(config.terms == 1),
+                block.eq(0),
+                last_block.eq(config.blocks == 1),
+            ]
         with m.Elif(ending):
             m.d.sync += running.eq(0)
         if config.momentum:
@@ -141,7 +155,10 @@ class Carousel(wiring.Component):
             m.d.comb += step.apply.eq(apply)
             with m.If(step.start):
                 m.d.sync += apply.eq(self.apply)
-        m.d.comb += self.started.eq(step.start)
+        m.d.comb += [
+            self.updating.eq(self.update & may_update),
+            self.serving.eq(~self.update & (self.write | self.probe) & may_read),
+        ]
         # what ~running & (wait == 0) will be
         rests = Mux(running, ending & ~writes, wait <= 1)
         m.d.sync += self.resting.eq(~step.start & rests)

@@ -122,13 +122,13 @@ class Core(wiring.Component):
             training.first_write.eq(host.first_write),
             training.set.eq(host.set),
             training.clear.eq(host.clear),
-            training.started.eq(carousel.started),
+            training.started.eq(carousel.updating),
             training.resting.eq(carousel.resting),
             training.space.eq(log.space),
             self.phase.eq(training.phase),
             host.phase.eq(training.phase),
             host.busy.eq(training.busy | host.train | host.recall),
-            host.started.eq(carousel.started),
+            host.started.eq(carousel.serving),
             host.resting.eq(carousel.resting),
         ]
         values = {

@@ -143,8 +143,12 @@ class HostPort(wiring.Component):
             self.host_region.eq(offset[slot:region]),
             self.host_slot.eq(offset[unit:slot]),
             self.host_unit.eq(offset[:unit]),
-            self.host_data.eq(bus.w_data),
         ]
+        # a word goes there a cycle after it is taken, when the address still stands
+        word = Signal(self.host_data.shape(), reset_less=True)
+        writing = Signal(config.lanes)
+        m.d.sync += word.eq(bus.w_data)
+        m.d.comb += [self.host_data.eq(word), self.host_write.eq(writing)]
 
         # reading: everything after the same time
         elapsed = Signal(range(self.latency))
@@ -284,12 +288,12 @@ class HostPort(wiring.Component):
                 with m.If(clear):
                     m.d.sync += refused.eq(0)
         m.d.comb += [
-            self.host_write.eq(Mux(doing & to_state, 1 << lane, 0)),
             self.noise_write.eq(doing & hit["NOISE"]),
             self.updates_write.eq(doing & hit["UPDATES"]),
             self.first_write.eq(doing & hit["FIRST"]),
             self.set.eq(bus.w_data),
         ]
+        m.d.sync += writing.eq(Mux(doing & to_state, 1 << lane, 0))
         with m.If(self.train | self.recall):
             m.d.sync += [self.train.eq(0), self.recall.eq(0)]
         return m

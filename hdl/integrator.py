@@ -223,7 +223,8 @@ class Integrator(wiring.Component):
 
         # difference: (goal − x or y), times Δt with three more bits
         whose = element[product + 2]
-        y = Mux(whose.fresh & ~self.keep, 0, self.y_before)
+        from_zero = register(element[product + 1].fresh & ~self.keep, "from_zero")
+        y = Mux(from_zero, 0, self.y_before)
         state = Mux(whose.backward, y, self.x_before)
         state_q = register(state, "state")
         greatest = self.config.dt_shifts

@@ -164,7 +164,8 @@ class Lane(wiring.Component):
         m.submodules.tree = tree = ResultTree(config)
         m.submodules.integrator = integrator = self.integrator
 
-        keep = settings.keep & settings.errors
+        keep = Signal(reset_less=True)
+        m.d.sync += keep.eq(settings.keep & settings.errors)  # static while the core runs
 
         # Pick: a sweep of the ring, or the slot whose turn it is in an UPDATE.
         ready = relaxation.ready

@@ -48,7 +48,9 @@ def ride(config, wishes):
             request = getattr(dut, REQUESTS[kind])
             ctx.set(request, 1)
             for _ in range(400):
-                started = ctx.get(dut.started)
+                started = ctx.get(dut.step).start
+                assert ctx.get(dut.updating) == (started and kind == Kind.UPDATE)
+                assert ctx.get(dut.serving) == (started and kind in (Kind.WRITE, Kind.PROBE))
                 await cycle()
                 if started:
                     break
@@ -169,7 +171,8 @@ def test_requests_have_an_order():
         for kind in pending:
             ctx.set(getattr(dut, REQUESTS[kind]), 1)
         for _ in range(200):
-            step, started = ctx.get(dut.step), ctx.get(dut.started)
+            step = ctx.get(dut.step)
+            started = step.start
             if started:
                 seen.append(Kind(step.start_kind))
             await ctx.tick()
