@@ -2,6 +2,7 @@
 
     python -m rbp.baselines             measure all rows; exit 1 with a table of what moved
     python -m rbp.baselines --quick     the small rows only, with one seed
+    python -m rbp.baselines --large     those as well that nextpnr routes for hours
     python -m rbp.baselines --accept    measure, and make that the baselines
     python -m rbp.baselines --readme    no measurement: the baselines as the README's table
 
@@ -32,7 +33,7 @@ BEGIN, END = "<!-- synth table -->", "<!-- /synth table -->"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A core on a device; ``quick`` where it takes a few minutes at most."""
+    """A core on a device; ``quick`` where it takes a few minutes at most, ``large`` where hours."""
 
     device: str
     units: int
@@ -40,11 +41,15 @@ class Row:
     lanes: int = 1
     preset: str = "w16"
     grade: int | None = None
+    order: int = 1
+    momentum: bool = False
     quick: bool = False
+    large: bool = False
 
     @property
     def target(self):
-        machine = {name: getattr(self, name) for name in ("units", "macs", "lanes", "preset")}
+        names = ("units", "macs", "lanes", "preset", "order", "momentum")
+        machine = {name: getattr(self, name) for name in names}
         return synth.target(self.device, grade=self.grade, **machine)
 
     @property
@@ -63,12 +68,17 @@ ROWS = (
     Row(device="hx8k", units=15, macs=4, quick=True),
     _ecp5(units=15, macs=15, quick=True),
     _ecp5(units=64, macs=16),
-    _ecp5(units=64, macs=16, lanes=4),
-    _ecp5(units=64, macs=32, lanes=4),
+    _ecp5(units=64, macs=16, lanes=4, large=True),
+    _ecp5(units=64, macs=32, lanes=4, large=True),
+    # a second order, and momentum
+    Row(device="up5k", units=8, macs=2, order=2),
+    _ecp5(units=15, macs=5, order=2),
+    Row(device="up5k", units=15, macs=4),
+    Row(device="up5k", units=15, macs=4, momentum=True),
     # the largest networks
     Row(device="up5k", units=64, macs=4),
     Row(device="hx8k", units=32, macs=4),
-    _ecp5(units=256, macs=32, lanes=4),
+    _ecp5(units=256, macs=32, lanes=4, large=True),
 )
 
 
@@ -187,14 +197,16 @@ def main(argv=None) -> int:
     what = parser.add_mutually_exclusive_group()
     for option in ("--quick", "--accept", "--readme"):
         what.add_argument(option, action="store_true")
+    parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args(argv)
     if arguments.readme:
         _write_readme()
         return 0
     rows = [row for row in ROWS if row.quick or not arguments.quick]
+    rows = [row for row in rows if not row.large or arguments.large]
     measured, moved = _check(rows, 1 if arguments.quick else SEEDS, load())
     if arguments.accept:
-        _save(measured)
+        _save(load() | measured)
         return 0
     return int(moved)
 
