@@ -71,7 +71,7 @@ class Fold(wiring.Component):
         memory, others = device.memory, config.order - 1
         features = config.features
         program = features.program
-        width = f.weight.width + f.error.width - 1 + config.units.bit_length()  # of a sum
+        width = config.backward_width
 
         # Sums: two sweeps, one that comes and one that is folded.
         m.submodules.sums = sums = Ram(width=width, depth=2 * config.terms, device=device)

@@ -217,21 +217,27 @@ class Lane(wiring.Component):
         backward = relaxing & sweep.backward
 
         # φ: c of the pattern, or products; one-hot for a PROBE; 0 for whatever takes no part.
-        stream = {
-            "slot": sweep.slot,
-            "bank": Mux(sweep.fresh & ~keep, 2, sweep.bank),
-            "column" if config.higher else "unit": step.column,
-        }
+        bank = Mux(sweep.fresh & ~keep, 2, sweep.bank)
         wanted = (relaxing | update) & active
         if config.higher:
             m.submodules.features = features = Features(config)
-            reads, source, value = state.c_read[: config.order], features, features.phi
-            m.d.comb += features.valid.eq(wanted & ~(relaxing & sweep.backward))
+            m.d.comb += [
+                features.column.eq(step.column),
+                features.slot.eq(sweep.slot),
+                features.bank.eq(bank),
+                features.valid.eq(wanted & ~backward),
+            ]
             for k in range(config.order):
-                m.d.comb += [reads[k].eq(features.read[k]), features.c[k].eq(state.c[k])]
+                m.d.comb += [state.c_read[k].eq(features.read[k]), features.c[k].eq(state.c[k])]
+            value = features.phi
         else:
-            source, value = state.c_read[0], state.c[0]
-        m.d.comb += [getattr(source, name).eq(field) for name, field in stream.items()]
+            place = state.c_read[0]
+            m.d.comb += [
+                place.unit.eq(step.column),
+                place.slot.eq(sweep.slot),
+                place.bank.eq(bank),
+            ]
+            value = state.c[0]
         one = 1 << f.state.fraction
         valued = time.feature + time.memory
         streaming = delay(m, wanted, valued, name="streaming")

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.noise import xorshift
 from hdl.state import Region
+from hdl.timing import Timing
 
 __all__ = ["RandomStart"]
 
@@ -14,8 +15,8 @@ class RandomStart(wiring.Component):
     """x_i(t0) = X^(i+1)(z) >> (32 − F), uniform in [0, 1), F the fraction of STATE.
 
     Written through the host's port of the state memory while nothing relaxes: unit by unit c, but
-    where the unit is clamped, and x(t0). Takes N · (memory + 2) cycles a pattern. Golden model:
-    :meth:`golden.training.Learning.start_words`.
+    where the unit is clamped, and x(t0), once f(c) is there. Takes N · (memory + 2) cycles a
+    pattern, and what f takes. Golden model: :meth:`golden.training.Learning.start_words`.
 
     Members
     -------
@@ -45,8 +46,9 @@ class RandomStart(wiring.Component):
         m = Module()
         memory = self.config.device.memory
         z, busy = Signal(32, reset_less=True), Signal()
-        tick = Signal(range(memory + 2))
-        last = tick == memory + 1
+        end = memory + 1 + Timing(self.config).factor
+        tick = Signal(range(end + 1))
+        last = tick == end
         m.d.comb += [
             self.ready.eq(~busy),
             self.data.eq(z >> (32 - self.config.formats.state.fraction)),

@@ -13,6 +13,8 @@ cycles behind PE 0. A field reaches PE p's register at the cycle given here, plu
 
 from dataclasses import dataclass
 
+from golden.features import count
+
 __all__ = ["LANE_SKEW", "Timing"]
 
 LANE_SKEW = 2
@@ -64,7 +66,8 @@ class Timing:
     def fold(self):
         """From a BACKWARD's last sum to the last unit's, when nothing is in the way."""
         config = self.config
-        return len(config.features.program) + self.fold_pipeline if config.higher else 0
+        terms = sum(degree * count(config.units, (degree,)) for degree in config.degrees)
+        return terms + self.fold_pipeline if config.higher else 0
 
     @property
     def operand(self):

@@ -281,6 +281,23 @@ def test_methods(method, feature):
     equal(config, machine, 8)
 
 
+@pytest.mark.parametrize("units", [1, 2])
+def test_a_random_start_waits_for_f(units):
+    """The last unit's f(c) is there when the first product is read."""
+    config = Config(
+        units=units,
+        macs=units,
+        slots=1,
+        degrees=(2,),
+        feature="tanh",
+        family="ice40hx",
+        random_start=True,
+    )
+    machine = draw(config, 1, target=np.arange(units) < 1)
+    machine.learning = Learning(0, 2, start_seed=2)
+    equal(config, machine, 8)
+
+
 @pytest.mark.parametrize("degrees", [(2,), (0, 1, 3)])
 def test_every_word(degrees):
     config = Config(units=5, macs=3, lanes=2, slots=2, degrees=degrees, feature="tanh")
