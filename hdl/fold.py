@@ -99,7 +99,8 @@ class Fold(wiring.Component):
 
         # The walk through the program. A unit begins where there is room for its result.
         terms = len(program) // config.units  # of each unit
-        at, term, folding = Signal(range(len(program))), Signal(range(terms)), Signal()
+        at, term = Signal(range(max(2, len(program)))), Signal(range(max(2, terms)))
+        folding = Signal()
         begun = Signal(range(DEPTH + 1))
         first, final = term == 0, term == terms - 1
         issue = full.bit_select(folding, 1) & (~first | (begun != DEPTH))

@@ -20,6 +20,18 @@ CONFIGS = {
     "default": machine(units=15),
     "one unit": machine(units=1, slots=1),
     "lanes": machine(units=7, macs=2, lanes=3, slots=5, preset="w18", activation="tanh,sin"),
+    "all options": machine(
+        units=5,
+        macs=2,
+        lanes=2,
+        order="1,2",
+        feature="logistic",
+        momentum=True,
+        random_start=True,
+        refill=True,
+    ),
+    "first order of tanh": machine(units=4, macs=2, feature="tanh"),
+    "third": machine(units=3, macs=3, slots=1, order=3),
     "w8": machine(units=6, macs=6, lanes=2, slots=1, preset="w8", activation="logistic,tanh,sin"),
 }
 
