@@ -152,9 +152,8 @@ def bench(config):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
 
     def link(runtime):
-        libraries = cocotb.libs_dir
-        cocotb_vpi = cocotb.lib_name_path("vpi", "verilator")
-        return [str(runtime / "vpi.o"), f"-Wl,-rpath,{libraries}", f"-L{libraries}", str(cocotb_vpi)]
+        of_cocotb = [f"-Wl,-rpath,{cocotb.libs_dir}", cocotb.lib_name_path("vpi", "verilator")]
+        return map(str, [runtime / "vpi.o", f"-L{cocotb.libs_dir}", *of_cocotb])
 
     # As cocotb's runner would build it, but with the run-time shared: in a third of the time.
     flags = ("--vpi", "--public-flat-rw", "--timescale", "1ns/1ps")
