@@ -17,9 +17,8 @@ SHAPES = {
         Config(units=23, macs=5, slots=5),
         lambda c: associative(c, 17, 5),
     ),
-    "3 units, 2 patterns": (Config(units=3, macs=2, slots=2), lambda c: associative(c, 3, 2)),
     "1 unit, 1 pattern": (Config(units=1, macs=1, slots=1), lambda c: associative(c, 1, 1)),
-    "Example 1, 4 of 12 units targets": (Config(units=12, macs=5), lambda c: example1(c, 4)),
+    "Example 1": (Config(units=9, macs=4), lambda c: example1(c, 4)),
     "absent connections": (
         Config(units=9, macs=4),
         lambda c: associative(c, 5, 4, present=0.5),

@@ -209,7 +209,7 @@ CORES = {
     "second, all rows at once": Config(units=6, macs=6, degrees=(2,)),
     "second, two lanes": Config(units=7, macs=4, lanes=2, slots=2, degrees=(2,)),
     "second, four lanes, ecp5": Config(
-        units=6, macs=5, lanes=4, slots=1, degrees=(2,), family="ecp5", preset="w18"
+        units=6, macs=3, lanes=4, slots=1, degrees=(2,), family="ecp5", preset="w18"
     ),
     "second of tanh, ecp5": Config(units=5, macs=2, degrees=(2,), feature="tanh", family="ecp5"),
     "third, two lanes, ice40hx": Config(
@@ -291,9 +291,8 @@ def test_a_random_start_waits_for_f(units):
     equal(config, machine, 8)
 
 
-@pytest.mark.parametrize("degrees", [(2,), (0, 1, 3)])
-def test_every_word(degrees):
-    config = Config(units=5, macs=3, lanes=2, slots=2, degrees=degrees, feature="tanh")
+def test_every_word():
+    config = Config(units=5, macs=3, lanes=2, slots=2, degrees=(0, 1, 3), feature="tanh")
     machine = associative(config, 3, 3, spread=0.3)
     result = lockstep(config, deepcopy(machine), 4, stalls=True)
     for _ in range(4):
