@@ -19,7 +19,7 @@ class Family:
     multiplier: int
     """From operands to product."""
     narrow: int
-    """To round and saturate a sum."""
+    """To narrow a sum: 2 where the addition and the saturation take a cycle each."""
     eta_shifts: tuple[int, int]
     """Least and greatest log2(η) that the core's shifters offer by default."""
 

@@ -111,7 +111,7 @@ class HostPort(wiring.Component):
     @property
     def latency(self):
         """Cycles of a read, the first included."""
-        return self.config.device.memory + 2
+        return self.config.device.memory + 3
 
     def elaborate(self, platform):
         m = Module()
@@ -152,7 +152,8 @@ class HostPort(wiring.Component):
 
         # reading: everything after the same time
         elapsed = Signal(range(self.latency))
-        register = Signal(32)
+        register, register_q = Signal(32), Signal(32, reset_less=True)
+        m.d.sync += register_q.eq(register)
         with m.Switch(offset):
             for place, r in enumerate(REGISTERS):
                 with m.Case(place):
@@ -186,7 +187,7 @@ class HostPort(wiring.Component):
             with m.If(quiet):
                 m.d.comb += bus.r_data.eq(Array(self.host_words)[lane].as_unsigned())
         with m.Elif(area == Area.REGISTERS):
-            m.d.comb += bus.r_data.eq(register)
+            m.d.comb += bus.r_data.eq(register_q)
         with m.If(reading & arrived):
             with m.If((area == Area.STATE) & ~quiet):
                 m.d.sync += refused.eq(1)

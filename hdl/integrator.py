@@ -1,6 +1,6 @@
 """Integrator: one Euler step of one element a cycle."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -118,12 +118,16 @@ class Integrator(wiring.Component):
         f, device = self.config.formats, self.config.device
         time = Timing(self.config)
         many = len(self.config.activations) > 1
+        narrow = device.narrow
         # The cycles, counted from the sum's.
-        look_up = time.integrator - 4 - device.multiplier - device.memory
-        operate = look_up + device.memory
-        product = operate + device.multiplier
-        write = product + 4
-        assert write == time.integrator
+        write = time.integrator
+        step = write - 1
+        aim = step - narrow
+        value = aim - narrow
+        product = value - narrow
+        operate = product - device.multiplier
+        look_up = operate - device.memory
+        meet = operate - (narrow - 1)
 
         element = stages(m, self.element.as_value(), write, name="element")
         element = [data.View(self.element.shape(), e) for e in element]
@@ -135,8 +139,8 @@ class Integrator(wiring.Component):
 
         for port, cycle in (
             (self.slope_read, operate),
-            (self.input_read, product + 1),
-            (self.before_read, product + 2),
+            (self.input_read, value),
+            (self.before_read, aim),
         ):
             place = element[cycle - device.memory]
             m.d.comb += [port.unit.eq(place.unit), port.slot.eq(place.slot)]
@@ -151,13 +155,14 @@ class Integrator(wiring.Component):
             m.d.sync += q.eq(value)
             return q
 
+        def added(value, name):
+            """A sum to be saturated: where narrowing takes two cycles, in the second."""
+            return delay(m, value, narrow - 1, name=f"{name}_added")
+
         # u or b
-        narrow = device.narrow
         shift = f.weight.fraction + f.state.fraction - f.net.fraction
-        u = delay(m, round_half_up(self.sum, shift), narrow - 1, name="u_rounded")
-        b = delay(m, round_half_up(self.sum, f.weight.fraction), narrow - 1, name="b_rounded")
-        u, net_clipped = saturate(u, f.net)
-        b, b_clipped = saturate(b, f.error)
+        u, net_clipped = saturate(added(round_half_up(self.sum, shift), "u"), f.net)
+        b, b_clipped = saturate(added(round_half_up(self.sum, f.weight.fraction), "b"), f.error)
         u, b = register(u, "u"), register(b, "b")
         b_clipped = register(b_clipped, "b_clipped")
 
@@ -175,14 +180,13 @@ class Integrator(wiring.Component):
             round_half_up(self.target - self.x, f.state.fraction - f.error.fraction), f.error
         )
         is_target = flags[device.memory].target
-        j = until(
-            register(Mux(is_target, j, 0).as_signed(), "j"), device.memory + 1, operate, "j_operate"
-        )
+        j = register(Mux(is_target, j, 0).as_signed(), "j")
+        j = until(j, device.memory + 1, meet, "j_meet")
 
         # g'·e and J·J, or the interpolation of g and g'
-        clamp = flags[operate].clamp
-        b = Mux(clamp, 0, until(b, narrow, operate, "b_operate"))
-        e, e_clipped = saturate(b + j, f.error)
+        b = Mux(flags[meet].clamp, 0, until(b, narrow, meet, "b_meet"))
+        e, e_clipped = saturate(added(b + j, "e"), f.error)
+        j = until(j, meet, operate, "j_operate")
         is_backward = element[operate].backward
         m.submodules.first = first = Multiplier(
             a_width=max(f.error.width, g.difference_width),
@@ -201,31 +205,34 @@ class Integrator(wiring.Component):
             second.b.eq(Mux(is_backward, j, g_slope.fraction)),
         ]
 
-        # product: g'·e narrowed, or g and g'; the energy
+        # value: g'·e narrowed, or g and g'; the energy
         m.d.comb += [g.product.eq(first.product), g_slope.product.eq(second.product)]
-        ge, ge_clipped = saturate(round_half_up(first.product, f.slope.fraction), f.error)
-        value = register(Mux(element[product].backward, ge, g.value), "value")
+        ge = added(round_half_up(first.product, f.slope.fraction), "ge")
+        ge, ge_clipped = saturate(ge, f.error)
+        g_or_ge = register(Mux(element[value - 1].backward, ge, g.value), "value")
+        square = until(second.product.as_unsigned(), product, value - 1, "square")
         m.d.sync += self.slope_data.eq(g_slope.value)
         m.d.comb += [
-            self.slope_write.eq(forward[product + 1]),
-            self.slope_slot.eq(element[product + 1].slot),
-            self.slope_unit.eq(element[product + 1].unit),
+            self.slope_write.eq(forward[value]),
+            self.slope_slot.eq(element[value].slot),
+            self.slope_unit.eq(element[value].unit),
         ]
         with m.If(self.clear_energy):
             m.d.sync += self.energy.eq(0)
-        with m.Elif(backward[product] & element[product].fresh):
-            m.d.sync += self.energy.eq(self.energy + second.product.as_unsigned())
+        with m.Elif(backward[value - 1] & element[value - 1].fresh):
+            m.d.sync += self.energy.eq(self.energy + square)
 
         # goal: g(u) + I, or g'·e
-        is_input = flags[product + 1].input
-        goal, goal_clipped = saturate(value + Mux(is_input, self.input, 0), f.state)
-        goal = register(Mux(element[product + 1].backward, value, goal), "goal")
+        goal = added(g_or_ge + Mux(flags[value].input, self.input, 0), "goal")
+        goal, goal_clipped = saturate(goal, f.state)
+        ge = until(g_or_ge, value, aim - 1, "ge")
+        goal = register(Mux(element[aim - 1].backward, ge, goal), "goal")
 
-        # difference: (goal − x or y), times Δt with three more bits
-        whose = element[product + 2]
-        from_zero = register(element[product + 1].fresh & ~self.keep, "from_zero")
+        # step: (goal − x or y), times Δt with three more bits
+        from_zero = register(element[aim - 1].fresh & ~self.keep, "from_zero")
         y = Mux(from_zero, 0, self.y_before)
-        state = Mux(whose.backward, y, self.x_before)
+        state = until(Mux(element[aim].backward, y, self.x_before), aim, step - 1, "state_step")
+        goal = until(goal, aim, step - 1, "goal_step")
         state_q = register(state, "state")
         greatest = self.config.dt_shifts
         difference = goal - state
@@ -235,7 +242,7 @@ class Integrator(wiring.Component):
         )
 
         # write: the new state, rounded half up; |step| against its limits
-        moved = state_q.shift_left(greatest) + scaled + (1 << (greatest - 1))
+        moved = Cat(Const(1 << (greatest - 1), greatest), state_q).as_signed() + scaled
         m.d.sync += self.write_data.eq(moved.shift_right(greatest))
         done = element[write]
         m.d.comb += [
@@ -273,10 +280,10 @@ class Integrator(wiring.Component):
             "net": net_clipped & forward[narrow - 1],
             "error": (
                 (j_clipped & is_target & backward[memory])
-                | (((flag_b & ~clamp) | e_clipped) & backward[operate])
-                | (ge_clipped & backward[product])
+                | (((flag_b & ~flags[operate].clamp) | e_clipped) & backward[operate])
+                | (ge_clipped & backward[value - 1])
             ),
-            "state": goal_clipped & forward[product + 1],
+            "state": goal_clipped & forward[aim - 1],
         }
         for role, event in clipped.items():
             event_q = Signal(name=f"clipped_{role}")

@@ -170,7 +170,8 @@ class PE(wiring.Component):
         ]
 
         # result: to the tree, or a weight
-        weight, clipped = saturate(self.sum.shift_right(fraction), self.config.learned)
+        whole = self.sum.shift_right(fraction)
+        weight, clipped = saturate(whole, self.config.learned)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
             self.clipped.eq(clipped & present & learned),
@@ -179,7 +180,8 @@ class PE(wiring.Component):
             m.d.comb += self.rounding.eq(noise)
             m.d.sync += self.weight_o.eq(weight)
         else:
-            m.d.sync += self.weight_o.eq(Mux(present, Mux(learned & (weight == 0), 1, weight), 0))
+            one = learned & (whole == 0)  # what would become 0
+            m.d.sync += self.weight_o.eq(Mux(present, weight | one, 0))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
             written = Signal(reset_less=True)

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.tables import GUARD
-from hdl.fixed import delay, round_half_up, saturate
+from hdl.fixed import delay, saturate
 from hdl.primitives import Ram
 
 __all__ = ["Table"]
@@ -15,11 +15,11 @@ class Table(wiring.Component):
     """F(u) ≈ round((base << s) + difference · fraction) >> (s + 2), by a multiplier outside.
 
     The tables of all activations lie one behind the other in one memory; ``select`` chooses. A word
-    holds a knot and the difference to the next.
+    holds a knot, with the half that rounds, and the difference to the next.
 
-    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` none;
-    the parent keeps ``product`` the multiplier's latency behind the factors. One word a cycle,
-    never stalled. Golden model: :class:`golden.tables.Table`; error at most one unit in the last
+    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that
+    of a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
+    factors. One word a cycle, never stalled. Golden model: :class:`golden.tables.Table`; error at most one unit in the last
     place.
 
     Parameters
@@ -38,13 +38,14 @@ class Table(wiring.Component):
     product : In
         Their product, ``device.multiplier`` cycles later.
     value : Out
-        F(u), with ``product``.
+        F(u), ``device.narrow − 1`` cycles behind ``product``.
     """
 
     def __init__(self, tables, device):
         self.tables, self.device = tables, device
         first = tables[0]
-        self.base_width = max(_signed_width(t.base) for t in tables)
+        self.bases = [t.base + (1 << (GUARD - 1)) for t in tables]
+        self.base_width = max(_signed_width(base) for base in self.bases)
         self.difference_width = max(_signed_width(t.difference) for t in tables)
         super().__init__(
             {
@@ -68,8 +69,8 @@ class Table(wiring.Component):
             init=[
                 (int(base) & base_mask)
                 | (int(d) & ((1 << self.difference_width) - 1)) << self.base_width
-                for table in self.tables
-                for base, d in zip(table.base, table.difference, strict=True)
+                for table, bases in zip(self.tables, self.bases, strict=True)
+                for base, d in zip(bases, table.difference, strict=True)
             ],
         )
         # −8 is segment 0: the argument's upper bits with the sign turned round
@@ -84,9 +85,9 @@ class Table(wiring.Component):
         base = delay(
             m, ram.r_data[: self.base_width].as_signed(), self.device.multiplier, name="base"
         )
-        total = Signal(signed(max(self.base_width + bits, len(self.product)) + 1))
-        m.d.comb += total.eq(base.shift_left(bits) + self.product)
-        value, _ = saturate(round_half_up(total, bits + GUARD), first.o)
+        total = base.shift_left(bits) + self.product
+        total = delay(m, total.shift_right(bits + GUARD), self.device.narrow - 1, name="total")
+        value, _ = saturate(total, first.o)
         m.d.comb += self.value.eq(value)
         return m
 

@@ -132,11 +132,12 @@ class Timing:
     def integrator(self):
         """From a result to the cycle in which its state is written.
 
+        To narrow the sum, e, the product, the goal; to scale the difference; and a last addition.
         Where units choose among tables, u waits for their flags.
         """
         narrow, many = self.config.device.narrow, len(self.config.activations) > 1
         look_up = max(narrow, self.memory) if many else narrow
-        return look_up + self.memory + self.multiplier + 4
+        return look_up + self.memory + (narrow - 1) + self.multiplier + 3 * narrow + 1
 
     @property
     def turnaround(self):

@@ -109,9 +109,10 @@ class Bursts:
     def __init__(self, config):
         self.config, self.time, self.line = config, Timing(config), timeline()
         self.now, self.bursts = 0, []
-        product = self.time.integrator - 4
-        self.late = {"slope": product - self.time.multiplier, "input": product + 1}
-        self.before = product + 2
+        narrow = config.device.narrow
+        product = self.time.integrator - 1 - 3 * narrow
+        self.late = {"slope": product - self.time.multiplier, "input": product + narrow}
+        self.before = product + 2 * narrow
 
     def add(self, elements, *, dt_shift=0, tolerance=0, use_within=0):
         memory = self.time.memory
@@ -155,6 +156,7 @@ class Bursts:
         def came(flag, *names):
             return {c: tuple(seen[n][c] for n in names) for c, up in enumerate(seen[flag]) if up}
 
+        narrow = self.config.device.narrow
         x, c, y, slope, finish = {}, {}, {}, {}, {}
         for now, e, tolerance, use_within, energy, roles in self.bursts:
             begin = 0
@@ -169,7 +171,7 @@ class Bursts:
                     y[at] = to
                 else:
                     x[at] = to
-                    slope[at - 3] = (e.slot[k], e.unit[k], e.new_slope[k])
+                    slope[at - 1 - 2 * narrow] = (e.slot[k], e.unit[k], e.new_slope[k])
                     if not e.is_clamp[k]:
                         c[at] = (e.bank[k], *to)
                 if e.last[k]:
@@ -364,11 +366,15 @@ def test_saturation_is_sticky():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_latency(name):
-    """Stages of its own besides the memory and the multiplier, more where tables are chosen."""
+    """Stages of its own besides the memory and the multiplier, more where tables are chosen.
+
+    The sum, e, the product, the goal and the step are narrowed; e with the multiplier's registers.
+    """
     config = CONFIGS[name]
     device, line = config.device, timeline()
     look_up = device.memory if len(config.activations) > 1 else device.narrow
-    expected = look_up + device.memory + device.multiplier + 4
+    stages = {1: 4, 2: 8}[device.narrow]
+    expected = look_up + device.memory + device.multiplier + stages
     line[5] = {"valid": 1, "element.last": 1}
     seen = play(Integrator(config), line, ["write_x", "finish"], cycles=5 + expected + 5)
     assert seen["write_x"].index(1) == seen["finish"].index(1) == 5 + Timing(config).integrator

@@ -110,7 +110,7 @@ class Interpolated(wiring.Component):
 
     @property
     def latency(self):
-        return self.device.memory + self.device.multiplier
+        return self.device.memory + self.device.multiplier + self.device.narrow - 1
 
     def elaborate(self, platform):
         m = Module()
