@@ -1,6 +1,6 @@
 """Table of g or g', interpolated."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,10 +17,10 @@ class Table(wiring.Component):
     The tables of all activations lie one behind the other in one memory; ``select`` chooses. A word
     holds a knot, with the half that rounds, and the difference to the next.
 
-    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that
-    of a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
-    factors. One word a cycle, never stalled. Golden model: :class:`golden.tables.Table`; error at most one unit in the last
-    place.
+    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that of
+    a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
+    factors. One word a cycle, never stalled. Golden model: :class:`golden.tables.Table`; error at
+    most one unit in the last place.
 
     Parameters
     ----------
