@@ -2,7 +2,14 @@
 
 from amaranth.hdl import Const, Mux, Signal, Value
 
-__all__ = ["delay", "round_half_up", "saturate", "stages"]
+__all__ = ["delay", "gate", "round_half_up", "saturate", "stages"]
+
+
+def gate(value, enable):
+    """``value`` or 0. As ANDs: of a multiplexer before a register yosys makes a reset of its own,
+    which is slow to route."""
+    gated = Value.cast(value) & enable.replicate(len(value))
+    return gated.as_signed() if value.shape().signed else gated
 
 
 def round_half_up(value, shift):

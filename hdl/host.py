@@ -1,9 +1,13 @@
 """Host port: one synchronous word port over the memory map."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import gate
 from hdl.lane import settings_layout
 from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from hdl.state import Region
@@ -111,7 +115,7 @@ class HostPort(wiring.Component):
     @property
     def latency(self):
         """Cycles of a read, the first included."""
-        return self.config.device.memory + 3
+        return self.config.device.memory + 4
 
     def elaborate(self, platform):
         m = Module()
@@ -150,32 +154,25 @@ class HostPort(wiring.Component):
         m.d.sync += word.eq(bus.w_data)
         m.d.comb += [self.host_data.eq(word), self.host_write.eq(writing)]
 
-        # reading: everything after the same time
+        # reading: everything after the same time; registers are chosen in a cycle of their own
         elapsed = Signal(range(self.latency))
-        register, register_q = Signal(32), Signal(32, reset_less=True)
-        m.d.sync += register_q.eq(register)
-        with m.Switch(offset):
-            for place, r in enumerate(REGISTERS):
-                with m.Case(place):
-                    if r.name in self.READ_BY_CORE:
-                        m.d.comb += register.eq(self.values[self.READ_BY_CORE.index(r.name)])
-                    elif r.name == "IDENTITY":
-                        m.d.comb += register.eq(IDENTITY)
-                    elif r.name == "SHAPE":
-                        m.d.comb += register.eq(
-                            config.units | config.macs << 11 | config.lanes << 22
-                        )
-                    elif r.name == "SLOTS":
-                        m.d.comb += register.eq(config.slots)
-                    elif r.name == "STATUS":
-                        saturated = self.saturated
-                        m.d.comb += register.eq(
-                            Cat(self.phase, saturated[:4], refused, saturated[4:])
-                        )
-                    elif r.name == "LOG_COUNT":
-                        m.d.comb += register.eq(self.log_count)
-                    elif r.name == "LOG":
-                        m.d.comb += register.eq(self.log_head)
+        saturated = self.saturated
+        values = {
+            "IDENTITY": Const(IDENTITY, 32),
+            "SHAPE": Const(config.units | config.macs << 11 | config.lanes << 22),
+            "SLOTS": Const(config.slots),
+            "STATUS": Cat(self.phase, saturated[:4], refused, saturated[4:]),
+            "LOG_COUNT": self.log_count,
+            "LOG": self.log_head,
+            **dict(zip(self.READ_BY_CORE, self.values, strict=True)),
+        }
+        register = Signal(32, reset_less=True)
+        chosen = []
+        for name, value in values.items():
+            here = Signal(name=f"reads_{name.lower()}", reset_less=True)
+            m.d.sync += here.eq(offset == amap.register(name))
+            chosen.append(gate(value, here))
+        m.d.sync += register.eq(reduce(or_, chosen))
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
         with m.If(reading & ~arrived):
@@ -187,7 +184,7 @@ class HostPort(wiring.Component):
             with m.If(quiet):
                 m.d.comb += bus.r_data.eq(Array(self.host_words)[lane].as_unsigned())
         with m.Elif(area == Area.REGISTERS):
-            m.d.comb += bus.r_data.eq(register_q)
+            m.d.comb += bus.r_data.eq(register)
         with m.If(reading & arrived):
             with m.If((area == Area.STATE) & ~quiet):
                 m.d.sync += refused.eq(1)

@@ -211,8 +211,8 @@ class Integrator(wiring.Component):
         ge, ge_clipped = saturate(ge, f.error)
         g_or_ge = register(Mux(element[value - 1].backward, ge, g.value), "value")
         square = until(second.product.as_unsigned(), product, value - 1, "square")
-        m.d.sync += self.slope_data.eq(g_slope.value)
         m.d.comb += [
+            self.slope_data.eq(register(g_slope.value, "slope_data")),
             self.slope_write.eq(forward[value]),
             self.slope_slot.eq(element[value].slot),
             self.slope_unit.eq(element[value].unit),
@@ -243,9 +243,9 @@ class Integrator(wiring.Component):
 
         # write: the new state, rounded half up; |step| against its limits
         moved = Cat(Const(1 << (greatest - 1), greatest), state_q).as_signed() + scaled
-        m.d.sync += self.write_data.eq(moved.shift_right(greatest))
         done = element[write]
         m.d.comb += [
+            self.write_data.eq(register(moved.shift_right(greatest), "write_data")),
             self.write_x.eq(forward[write]),
             self.write_c.eq(forward[write] & ~flags[write].clamp),
             self.write_y.eq(backward[write]),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.carousel import Kind, step_layout
 from hdl.features import Features
-from hdl.fixed import delay
+from hdl.fixed import delay, gate
 from hdl.fold import Fold
 from hdl.integrator import Integrator
 from hdl.noise import NoiseStream
@@ -18,6 +18,10 @@ from hdl.timing import Timing
 from hdl.tree import ResultTree
 
 __all__ = ["DelayLine", "Lane", "settings_layout"]
+
+
+NEIGHBOURS = 4
+"""PEs that share a register of the distribution bus."""
 
 
 def settings_layout(config):
@@ -64,6 +68,20 @@ class DelayLine(wiring.Component):
             ram.r_addr.eq(after),
             self.o.eq(ram.r_data),
         ]
+        return m
+
+
+class Distributor(wiring.Component):
+    """A register of the bus to a few PEs, near which it can lie if synthesis keeps it apart."""
+
+    def __init__(self, shape):
+        super().__init__({"i": In(shape), "o": Out(shape)})
+
+    def elaborate(self, platform):
+        m = Module()
+        q = Signal.like(self.i, reset_less=True)
+        m.d.sync += q.eq(self.i)
+        m.d.comb += self.o.eq(q)
         return m
 
 
@@ -238,12 +256,12 @@ class Lane(wiring.Component):
                 place.bank.eq(bank),
             ]
             value = state.c[0]
-        one = 1 << f.state.fraction
+        one = f.state.fraction  # its bit
         valued = time.feature + time.memory
         streaming = delay(m, wanted, valued, name="streaming")
         hot = delay(m, probing & (step.column == self.probe_column), valued, name="probe_hot")
         phi = Signal(signed(f.state.width), reset_less=True)
-        m.d.sync += phi.eq(Mux(hot, one, Mux(streaming, value, 0)))
+        m.d.sync += phi.eq(gate(value, streaming) | (hot << one))
 
         # y: the next PE's in each of a block's first P cycles; 0 in padding rows.
         rows = config.blocks * config.macs
@@ -256,9 +274,8 @@ class Lane(wiring.Component):
             state.row_slot.eq(delay(m, sweep.slot, time.feature, name="row_slot")),
             state.row_unit.eq(delay(m, row, time.feature, name="row")),
         ]
-        y = Signal(signed(f.error.width), reset_less=True)
         nonzero = delay(m, (row < config.units) & (~sweep.fresh | keep), valued, name="row_real")
-        m.d.sync += y.eq(Mux(nonzero, state.y_row, 0))
+        y_row = gate(state.y_row, nonzero)
 
         # The token, each field when its stage needs it: a cycle before it stands in PE 0.
         token = Signal(token_layout(config))
@@ -304,11 +321,14 @@ class Lane(wiring.Component):
         # PEs
         pes = []
         for p in range(config.macs):
+            if p % NEIGHBOURS == 0:
+                m.submodules[f"y_{p}"] = y = Distributor(signed(f.error.width))
+                m.d.comb += y.i.eq(y_row)
             pe = PE(config, head=p == 0, tail=p == config.macs - 1)
             m.submodules[f"pe_{p}"] = pe
             m.d.comb += [
                 pe.i.eq(pes[-1].o if pes else token),
-                pe.y.eq(y),
+                pe.y.eq(y.o),
                 pe.weight.eq(self.weights[p]),
                 self.written[p].eq(pe.weight_o),
                 tree.sums[p].eq(pe.sum),

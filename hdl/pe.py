@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.noise import MASK
-from hdl.fixed import saturate
+from hdl.fixed import gate, saturate
 from hdl.primitives import Multiplier
 
 __all__ = ["PE", "token_layout"]
@@ -162,30 +162,34 @@ class PE(wiring.Component):
         r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
         passed = Mux(learn, Cat(r[:fraction], self.weight).as_signed(), self.partial)
         take = q.take & ~q.first if self.head else q.take
+        total = Signal(signed(self.config.sum_width), reset_less=True)
         present, learned = Signal(reset_less=True), Signal()
+        m.d.comb += self.sum.eq(total)
         m.d.sync += [
-            self.sum.eq(term + Mux(take, passed, Mux(q.first, 0, self.sum))),
+            total.eq(term + Mux(take, passed, Mux(q.first, 0, total))),
             present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
             learned.eq(learn),
         ]
 
         # result: to the tree, or a weight
-        whole = self.sum.shift_right(fraction)
+        whole = total.shift_right(fraction)
         weight, clipped = saturate(whole, self.config.learned)
+        result = Signal(signed(f.weight.width), reset_less=True)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
             self.clipped.eq(clipped & present & learned),
+            self.weight_o.eq(result),
         ]
         if self.config.momentum:
             m.d.comb += self.rounding.eq(noise)
-            m.d.sync += self.weight_o.eq(weight)
+            m.d.sync += result.eq(weight)
         else:
             one = learned & (whole == 0)  # what would become 0
-            m.d.sync += self.weight_o.eq(Mux(present, weight | one, 0))
+            m.d.sync += result.eq(gate(weight | one, present))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
             written = Signal(reset_less=True)
             m.d.sync += [passing.eq(self.weight), written.eq(learn | q.store)]
             with m.If(~written):
-                m.d.sync += self.weight_o.eq(passing)
+                m.d.sync += result.eq(passing)
         return m

@@ -144,7 +144,7 @@ class Training(wiring.Component):
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
-        high, final = Signal(), Signal()
+        of_energy, high, final = Signal(), Signal(), Signal()
         # of the pattern under report, looked up by then
         more_unsettled, more_skipped = Signal(2), Signal()
         m.d.sync += [
@@ -160,6 +160,9 @@ class Training(wiring.Component):
             seed.set_s.eq(self.set),
             self.deal_slot.eq(next_dealt.slot),
         ]
+        y_steps, y_unsettled = steps & self.errors.replicate(STEP_BITS), unsettled & self.errors
+        of_steps = Cat(x_steps, x_unsettled, y_steps, y_unsettled)
+        m.d.comb += self.word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps))
         with m.If(self.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(self.updates_write):
@@ -294,14 +297,6 @@ class Training(wiring.Component):
                 m.d.comb += self.look_backward.eq(tick != 0)
                 with m.If(tick == memory):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
-                m.d.comb += self.word.eq(
-                    Cat(
-                        x_steps,
-                        x_unsettled,
-                        steps & self.errors.replicate(STEP_BITS),
-                        unsettled & self.errors,
-                    )
-                )
                 with m.If(reported & seed.ready & may_push):
                     m.d.comb += self.push.eq(self.logging & used)
                     m.d.sync += [
@@ -318,7 +313,7 @@ class Training(wiring.Component):
                             m.d.sync += self.update.eq(1)
                             m.next = "UPDATE"
                     with m.If(is_last):
-                        m.d.sync += [lane.eq(0), self.update.eq(0)]
+                        m.d.sync += [lane.eq(0), self.update.eq(0), of_energy.eq(1)]
                         m.next = "ENERGY"
                         if config.momentum:
                             with m.If(self.errors):
@@ -335,7 +330,6 @@ class Training(wiring.Component):
                         m.d.sync += [self.update.eq(0), self.apply.eq(0)]
                         m.next = "ENERGY"
             with m.State("ENERGY"):
-                m.d.comb += self.word.eq(energy.word_select(high, 32))
                 with m.If(~self.logging | ~self.errors):
                     m.next = "AGAIN"
                 with m.Elif(self.space):
@@ -346,7 +340,7 @@ class Training(wiring.Component):
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
-                m.d.sync += [count.eq(0), lane.eq(0)]
+                m.d.sync += [count.eq(0), lane.eq(0), of_energy.eq(0)]
                 with m.If(self.errors):
                     m.d.sync += self.updates.eq(self.updates - 1)
                 with m.If(self.errors & ~self.stop & ~final):

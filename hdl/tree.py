@@ -3,10 +3,11 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import gate
 from hdl.timing import Timing
 
 __all__ = ["ResultTree"]
@@ -45,7 +46,7 @@ class ResultTree(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         masked = [
-            Mux(valid, value, 0).as_unsigned()
+            gate(value, valid).as_unsigned()
             for value, valid in zip(self.sums, self.valids, strict=True)
         ]
         flags = list(self.valids)

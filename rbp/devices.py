@@ -53,7 +53,7 @@ class Device:
         Speed grades, the slowest first; none where there is only one.
     apart : str
         Pattern of the modules that are flattened only after synthesis. Else yosys merges registers
-        of neighbouring PEs that hold the same value into one with a long net.
+        that hold the same value, of PEs or of what distributes y to them, into one with a long net.
     """
 
     name: str
@@ -124,7 +124,7 @@ _ECP5_25K = Device(
     soft_family="generic",
     synthesis="synth_ecp5",
     soft="synth_ecp5 -nodsp",
-    place="ecp5 --25k --package CABGA381 --router router2",
+    place="ecp5 --25k --package CABGA381 --router router2 --router2-alt-weights",
     frequency=150,
     luts=24288,
     brams=56,
@@ -134,13 +134,13 @@ _ECP5_25K = Device(
     bram_cost=128,
     lut_ram_cost=4,
     grades=(6, 7, 8),
-    apart=r"\S+\.pe_\d+",
+    apart=r"\S+\.(pe|y)_\d+",
     cells="trellis_comb",
 )
 _ECP5_45K = replace(
     _ECP5_25K,
     name="ecp5-45k",
-    place="ecp5 --45k --package CABGA381 --router router2",
+    place="ecp5 --45k --package CABGA381 --router router2 --router2-alt-weights",
     luts=43848,
     brams=108,
     dsps=72,
@@ -148,7 +148,7 @@ _ECP5_45K = replace(
 _ECP5_85K = replace(
     _ECP5_25K,
     name="ecp5-85k",
-    place="ecp5 --85k --package CABGA381 --router router2",
+    place="ecp5 --85k --package CABGA381 --router router2 --router2-alt-weights",
     luts=83640,
     brams=208,
     dsps=156,
