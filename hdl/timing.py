@@ -48,7 +48,8 @@ class Timing:
     @property
     def factor(self):
         """From c to f(c), which the state memory keeps."""
-        return 0 if self.config.feature == "identity" else self.memory + self.multiplier + 1
+        latency = self.memory + self.multiplier + self.config.device.narrow
+        return 0 if self.config.feature == "identity" else latency
 
     @property
     def merge(self):

@@ -188,15 +188,9 @@ class Training(wiring.Component):
                 m.d.sync += where.eq(0)
 
         def begin():
-            """A new batch: draw its pattern first, or deal those that follow."""
+            """A new batch."""
             m.d.comb += self.begin.eq(1)
             m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
-            m.next = "DEAL"
-            if config.random_start:
-                with m.If(self.random & self.errors):
-                    m.next = "START"
-            with m.If(self.drawn & self.errors):
-                m.next = "DRAW"
 
         # whether the next pattern to hash the noise for lies in this lane
         wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
@@ -218,12 +212,18 @@ class Training(wiring.Component):
                 m.d.sync += next_slot.eq(next_drawn.slot)
                 advance(next_drawn)
 
-        chance, bit = Signal(self.pattern), Signal(4)
-        m.d.sync += self.noise_load.eq(0)
-        with m.FSM():
+        # Two machines, since one of so many states is slow to decode: this one deals a batch, those
+        # that follow, or one that it draws first.
+        chance, bit, all_dealt = Signal(self.pattern), Signal(4), Signal()
+        with m.FSM(name="deal_state"):
             with m.State("WAIT"):
-                with m.If(self.start):
-                    begin()
+                with m.If(self.begin):
+                    m.next = "DEAL"
+                    if config.random_start:
+                        with m.If(self.random & self.errors):
+                            m.next = "START"
+                    with m.If(self.drawn & self.errors):
+                        m.next = "DRAW"
             with m.State("DRAW"):
                 m.d.comb += seed.load.eq(1)
                 m.d.sync += [chance.eq(0), next_dealt.eq(0)]
@@ -268,7 +268,22 @@ class Training(wiring.Component):
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
                         m.d.sync += [count.eq(0), to_draw.eq(0), self.slot.eq(next_drawn.slot)]
-                        m.next = "HASH"
+                        m.d.comb += all_dealt.eq(1)
+                        m.next = "WAIT"
+
+        # And this one updates, when the batch has settled.
+        m.d.sync += self.noise_load.eq(0)
+        with m.FSM(name="update_state"):
+            with m.State("WAIT"):  # for a command, the deal, or the last weights on their way
+                with m.If(all_dealt):
+                    m.next = "HASH"
+                with m.Elif(self.start):
+                    begin()
+                with m.If(self.phase == Phase.DRAIN):
+                    with m.If(self.resting):
+                        m.d.sync += drain.eq(drain - 1)
+                    with m.If(drain == 0):
+                        m.d.sync += self.phase.eq(Phase.IDLE)
             with m.State("HASH"):  # the first round's noise, while the batch relaxes
                 hash_or_idle()
                 m.next = "LOAD"
@@ -343,15 +358,9 @@ class Training(wiring.Component):
                 m.d.sync += [count.eq(0), lane.eq(0), of_energy.eq(0)]
                 with m.If(self.errors):
                     m.d.sync += self.updates.eq(self.updates - 1)
+                m.next = "WAIT"
                 with m.If(self.errors & ~self.stop & ~final):
                     begin()
                 with m.Else():
                     m.d.sync += [self.phase.eq(Phase.DRAIN), drain.eq(time.drain)]
-                    m.next = "DRAIN"
-            with m.State("DRAIN"):  # the last weights are on their way
-                with m.If(self.resting):
-                    m.d.sync += drain.eq(drain - 1)
-                with m.If(drain == 0):
-                    m.d.sync += self.phase.eq(Phase.IDLE)
-                    m.next = "WAIT"
         return m
