@@ -115,18 +115,23 @@ class Carousel(wiring.Component):
 
         # The wait behind what writes weights, counted down.
         wait = Signal(range(max(before_write, time.before_relax) + 1))
+        waited, almost = Signal(init=1), Signal(init=1)  # wait is 0; at most the lag
+
+        def wait_for(cycles):
+            m.d.sync += [wait.eq(cycles), waited.eq(cycles == 0), almost.eq(cycles <= lag)]
+
         writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
-        with m.If(wait != 0):
-            m.d.sync += wait.eq(wait - 1)
+        with m.If(~waited):
+            m.d.sync += [wait.eq(wait - 1), waited.eq(wait == 1), almost.eq(wait <= lag + 1)]
         with m.If(ending & (kind == Kind.UPDATE)):
-            m.d.sync += wait.eq(time.before_relax - 1)
+            wait_for(time.before_relax - 1)
         with m.If(ending & (kind == Kind.WRITE)):
-            m.d.sync += wait.eq(before_write)
+            wait_for(before_write)
 
         free = ~running | ending
         after_write = ending & writes
-        may_read = free & ~after_write & (wait == 0)
-        may_update = free & (wait <= lag)
+        may_read = free & ~after_write & waited
+        may_update = free & almost
         if time.before_update:
             may_update = may_update & ~after_write
         else:

@@ -178,13 +178,16 @@ class Training(wiring.Component):
                 self.cycles.eq(0),
             ]
 
-        def advance(where):
+        def last(where):
+            return where.slot * lanes + where.lane + 1 == self.patterns
+
+        def advance(where, last):
             """To the next pattern: the next lane, or its next slot; behind the last the first."""
             if lanes > 1:
                 m.d.sync += where.lane.eq(where.lane + 1)
             with m.If(where.lane == lanes - 1):
                 m.d.sync += [where.lane.eq(0), where.slot.eq(where.slot + 1)]
-            with m.If(where.slot * lanes + where.lane + 1 == self.patterns):
+            with m.If(last):
                 m.d.sync += where.eq(0)
 
         def begin():
@@ -192,8 +195,11 @@ class Training(wiring.Component):
             m.d.comb += self.begin.eq(1)
             m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
 
-        # whether the next pattern to hash the noise for lies in this lane
+        # whether the next pattern to hash the noise for lies in this lane; known a cycle late,
+        # which is in time where it is taken up
         wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
+        takes, last_drawn = Signal(), Signal()
+        m.d.sync += [takes.eq(wanted), last_drawn.eq(last(next_drawn))]
 
         def hash_or_idle():
             """Hash the noise of this lane's next pattern, if there is one."""
@@ -203,14 +209,14 @@ class Training(wiring.Component):
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
             m.d.sync += [
-                self.noise_load.eq(wanted << lane),
-                self.use.bit_select(lane, 1).eq(wanted),
-                to_draw.eq(to_draw + wanted),
+                self.noise_load.eq(takes << lane),
+                self.use.bit_select(lane, 1).eq(takes),
+                to_draw.eq(to_draw + takes),
                 lane.eq(Mux(last_lane, 0, lane + 1)),
             ]
-            with m.If(wanted):
+            with m.If(takes):
                 m.d.sync += next_slot.eq(next_drawn.slot)
-                advance(next_drawn)
+                advance(next_drawn, last_drawn)
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
@@ -243,7 +249,7 @@ class Training(wiring.Component):
                             m.next = "FILL"  # from the same hash
                 with m.Else():
                     m.d.sync += chance.eq(chance - 1)
-                    advance(next_dealt)
+                    advance(next_dealt, last(next_dealt))
             if config.random_start:
                 m.d.comb += self.start_place.eq(next_drawn)
                 with m.State("START"):
@@ -255,7 +261,7 @@ class Training(wiring.Component):
                         m.next = "FILLED"
                 with m.State("FILLED"):
                     with m.If(self.start_ready):
-                        advance(next_drawn)
+                        advance(next_drawn, last_drawn)
                         m.d.sync += count.eq(count + 1)
                         m.next = "START"
                         with m.If(count + 1 == self.batch):
@@ -264,7 +270,7 @@ class Training(wiring.Component):
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)
                 with m.If(self.dealt.any()):
-                    advance(next_dealt)
+                    advance(next_dealt, last(next_dealt))
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
                         m.d.sync += [count.eq(0), to_draw.eq(0), self.slot.eq(next_drawn.slot)]
@@ -275,10 +281,10 @@ class Training(wiring.Component):
         m.d.sync += self.noise_load.eq(0)
         with m.FSM(name="update_state"):
             with m.State("WAIT"):  # for a command, the deal, or the last weights on their way
+                with m.If(self.start):
+                    begin()
                 with m.If(all_dealt):
                     m.next = "HASH"
-                with m.Elif(self.start):
-                    begin()
                 with m.If(self.phase == Phase.DRAIN):
                     with m.If(self.resting):
                         m.d.sync += drain.eq(drain - 1)
@@ -323,7 +329,7 @@ class Training(wiring.Component):
                     ]
                     load_lane()
                     with m.If(last_lane):
-                        m.d.sync += self.slot.eq(Mux(wanted, next_drawn.slot, next_slot))
+                        m.d.sync += self.slot.eq(Mux(takes, next_drawn.slot, next_slot))
                         with m.If(self.errors):
                             m.d.sync += self.update.eq(1)
                             m.next = "UPDATE"
