@@ -88,7 +88,8 @@ class Carousel(wiring.Component):
         lag = time.before_relax - time.before_update
         column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
         running, kind = Signal(), Signal(Kind)
-        last, last_block = Signal(), Signal()  # known with the count, not after comparing it
+        # known with the count, not after comparing it; ``ending`` in a turn's last step
+        last, last_block, ending = Signal(), Signal(), Signal()
         # A WRITE's word and place are held until the last bank has it.
         before_write = time.last_write + config.macs
 
@@ -102,7 +103,8 @@ class Carousel(wiring.Component):
             step.last_block.eq(last_block),
             step.row.eq(column < config.macs),
         ]
-        ending = running & ((step.last & step.last_block) | (kind == Kind.WRITE))
+        ends = running & ~ending & last_block & (column == config.terms - 2)
+        m.d.sync += ending.eq(ends)
         with m.If(running):
             m.d.sync += [column.eq(column + 1), last.eq(column == config.terms - 2)]
             with m.If(last):
@@ -152,6 +154,7 @@ class Carousel(wiring.Component):
                 last.eq(config.terms == 1),
                 block.eq(0),
                 last_block.eq(config.blocks == 1),
+                ending.eq((step.start_kind == Kind.WRITE) | (config.terms == 1)),
             ]
         with m.Elif(ending):
             m.d.sync += running.eq(0)

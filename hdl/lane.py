@@ -353,14 +353,14 @@ class Lane(wiring.Component):
             m.d.comb += [token.noise.eq(first_noise), head.partial.eq(store)]
         else:
             m.submodules.between = between = DelayLine(
-                width=config.sum_width, cycles=config.terms - config.macs, device=config.device
+                width=config.sum_width, cycles=config.terms - config.macs - 1, device=config.device
             )
+            waited = Signal(signed(config.sum_width), reset_less=True)
+            m.d.sync += waited.eq(Mux(field(storing, time.add, "storing"), store, between.o))
             m.d.comb += [
                 between.i.eq(Mux(tail.o.learn, tail.o.noise, tail.sum)),
-                token.noise.eq(Mux(drawing, first_noise, between.o[:16])),
-                head.partial.eq(
-                    Mux(field(storing, time.add + 1, "storing"), store, between.o.as_signed())
-                ),
+                token.noise.eq(Mux(drawing, first_noise, waited[:16])),
+                head.partial.eq(waited),
             ]
 
         # Results: count the units of the sweep that arrives.

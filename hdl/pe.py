@@ -161,12 +161,16 @@ class PE(wiring.Component):
         noise = q.noise ^ (q.half << 15)
         r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
         passed = Mux(learn, Cat(r[:fraction], self.weight).as_signed(), self.partial)
-        take = q.take & ~q.first if self.head else q.take
+        own, take = Signal(reset_less=True), Signal(reset_less=True)  # what is added to
+        m.d.sync += [
+            own.eq(~self.i.take & ~self.i.first),
+            take.eq(self.i.take & ~self.i.first if self.head else self.i.take),
+        ]
         total = Signal(signed(self.config.sum_width), reset_less=True)
         present, learned = Signal(reset_less=True), Signal()
         m.d.comb += self.sum.eq(total)
         m.d.sync += [
-            total.eq(term + Mux(take, passed, Mux(q.first, 0, total))),
+            total.eq(term + (gate(passed, take) | gate(total, own))),
             present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
             learned.eq(learn),
         ]

@@ -220,7 +220,7 @@ class Training(wiring.Component):
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
-        chance, bit, all_dealt = Signal(self.pattern), Signal(4), Signal()
+        chance, bit, chosen, all_dealt = Signal(self.pattern), Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
                 with m.If(self.begin):
@@ -236,9 +236,11 @@ class Training(wiring.Component):
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"):
                 with m.If(seed.ready):
-                    term = Mux(seed.z.bit_select(bit + 16, 1), self.patterns, 0)
-                    m.d.sync += [chance.eq((chance + term) >> 1), bit.eq(bit + 1)]
-                    with m.If(bit == 15):
+                    m.d.sync += [bit.eq(bit + 1), chosen.eq(seed.z.bit_select(bit[:4] + 16, 1))]
+                    with m.If(bit != 0):
+                        m.d.sync += chance.eq((chance + Mux(chosen, self.patterns, 0)) >> 1)
+                    with m.If(bit == 16):
+                        m.d.sync += bit.eq(0)
                         m.next = "COUNT"
             with m.State("COUNT"):
                 m.d.sync += next_drawn.eq(next_dealt)
