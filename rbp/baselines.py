@@ -78,6 +78,7 @@ ROWS = (
     # the largest networks
     Row(device="up5k", units=64, macs=4),
     Row(device="hx8k", units=32, macs=4),
+    _ecp5(units=256, macs=16),
     _ecp5(units=256, macs=32, lanes=4, large=True),
 )
 

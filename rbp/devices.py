@@ -72,6 +72,9 @@ class Device:
     lut_ram_cost: int = 0
     grades: tuple[int, ...] = ()
     apart: str = ""
+    spread: int | None = None
+    """Multipliers beyond which the placer must spread the cells over the device: nextpnr's default
+    packs them so densely that its router does not end."""
     cells: str = "logic_cells"
     """What ``synth.json`` calls the cells that LUTs and registers are packed into."""
 
@@ -135,6 +138,7 @@ _ECP5_25K = Device(
     lut_ram_cost=4,
     grades=(6, 7, 8),
     apart=r"\S+\.(pe|y)_\d+",
+    spread=40,
     cells="trellis_comb",
 )
 _ECP5_45K = replace(

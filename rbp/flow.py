@@ -157,11 +157,16 @@ def utilisation(log):
     return {kind: {"used": int(used), "available": int(has)} for kind, used, has in found}
 
 
-def place(netlist, device, grade, seed):
-    """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone."""
+def place(netlist, device, grade, seed, *, spread=False):
+    """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone.
+
+    ``spread``: over the device, see :attr:`rbp.devices.Device.spread`.
+    """
     tool, *arguments = device.place.split()
     if grade is not None:
         arguments += ["--speed", str(grade)]
+    if spread:
+        arguments += ["--placer", "static"]
     arguments += ["--freq", str(device.frequency), "--seed", str(seed), "--timing-allow-fail"]
 
     def make(folder):

@@ -83,10 +83,11 @@ def run(target, *, seeds=3, progress=None) -> dict:
     over = {kind: (used[kind], has[kind]) for kind in used if used[kind] > has[kind]}
     if over:
         raise _too_big(target, over, pe)
+    spread = chosen.spread is not None and used["dsp"] > chosen.spread
     reports = []
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
-        report = flow.place(netlist, chosen, target.grade, seed)
+        report = flow.place(netlist, chosen, target.grade, seed, spread=spread)
         packed = next(
             report["utilization"][kind] for kind in _PACKED if kind in report["utilization"]
         )
