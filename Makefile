@@ -13,7 +13,7 @@ sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
 
 test: $(venv)  ## every test
-	$(bin)/python -m pytest -n 2
+	$(bin)/python -m pytest -n 2 --dist worksteal
 
 bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 	@mkdir -p build

@@ -72,6 +72,9 @@ class Device:
     lut_ram_cost: int = 0
     grades: tuple[int, ...] = ()
     apart: str = ""
+    pins: str = ""
+    """Constraints: a pin for the clock from which it reaches the clock network, which not every one
+    does that nextpnr would choose."""
     spread: int | None = None
     """Multipliers beyond which the placer must spread the cells over the device: nextpnr's default
     packs them so densely that its router does not end."""
@@ -138,6 +141,7 @@ _ECP5_25K = Device(
     lut_ram_cost=4,
     grades=(6, 7, 8),
     apart=r"\S+\.(pe|y)_\d+",
+    pins='LOCATE COMP "clk" SITE "G2";\n',
     spread=40,
     cells="trellis_comb",
 )

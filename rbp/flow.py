@@ -48,7 +48,7 @@ TOOLS = {
 
 DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.json"
 GATES = "gates.v"
-REPORT, LOG = "report.json", "log"
+PINS, REPORT, LOG = "pins.lpf", "report.json", "log"
 
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
@@ -167,9 +167,12 @@ def place(netlist, device, grade, seed, *, spread=False):
         arguments += ["--speed", str(grade)]
     if spread:
         arguments += ["--placer", "static"]
+    if device.pins:
+        arguments += ["--lpf", PINS, "--lpf-allow-unconstrained"]
     arguments += ["--freq", str(device.frequency), "--seed", str(seed), "--timing-allow-fail"]
 
     def make(folder):
+        (folder / PINS).write_text(device.pins)
         files = ["--json", os.path.join("..", netlist.name, NETLIST), "--report", REPORT]
         done = _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
         if done.returncode:
@@ -179,5 +182,7 @@ def place(netlist, device, grade, seed, *, spread=False):
                 raise _failed(tool, done)
             (folder / REPORT).write_text(json.dumps({"utilization": used}))
 
-    folder = cached(BUILD, "placed", (netlist.name, arguments, version(TOOLS[tool])), make)
+    folder = cached(
+        BUILD, "placed", (netlist.name, arguments, device.pins, version(TOOLS[tool])), make
+    )
     return json.loads((folder / REPORT).read_text())

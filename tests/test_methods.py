@@ -131,7 +131,6 @@ CONFIGS = {
     "one lane": (Config(units=7, macs=3, slots=5), 5),
     "all rows at once": (Config(units=6, macs=6, slots=4), 4),
     "two lanes": (Config(units=7, macs=3, slots=3, lanes=2), 5),
-    "three lanes": (Config(units=7, macs=2, slots=2, lanes=3), 5),
     "four lanes, ecp5": (Config(units=7, macs=3, slots=2, lanes=4, family="ecp5"), 7),
 }
 STEP = Settling(dt_shift=0, tolerance=4, limit=1, use_within=64, fixed=True)
@@ -161,7 +160,6 @@ RANDOM = {
 BOTH = {
     name: (replace(config, momentum=True, random_start=True), patterns)
     for name, (config, patterns) in CONFIGS.items()
-    if name != "three lanes"
 }
 
 
