@@ -103,10 +103,10 @@ class Carousel(wiring.Component):
             step.last_block.eq(last_block),
             step.row.eq(column < config.macs),
         ]
-        ends = running & ~ending & last_block & (column == config.terms - 2)
-        m.d.sync += ending.eq(ends)
+        before_last = column == config.terms - 2
+        m.d.sync += ending.eq(running & ~ending & last_block & before_last)
         with m.If(running):
-            m.d.sync += [column.eq(column + 1), last.eq(column == config.terms - 2)]
+            m.d.sync += [column.eq(column + 1), last.eq(before_last)]
             with m.If(last):
                 m.d.sync += [
                     column.eq(0),

@@ -256,12 +256,11 @@ class Lane(wiring.Component):
                 place.bank.eq(bank),
             ]
             value = state.c[0]
-        one = f.state.fraction  # its bit
         valued = time.feature + time.memory
         streaming = delay(m, wanted, valued, name="streaming")
         hot = delay(m, probing & (step.column == self.probe_column), valued, name="probe_hot")
         phi = Signal(signed(f.state.width), reset_less=True)
-        m.d.sync += phi.eq(gate(value, streaming) | (hot << one))
+        m.d.sync += phi.eq(gate(value, streaming) | (hot << f.state.fraction))  # or 1
 
         # y: the next PE's in each of a block's first P cycles; 0 in padding rows.
         rows = config.blocks * config.macs

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, saturate
+from hdl.fixed import delay, gate, saturate
 from hdl.timing import LANE_SKEW
 
 __all__ = ["Momentum"]
@@ -61,7 +61,7 @@ class Momentum(wiring.Component):
         present, zero = weight.any(), ~moved.any()
         behind = LANE_SKEW * self.config.lanes - 1
         m.d.comb += [
-            self.weight_o.eq(delay(m, (moved | zero) & present.replicate(len(weight)), behind)),
+            self.weight_o.eq(delay(m, gate(moved | zero, present), behind)),
             self.velocity_o.eq(delay(m, velocity - (lost >> self.friction), behind)),
             self.clipped.eq(delay(m, clipped & present, behind)),
         ]

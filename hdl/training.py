@@ -4,6 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import gate
 from hdl.noise import NoiseSeed
 from hdl.relaxation import STEP_BITS
 from hdl.timing import Timing
@@ -160,8 +161,8 @@ class Training(wiring.Component):
             seed.set_s.eq(self.set),
             self.deal_slot.eq(next_dealt.slot),
         ]
-        y_steps, y_unsettled = steps & self.errors.replicate(STEP_BITS), unsettled & self.errors
-        of_steps = Cat(x_steps, x_unsettled, y_steps, y_unsettled)
+        of_y = gate(steps, self.errors), unsettled & self.errors
+        of_steps = Cat(x_steps, x_unsettled, *of_y)
         m.d.comb += self.word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps))
         with m.If(self.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
@@ -178,16 +179,16 @@ class Training(wiring.Component):
                 self.cycles.eq(0),
             ]
 
-        def last(where):
+        def is_end(where):
             return where.slot * lanes + where.lane + 1 == self.patterns
 
-        def advance(where, last):
+        def advance(where, at_end):
             """To the next pattern: the next lane, or its next slot; behind the last the first."""
             if lanes > 1:
                 m.d.sync += where.lane.eq(where.lane + 1)
             with m.If(where.lane == lanes - 1):
                 m.d.sync += [where.lane.eq(0), where.slot.eq(where.slot + 1)]
-            with m.If(last):
+            with m.If(at_end):
                 m.d.sync += where.eq(0)
 
         def begin():
@@ -199,7 +200,7 @@ class Training(wiring.Component):
         # which is in time where it is taken up
         wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
         takes, last_drawn = Signal(), Signal()
-        m.d.sync += [takes.eq(wanted), last_drawn.eq(last(next_drawn))]
+        m.d.sync += [takes.eq(wanted), last_drawn.eq(is_end(next_drawn))]
 
         def hash_or_idle():
             """Hash the noise of this lane's next pattern, if there is one."""
@@ -251,7 +252,7 @@ class Training(wiring.Component):
                             m.next = "FILL"  # from the same hash
                 with m.Else():
                     m.d.sync += chance.eq(chance - 1)
-                    advance(next_dealt, last(next_dealt))
+                    advance(next_dealt, is_end(next_dealt))
             if config.random_start:
                 m.d.comb += self.start_place.eq(next_drawn)
                 with m.State("START"):
@@ -272,7 +273,7 @@ class Training(wiring.Component):
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)
                 with m.If(self.dealt.any()):
-                    advance(next_dealt, last(next_dealt))
+                    advance(next_dealt, is_end(next_dealt))
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
                         m.d.sync += [count.eq(0), to_draw.eq(0), self.slot.eq(next_drawn.slot)]

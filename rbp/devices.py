@@ -124,13 +124,15 @@ _HX8K = replace(
     brams=32,
     dsps=0,
 )
+# The router by history: its usual weights drown that, and a dense design is never done.
+_PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2 --router2-alt-weights"
 _ECP5_25K = Device(
     name="ecp5-25k",
     family="ecp5",
     soft_family="generic",
     synthesis="synth_ecp5",
     soft="synth_ecp5 -nodsp",
-    place="ecp5 --25k --package CABGA381 --router router2 --router2-alt-weights",
+    place=_PLACE_ECP5.format("25k"),
     frequency=150,
     luts=24288,
     brams=56,
@@ -148,7 +150,7 @@ _ECP5_25K = Device(
 _ECP5_45K = replace(
     _ECP5_25K,
     name="ecp5-45k",
-    place="ecp5 --45k --package CABGA381 --router router2 --router2-alt-weights",
+    place=_PLACE_ECP5.format("45k"),
     luts=43848,
     brams=108,
     dsps=72,
@@ -156,7 +158,7 @@ _ECP5_45K = replace(
 _ECP5_85K = replace(
     _ECP5_25K,
     name="ecp5-85k",
-    place="ecp5 --85k --package CABGA381 --router router2 --router2-alt-weights",
+    place=_PLACE_ECP5.format("85k"),
     luts=83640,
     brams=208,
     dsps=156,
