@@ -90,6 +90,7 @@ class Carousel(wiring.Component):
         running, kind = Signal(), Signal(Kind)
         # known with the count, not after comparing it; ``ending`` in a turn's last step
         last, last_block, ending = Signal(), Signal(), Signal()
+        ends_writing = Signal()  # that step, of a turn that writes
         # A WRITE's word and place are held until the last bank has it.
         before_write = time.last_write + config.macs
 
@@ -104,7 +105,9 @@ class Carousel(wiring.Component):
             step.row.eq(column < config.macs),
         ]
         before_last = column == config.terms - 2
-        m.d.sync += ending.eq(running & ~ending & last_block & before_last)
+        writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
+        ends = running & ~ending & last_block & before_last
+        m.d.sync += [ending.eq(ends), ends_writing.eq(ends & writes)]
         with m.If(running):
             m.d.sync += [column.eq(column + 1), last.eq(before_last)]
             with m.If(last):
@@ -122,7 +125,6 @@ class Carousel(wiring.Component):
         def wait_for(cycles):
             m.d.sync += [wait.eq(cycles), waited.eq(cycles == 0), almost.eq(cycles <= lag)]
 
-        writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
         with m.If(~waited):
             m.d.sync += [wait.eq(wait - 1), waited.eq(wait == 1), almost.eq(wait <= lag + 1)]
         with m.If(ending & (kind == Kind.UPDATE)):
@@ -131,11 +133,10 @@ class Carousel(wiring.Component):
             wait_for(before_write)
 
         free = ~running | ending
-        after_write = ending & writes
-        may_read = free & ~after_write & waited
+        may_read = free & ~ends_writing & waited
         may_update = free & almost
         if time.before_update:
-            may_update = may_update & ~after_write
+            may_update = may_update & ~ends_writing
         else:
             may_update = may_update & ~(ending & (kind == Kind.WRITE))
         with m.If(self.update):
@@ -155,6 +156,10 @@ class Carousel(wiring.Component):
                 block.eq(0),
                 last_block.eq(config.blocks == 1),
                 ending.eq((step.start_kind == Kind.WRITE) | (config.terms == 1)),
+                ends_writing.eq(
+                    (step.start_kind == Kind.WRITE)
+                    | ((step.start_kind == Kind.UPDATE) & (config.terms == 1))
+                ),
             ]
         with m.Elif(ending):
             m.d.sync += running.eq(0)
@@ -168,6 +173,6 @@ class Carousel(wiring.Component):
             self.serving.eq(~self.update & (self.write | self.probe) & may_read),
         ]
         # what ~running & (wait == 0) will be
-        rests = Mux(running, ending & ~writes, wait <= 1)
+        rests = Mux(running, ending & ~ends_writing, wait <= 1)
         m.d.sync += self.resting.eq(~step.start & rests)
         return m

@@ -1,6 +1,6 @@
 """The core: a network that learns."""
 
-from amaranth.hdl import Array, Cat, Module, Mux
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -71,7 +71,6 @@ class Core(wiring.Component):
                 lane.settings.eq(host.settings),
                 *(lane.weights[p].eq(before[p]) for p in range(config.macs)),
                 lane.store.eq(host.store),
-                lane.begin.eq(training.begin),
                 lane.deal.eq(training.deal[k]),
                 lane.deal_slot.eq(training.deal_slot),
                 training.dealt[k].eq(lane.dealt),
@@ -86,7 +85,7 @@ class Core(wiring.Component):
                 training.look_steps[k].eq(lane.look_steps),
                 training.look_unsettled[k].eq(lane.look_unsettled),
                 training.energy[k].eq(lane.energy),
-                lane.clear_energy.eq(training.begin),
+                lane.clear_energy.eq(training.begun),
                 lane.clear.eq(host.clear),
                 lane.probe_column.eq(host.probe_column),
                 lane.host_select.eq(host.host_select),
@@ -180,10 +179,12 @@ class Core(wiring.Component):
             m.d.comb += host.saturated[k].eq(Cat(lane.saturated[role] for lane in lanes).any())
         learned = Cat(lane.overflow for lane in lanes).any()
         for k, event in enumerate((weights.clipped, learned) if config.momentum else (learned,)):
+            overflow = Signal(name=f"overflow_{k}", reset_less=True)
+            m.d.comb += host.saturated[3 + k].eq(overflow)
             with m.If(host.clear):
-                m.d.sync += host.saturated[3 + k].eq(0)
+                m.d.sync += overflow.eq(0)
             with m.Elif(event):
-                m.d.sync += host.saturated[3 + k].eq(1)
+                m.d.sync += overflow.eq(1)
 
         # log: a run's report, or a column of W
         probe = lanes[0].probe_valid

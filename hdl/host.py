@@ -49,7 +49,8 @@ class HostPort(wiring.Component):
     settings, patterns, batch, drawn, logging : Out
         What the host has set.
     train, recall, clear, stop : Out
-        Commands; ``stop`` stays until the run ends.
+        Commands; ``stop`` stays until the run ends. A reset clears, too: what ``clear`` forgets has
+        no other reset, since two would meet in a slow gate.
     noise_write, updates_write, first_write, set : Out
         Counters of :mod:`hdl.training`, and what to set them to.
     values : In
@@ -79,7 +80,7 @@ class HostPort(wiring.Component):
                 "logging": Out(1),
                 "train": Out(1),
                 "recall": Out(1),
-                "clear": Out(1),
+                "clear": Out(1, init=1),
                 "stop": Out(1),
                 "noise_write": Out(1),
                 "updates_write": Out(1),
@@ -149,7 +150,7 @@ class HostPort(wiring.Component):
             self.host_unit.eq(offset[:unit]),
         ]
         # a word goes there a cycle after it is taken, when the address still stands
-        word = Signal(self.host_data.shape(), reset_less=True)
+        word = Signal(32, reset_less=True)
         writing = Signal(config.lanes)
         m.d.sync += word.eq(bus.w_data)
         m.d.comb += [self.host_data.eq(word), self.host_write.eq(writing)]
@@ -192,8 +193,8 @@ class HostPort(wiring.Component):
                 (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)
             )
 
-        # writing: decoded in a cycle of its own, then done; a weight or a column is handed to the
-        # carousel
+        # writing: decoded in a cycle of its own, then done, and kept a cycle later; a weight or a
+        # column is handed to the carousel
         decoded = Signal()
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
         coming, asked = bus.addr[: amap.offset_bits], bus.addr[amap.offset_bits :]
@@ -241,55 +242,57 @@ class HostPort(wiring.Component):
                 m.d.sync += refused.eq(1)
             with m.Elif(bus.w_data[3]):
                 m.d.sync += self.stop.eq(1)
-        with m.If(doing):
-            for name, signal in fields.items():
-                with m.If(hit[name]):
-                    m.d.sync += signal.eq(bus.w_data)
-            with m.If(hit["MODE"]):
-                m.d.sync += [
-                    settings.dt_shift.eq(bus.w_data[0:2]),
-                    settings.eta.eq(bus.w_data[4:8]),
-                    settings.nearest.eq(bus.w_data[8]),
-                    settings.fixed.eq(bus.w_data[9]),
-                    self.logging.eq(bus.w_data[10]),
-                    settings.keep.eq(bus.w_data[11]),
-                    self.drawn.eq(bus.w_data[12]),
-                ]
-            with m.If(to_weights):
-                m.d.sync += [
-                    pending.eq(1),
-                    self.store.eq(bus.w_data),
-                    self.store_address.eq(offset[: amap.word_bits]),
-                    self.store_bank.eq(offset[amap.word_bits :][: amap.bank_bits]),
-                ]
-            with m.If(hit["COLUMN"]):
-                m.d.sync += [pending_probe.eq(1), self.probe_column.eq(bus.w_data)]
+        with m.If(doing & control):
+            train, recall, clear = bus.w_data[:3]
+            m.d.sync += [
+                self.train.eq(train),
+                self.recall.eq(recall & ~train),
+                self.clear.eq(clear),
+            ]
+            with m.If(train | recall):
+                m.d.sync += settings.errors.eq(train)
+            with m.If(clear):
+                m.d.sync += refused.eq(0)
+
+        done = {}
+        for name, signal in (*hit.items(), ("weights", to_weights)):
+            done[name] = Signal(name=f"done_{name.lower()}")
+            m.d.sync += done[name].eq(doing & signal)
+        for name, signal in fields.items():
+            with m.If(done[name]):
+                m.d.sync += signal.eq(word)
+        with m.If(done["MODE"]):
+            m.d.sync += [
+                settings.dt_shift.eq(word[0:2]),
+                settings.eta.eq(word[4:8]),
+                settings.nearest.eq(word[8]),
+                settings.fixed.eq(word[9]),
+                self.logging.eq(word[10]),
+                settings.keep.eq(word[11]),
+                self.drawn.eq(word[12]),
+            ]
             if config.random_start:
-                with m.If(hit["MODE"]):
-                    m.d.sync += settings.random.eq(bus.w_data[13])
+                m.d.sync += settings.random.eq(word[13])
             if config.momentum:
-                with m.If(hit["MODE"]):
-                    m.d.sync += settings.friction.eq(bus.w_data[16:])
-                with m.If(to_weights):
-                    m.d.sync += self.velocity.eq(area == Area.VELOCITIES)
-                with m.If(hit["COLUMN"]):
-                    m.d.sync += self.velocity.eq(bus.w_data[16])
-            with m.If(control):
-                train, recall, clear = bus.w_data[:3]
-                m.d.sync += [
-                    self.train.eq(train),
-                    self.recall.eq(recall & ~train),
-                    self.clear.eq(clear),
-                ]
-                with m.If(train | recall):
-                    m.d.sync += settings.errors.eq(train)
-                with m.If(clear):
-                    m.d.sync += refused.eq(0)
+                m.d.sync += settings.friction.eq(word[16:])
+        with m.If(done["weights"]):
+            m.d.sync += [
+                pending.eq(1),
+                self.store.eq(word),
+                self.store_address.eq(offset[: amap.word_bits]),
+                self.store_bank.eq(offset[amap.word_bits :][: amap.bank_bits]),
+            ]
+            if config.momentum:
+                m.d.sync += self.velocity.eq(area == Area.VELOCITIES)
+        with m.If(done["COLUMN"]):
+            m.d.sync += [pending_probe.eq(1), self.probe_column.eq(word)]
+            if config.momentum:
+                m.d.sync += self.velocity.eq(word[16])
         m.d.comb += [
-            self.noise_write.eq(doing & hit["NOISE"]),
-            self.updates_write.eq(doing & hit["UPDATES"]),
-            self.first_write.eq(doing & hit["FIRST"]),
-            self.set.eq(bus.w_data),
+            self.noise_write.eq(done["NOISE"]),
+            self.updates_write.eq(done["UPDATES"]),
+            self.first_write.eq(done["FIRST"]),
+            self.set.eq(word),
         ]
         m.d.sync += writing.eq(Mux(doing & to_state, 1 << lane, 0))
         with m.If(self.train | self.recall):

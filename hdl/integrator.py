@@ -217,10 +217,12 @@ class Integrator(wiring.Component):
             self.slope_slot.eq(element[value].slot),
             self.slope_unit.eq(element[value].unit),
         ]
+        energy = Signal.like(self.energy, reset_less=True)
+        m.d.comb += self.energy.eq(energy)
         with m.If(self.clear_energy):
-            m.d.sync += self.energy.eq(0)
+            m.d.sync += energy.eq(0)
         with m.Elif(backward[value - 1] & element[value - 1].fresh):
-            m.d.sync += self.energy.eq(self.energy + square)
+            m.d.sync += energy.eq(energy + square)
 
         # goal: g(u) + I, or g'·e
         goal = added(g_or_ge + Mux(flags[value].input, self.input, 0), "goal")
@@ -279,17 +281,19 @@ class Integrator(wiring.Component):
         clipped = {
             "net": net_clipped & forward[narrow - 1],
             "error": (
-                (j_clipped & is_target & backward[memory])
+                register(j_clipped & is_target & backward[memory], "clipped_j")
                 | (((flag_b & ~flags[operate].clamp) | e_clipped) & backward[operate])
                 | (ge_clipped & backward[value - 1])
             ),
             "state": goal_clipped & forward[aim - 1],
         }
+        saturated = Signal.like(self.saturated, reset_less=True)
+        m.d.comb += self.saturated.eq(saturated)
         for role, event in clipped.items():
             event_q = Signal(name=f"clipped_{role}")
             m.d.sync += event_q.eq(event)
             with m.If(self.clear):
-                m.d.sync += self.saturated[role].eq(0)
+                m.d.sync += saturated[role].eq(0)
             with m.Elif(event_q):
-                m.d.sync += self.saturated[role].eq(1)
+                m.d.sync += saturated[role].eq(1)
         return m

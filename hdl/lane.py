@@ -107,7 +107,7 @@ class Lane(wiring.Component):
         From the lane before or the memory; to the next or the memory.
     store : In
         The word of a WRITE.
-    begin, deal, deal_slot, dealt : a batch: forget the last, take these patterns
+    deal, deal_slot, dealt : a batch: take these patterns
     use_slot, use : In
         The slot whose turn it is in an UPDATE; take part.
     noise_load, noise_z : In
@@ -136,7 +136,6 @@ class Lane(wiring.Component):
                 "weights": In(word).array(config.macs),
                 "written": Out(word).array(config.macs),
                 "store": In(word),
-                "begin": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
                 "dealt": Out(1),
@@ -182,8 +181,12 @@ class Lane(wiring.Component):
         m.submodules.tree = tree = ResultTree(config)
         m.submodules.integrator = integrator = self.integrator
 
-        keep = Signal(reset_less=True)
-        m.d.sync += keep.eq(settings.keep & settings.errors)  # static while the core runs
+        keep, fixed, errors = (Signal(name=n, reset_less=True) for n in ("keep", "fixed", "errors"))
+        m.d.sync += [  # static while the core runs
+            keep.eq(settings.keep & settings.errors),
+            fixed.eq(settings.fixed),
+            errors.eq(settings.errors),
+        ]
 
         # Pick: a sweep of the ring, or the slot whose turn it is in an UPDATE.
         ready = relaxation.ready
@@ -195,24 +198,21 @@ class Lane(wiring.Component):
             m.d.sync += unfolded.eq(unfolded + picked - fold.done)
         sweep = Signal(sweep_layout(config), reset_less=True)
         active = Signal()
-        relax = step.start & (step.start_kind == Kind.RELAX)
-        m.d.comb += relaxation.take.eq(relax & ready)
+        relax = step.start_kind == Kind.RELAX
         with m.If(step.start):
-            m.d.sync += [sweep.eq(relaxation.sweep), active.eq(ready)]
-            with m.If(step.start_kind != Kind.RELAX):
-                m.d.sync += [
-                    sweep.slot.eq(self.use_slot),
-                    sweep.bank.eq(relaxation.use_bank),
-                    sweep.fresh.eq(0),
-                    sweep.backward.eq(0),
-                    active.eq(self.use & ~relaxation.skip),
-                ]
+            m.d.sync += [
+                sweep.slot.eq(Mux(relax, relaxation.sweep.slot, self.use_slot)),
+                sweep.bank.eq(Mux(relax, relaxation.sweep.bank, relaxation.use_bank)),
+                sweep.fresh.eq(relaxation.sweep.fresh & relax),
+                sweep.backward.eq(relaxation.sweep.backward & relax),
+                active.eq(Mux(relax, ready, self.use & ~relaxation.skip)),
+            ]
         m.d.comb += [
+            relaxation.take.eq(step.start & relax & ready),
             relaxation.limit.eq(settings.limit),
-            relaxation.fixed.eq(settings.fixed),
-            relaxation.errors.eq(settings.errors),
+            relaxation.fixed.eq(fixed),
+            relaxation.errors.eq(errors),
             relaxation.keep.eq(keep),
-            relaxation.begin.eq(self.begin),
             relaxation.deal.eq(self.deal),
             relaxation.deal_slot.eq(self.deal_slot),
             self.dealt.eq(relaxation.dealt),

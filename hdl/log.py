@@ -43,7 +43,8 @@ class Log(wiring.Component):
         m = Module()
         depth = self.config.log_depth
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
-        newest, oldest = Signal(range(depth)), Signal(range(depth))
+        newest = Signal(range(depth), reset_less=True)
+        oldest, count = Signal.like(newest), Signal.like(self.count, reset_less=True)
         push, pop = Signal(), Signal()
         word = Signal(32, reset_less=True)
         m.d.sync += [push.eq(self.push & ~self.clear), pop.eq(self.pop & ~self.clear)]
@@ -54,13 +55,14 @@ class Log(wiring.Component):
             ram.w_data.eq(word),
             ram.r_addr.eq(oldest),
             self.head.eq(ram.r_data),
+            self.count.eq(count),
         ]
-        m.d.sync += self.space.eq(self.count < depth - 2)
+        m.d.sync += self.space.eq(count < depth - 2)
         with m.If(push):
             m.d.sync += newest.eq(newest + 1)
         with m.If(pop):
             m.d.sync += oldest.eq(oldest + 1)
-        m.d.sync += self.count.eq(self.count + push - pop)
+        m.d.sync += count.eq(count + push - pop)
         with m.If(self.clear):
-            m.d.sync += [newest.eq(0), oldest.eq(0), self.count.eq(0)]
+            m.d.sync += [newest.eq(0), oldest.eq(0), count.eq(0)]
         return m

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.noise import GOLDEN_RATIO
+from hdl.fixed import gate
 
 __all__ = ["NoiseSeed", "NoiseStream", "xorshift"]
 
@@ -42,25 +43,28 @@ class NoiseSeed(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         s = Signal(32, reset_less=True)
-        begin = Signal()
-        phase = Signal(range(11))  # three times X, X, + s; then the check
-        adds = (phase == 3) | (phase == 6) | (phase == 9)
+        begin, running = Signal(), Signal()
+        phase = Signal(10)  # one bit, which moves on: three times X, X, + s; then the check
+        adds, check = phase[2] | phase[5] | phase[8], phase[9]
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
         m.d.comb += x.eq(xorshift(self.z))
         with m.If(self.load):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(phase == 10):
+        with m.Elif(check):
             m.d.sync += self.ready.eq(1)
         with m.If(self.set):
             m.d.sync += s.eq(self.set_s)
-        m.d.sync += begin.eq(self.load)
+        m.d.sync += [
+            begin.eq(self.load),
+            running.eq(self.load | (running & ~check)),
+            phase.eq(Cat(begin, gate(phase, ~begin))),
+        ]
+        checked = self.z | gate(Const(GOLDEN_RATIO), self.z == 0)
+        with m.If(running):
+            m.d.sync += self.z.eq(Mux(check, checked, Mux(adds, self.z + s, x)))
         with m.If(begin):
-            m.d.sync += [self.z.eq(following), s.eq(following), phase.eq(1)]
-        with m.Elif(phase != 0):
-            m.d.sync += [self.z.eq(Mux(adds, self.z + s, x)), phase.eq(phase + 1)]
-            with m.If(phase == 10):
-                m.d.sync += [self.z.eq(Mux(self.z == 0, GOLDEN_RATIO, self.z)), phase.eq(0)]
+            m.d.sync += [self.z.eq(following), s.eq(following)]
         return m
 
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.noise import MASK
 from hdl.fixed import gate, saturate
-from hdl.primitives import Multiplier
+from hdl.primitives import Adder, Multiplier
 
 __all__ = ["PE", "token_layout"]
 
@@ -168,9 +168,16 @@ class PE(wiring.Component):
         ]
         total = Signal(signed(self.config.sum_width), reset_less=True)
         present, learned = Signal(reset_less=True), Signal()
-        m.d.comb += self.sum.eq(total)
+        m.submodules.adder = adder = Adder(width=len(total), device=self.config.device)
+        m.d.comb += [
+            adder.a.eq(term),
+            adder.b.eq(total),
+            adder.enable.eq(own),
+            adder.c.eq(gate(passed, take)),
+            self.sum.eq(total),
+        ]
         m.d.sync += [
-            total.eq(term + (gate(passed, take) | gate(total, own))),
+            total.eq(adder.sum),
             present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
             learned.eq(learn),
         ]

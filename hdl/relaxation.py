@@ -36,10 +36,9 @@ class RelaxationControl(wiring.Component):
     -------
     limit, fixed, errors, keep : In
         Step limit; no early exit; relax y after x; go on where the pattern's last relaxation ended.
-    begin : In
-        Forget the batch before.
     deal, deal_slot, dealt : In, In, Out
-        Put a pattern's first sweep into the ring; taken when ``dealt``, which a finish puts off.
+        Put a pattern's first sweep into the ring, which is empty when a batch begins; taken when
+        ``dealt``, which a finish puts off.
     take, ready, sweep : In, Out, Out
         The next sweep, and that there is one.
     arrive, arriving : In, Out
@@ -63,7 +62,6 @@ class RelaxationControl(wiring.Component):
                 "fixed": In(1),
                 "errors": In(1),
                 "keep": In(1),
-                "begin": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
                 "dealt": Out(1),
@@ -102,7 +100,6 @@ class RelaxationControl(wiring.Component):
         bits = (size - 1).bit_length()
         active = Signal(range(slots + 1))
         m.d.comb += [
-            self.ready.eq(taken != put),
             self.sweep.eq(ring[taken[:bits]] if bits else ring[0]),
             self.arriving.eq(ring[arrived[:bits]] if bits else ring[0]),
         ]
@@ -153,8 +150,14 @@ class RelaxationControl(wiring.Component):
                 )
             with m.If(at_limit & self.far & ~settled & ~self.fixed):
                 m.d.sync += skip_of.eq(skip_of | slot_bit)
-        with m.If(put_back | self.dealt):
-            m.d.sync += put.eq(put + 1)
+        filled = put_back | self.dealt
+        next_taken, next_put = Signal(marks), Signal(marks)
+        m.d.comb += [next_taken.eq(taken + 1), next_put.eq(put + filled)]
+        m.d.sync += [
+            put.eq(next_put),
+            self.ready.eq(Mux(self.take, next_taken != next_put, taken != next_put)),
+        ]
+        with m.If(filled):
             into = ring[put[:bits]] if bits else ring[0]
             with m.If(put_back):
                 m.d.sync += into.eq(followed)
@@ -165,19 +168,13 @@ class RelaxationControl(wiring.Component):
                     first.fresh.eq(1),
                     first.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
                 ]
-                m.d.sync += into.eq(first)
+                m.d.sync += [
+                    into.eq(first),
+                    skip_of.bit_select(self.deal_slot, 1).eq(0),
+                ]
         remaining = Signal(range(slots + 1))
         m.d.comb += remaining.eq(active + self.dealt - (self.finish & ~put_back))
         m.d.sync += [active.eq(remaining), self.idle.eq(remaining == 0)]
-        with m.If(self.begin):
-            m.d.sync += [
-                active.eq(0),
-                self.idle.eq(1),
-                taken.eq(0),
-                arrived.eq(0),
-                put.eq(0),
-                skip_of.eq(0),
-            ]
         m.d.comb += [
             self.use_bank.eq(bank_of.bit_select(self.use_slot, 1)),
             self.skip.eq(skip_of.bit_select(self.use_slot, 1)),

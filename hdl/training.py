@@ -56,7 +56,7 @@ class Training(wiring.Component):
         Counters: relaxations at their limit, updates left out, busy cycles.
     busy, phase : Out
         A run is under way; what it does.
-    begin, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
+    begun, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first
@@ -98,7 +98,7 @@ class Training(wiring.Component):
                 "cycles": Out(48),
                 "busy": Out(1),
                 "phase": Out(Phase),
-                "begin": Out(1),
+                "begun": Out(1),
                 "deal": Out(lanes),
                 "deal_slot": Out(self.slot_range),
                 "dealt": In(lanes),
@@ -142,6 +142,7 @@ class Training(wiring.Component):
             is_last.eq(used & (count + 1 == self.batch)),
         ]
         drain = Signal(range(time.drain + 1))
+        begins = Signal()  # a batch
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
@@ -164,8 +165,21 @@ class Training(wiring.Component):
         of_y = gate(steps, self.errors), unsettled & self.errors
         of_steps = Cat(x_steps, x_unsettled, *of_y)
         m.d.comb += self.word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps))
+        unsettled_count, skipped_count, cycles = (
+            Signal.like(counter, name=name, reset_less=True)
+            for name, counter in (
+                ("unsettled_count", self.unsettled),
+                ("skipped_count", self.skipped),
+                ("cycle_count", self.cycles),
+            )
+        )
+        m.d.comb += [
+            self.unsettled.eq(unsettled_count),
+            self.skipped.eq(skipped_count),
+            self.cycles.eq(cycles),
+        ]
         with m.If(self.busy):
-            m.d.sync += self.cycles.eq(self.cycles + 1)
+            m.d.sync += cycles.eq(cycles + 1)
         with m.If(self.updates_write):
             m.d.sync += self.updates.eq(self.set)
         with m.If(self.first_write):
@@ -174,9 +188,9 @@ class Training(wiring.Component):
                 m.d.sync += next_dealt.lane.eq(self.set[PLACE["lane"] :])
         with m.If(self.clear):
             m.d.sync += [
-                self.unsettled.eq(0),
-                self.skipped.eq(0),
-                self.cycles.eq(0),
+                unsettled_count.eq(0),
+                skipped_count.eq(0),
+                cycles.eq(0),
             ]
 
         def is_end(where):
@@ -193,7 +207,7 @@ class Training(wiring.Component):
 
         def begin():
             """A new batch."""
-            m.d.comb += self.begin.eq(1)
+            m.d.comb += begins.eq(1)
             m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
 
         # whether the next pattern to hash the noise for lies in this lane; known a cycle late,
@@ -224,7 +238,7 @@ class Training(wiring.Component):
         chance, bit, chosen, all_dealt = Signal(self.pattern), Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
-                with m.If(self.begin):
+                with m.If(begins):
                     m.next = "DEAL"
                     if config.random_start:
                         with m.If(self.random & self.errors):
@@ -281,7 +295,9 @@ class Training(wiring.Component):
                         m.next = "WAIT"
 
         # And this one updates, when the batch has settled.
-        m.d.sync += self.noise_load.eq(0)
+        m.d.sync += [self.noise_load.eq(0), self.begun.eq(begins)]
+        with m.If(self.started):
+            m.d.sync += self.update.eq(0)
         with m.FSM(name="update_state"):
             with m.State("WAIT"):  # for a command, the deal, or the last weights on their way
                 with m.If(self.start):
@@ -306,17 +322,13 @@ class Training(wiring.Component):
                 with m.If(self.idle.all()):
                     with m.If(self.errors):
                         m.d.sync += [self.phase.eq(Phase.UPDATE), self.update.eq(1)]
-                        m.next = "UPDATE"
-                    with m.Else():
-                        m.next = "REPORT"
-            with m.State("UPDATE"):  # one turn for all lanes
-                with m.If(self.started):
-                    m.d.sync += self.update.eq(0)
                     m.next = "REPORT"
-            with m.State("REPORT"):  # steps of this lane's pattern, and the noise of its next
-                with m.If(tick == 0):
-                    hash_or_idle()
-                with m.If(~reported):
+            # behind the start of an UPDATE, one turn for all lanes: the steps of this lane's
+            # pattern, and the noise of its next
+            with m.State("REPORT"):
+                with m.If(~self.update & ~reported):
+                    with m.If(tick == 0):
+                        hash_or_idle()
                     m.d.sync += [tick.eq(tick + 1), reported.eq(tick == memory + 1)]
                 m.d.comb += self.look_backward.eq(tick != 0)
                 with m.If(tick == memory):
@@ -327,15 +339,14 @@ class Training(wiring.Component):
                         tick.eq(0),
                         reported.eq(0),
                         count.eq(count + used),
-                        self.unsettled.eq(self.unsettled + more_unsettled),
-                        self.skipped.eq(self.skipped + more_skipped),
+                        unsettled_count.eq(unsettled_count + more_unsettled),
+                        skipped_count.eq(skipped_count + more_skipped),
                     ]
                     load_lane()
                     with m.If(last_lane):
                         m.d.sync += self.slot.eq(Mux(takes, next_drawn.slot, next_slot))
                         with m.If(self.errors):
                             m.d.sync += self.update.eq(1)
-                            m.next = "UPDATE"
                     with m.If(is_last):
                         m.d.sync += [lane.eq(0), self.update.eq(0), of_energy.eq(1)]
                         m.next = "ENERGY"
@@ -351,7 +362,7 @@ class Training(wiring.Component):
                     with m.If(seed.ready & ~self.apply):
                         m.d.sync += [self.noise_load.eq(1), self.update.eq(1), self.apply.eq(1)]
                     with m.If(self.started & self.apply):
-                        m.d.sync += [self.update.eq(0), self.apply.eq(0)]
+                        m.d.sync += self.apply.eq(0)
                         m.next = "ENERGY"
             with m.State("ENERGY"):
                 with m.If(~self.logging | ~self.errors):

@@ -1,10 +1,15 @@
-"""Block RAM and multiplier."""
+"""Block RAM, multiplier and adder."""
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from golden.config import FAMILIES
-from hdl.primitives import Multiplier, Ram
+from hdl.primitives import Adder, Multiplier, Ram
+from rbp import flow
 from tests.support import play, timeline
 
 
@@ -63,3 +68,48 @@ def test_multiplier_at_full_width(width, family):
     ends = [-greatest, 1 - greatest, -1, 0, 1, greatest - 1]
     drawn = rng.integers(-greatest, greatest, (60, 2)).tolist()
     multiply(width, width, family, [*((a, b) for a in ends for b in ends), *map(tuple, drawn)])
+
+
+class TwoAdders(wiring.Component):
+    """The plain adder and ECP5's, with the same operands."""
+
+    def __init__(self, width):
+        word, self.width = signed(width), width
+        members = {"a": In(word), "b": In(word), "c": In(word), "enable": In(1), "differ": Out(1)}
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        adders = [Adder(width=self.width, device=FAMILIES[name]) for name in ("generic", "ecp5")]
+        m.submodules.plain, m.submodules.cells = plain, cells = adders
+        for adder in adders:
+            for name in ("a", "b", "c", "enable"):
+                m.d.comb += getattr(adder, name).eq(getattr(self, name))
+        m.d.comb += self.differ.eq(plain.sum != cells.sum)
+        return m
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 43])
+def test_adders_instance(width):
+    """ECP5's carry cells, as yosys models them, are proved equal to the plain sum."""
+    text = rtlil.convert(TwoAdders(width), name="top", platform="ecp5-25k", emit_src=False)
+    assert text.count("cell \\CCU2C ") == -(-width // 2)
+    script = f"""
+        {flow.READ[0]}
+        read_verilog -overwrite +/ecp5/cells_sim.v
+        hierarchy -top top
+        proc
+        flatten
+        sat -verify -prove differ 0
+    """
+    flow.yosys("adder", text, script)
+
+
+def test_adder():
+    rng, line = np.random.default_rng(1), timeline()
+    drawn = rng.integers(-64, 64, (50, 3)).tolist()
+    for cycle, (a, b, c) in enumerate(drawn):
+        line[cycle] = {"a": a, "b": b, "c": 0 if cycle % 2 else c, "enable": cycle % 2}
+    seen = play(Adder(width=7, device=FAMILIES["generic"]), line, ["sum"], cycles=50)["sum"]
+    sums = [a + (b if cycle % 2 else c) for cycle, (a, b, c) in enumerate(drawn)]
+    assert seen == [(total + 64) % 128 - 64 for total in sums]

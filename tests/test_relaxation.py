@@ -46,7 +46,7 @@ class Batches:
         """Relax patterns 0 … A−1, and look at the outcome."""
         rng = self.rng
         hold = {"limit": settling.limit, "fixed": settling.fixed, "errors": errors}
-        self.line[self.cycle] = {"begin": 1, **hold}
+        self.line[self.cycle] = hold.copy()
         self.cycle += 1
         ring, taken, finishing, to_deal, active = deque(), deque(), {}, deque(range(patterns)), 0
         drawn = {(slot, backward): [] for slot in range(patterns) for backward in (0, 1)}
