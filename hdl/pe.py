@@ -85,7 +85,7 @@ class PE(wiring.Component):
     valid : Out
         The sum is a result.
     clipped : Out
-        A weight saturated (one cycle).
+        The weight that is written saturated (one cycle).
     rounding : Out
         Only with momentum, whose velocity takes the place of the weight in an UPDATE, and 0 is
         like any other there: the noise that is added.
@@ -185,10 +185,10 @@ class PE(wiring.Component):
         # result: to the tree, or a weight
         whole = total.shift_right(fraction)
         weight, clipped = saturate(whole, self.config.learned)
+        m.d.sync += self.clipped.eq(clipped & present & learned)
         result = Signal(signed(f.weight.width), reset_less=True)
         m.d.comb += [
             self.valid.eq(forward | column if self.tail else forward),
-            self.clipped.eq(clipped & present & learned),
             self.weight_o.eq(result),
         ]
         if self.config.momentum:

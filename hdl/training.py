@@ -208,12 +208,21 @@ class Training(wiring.Component):
         def begin():
             """A new batch."""
             m.d.comb += begins.eq(1)
-            m.d.sync += [self.phase.eq(Phase.RELAX), next_drawn.eq(next_dealt)]
+            m.d.sync += self.phase.eq(Phase.RELAX)
+
+        def take_up():
+            """A batch's updates begin with its first pattern."""
+            m.d.sync += [next_drawn.slot.eq(next_dealt.slot), self.slot.eq(next_dealt.slot)]
+            if lanes > 1:
+                m.d.sync += next_drawn.lane.eq(next_dealt.lane)
+
+        with m.If(self.begun):
+            take_up()
 
         # whether the next pattern to hash the noise for lies in this lane; known a cycle late,
         # which is in time where it is taken up
         wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
-        takes, last_drawn = Signal(), Signal()
+        loads, takes, last_drawn = Signal(), Signal(), Signal()
         m.d.sync += [takes.eq(wanted), last_drawn.eq(is_end(next_drawn))]
 
         def hash_or_idle():
@@ -223,15 +232,8 @@ class Training(wiring.Component):
 
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
-            m.d.sync += [
-                self.noise_load.eq(takes << lane),
-                self.use.bit_select(lane, 1).eq(takes),
-                to_draw.eq(to_draw + takes),
-                lane.eq(Mux(last_lane, 0, lane + 1)),
-            ]
-            with m.If(takes):
-                m.d.sync += next_slot.eq(next_drawn.slot)
-                advance(next_drawn, last_drawn)
+            m.d.comb += loads.eq(1)
+            m.d.sync += lane.eq(Mux(last_lane, 0, lane + 1))
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
@@ -258,7 +260,7 @@ class Training(wiring.Component):
                         m.d.sync += bit.eq(0)
                         m.next = "COUNT"
             with m.State("COUNT"):
-                m.d.sync += next_drawn.eq(next_dealt)
+                take_up()
                 with m.If(chance == 0):
                     m.next = "DEAL"
                     if config.random_start:
@@ -282,7 +284,8 @@ class Training(wiring.Component):
                         m.d.sync += count.eq(count + 1)
                         m.next = "START"
                         with m.If(count + 1 == self.batch):
-                            m.d.sync += [count.eq(0), next_drawn.eq(next_dealt)]
+                            m.d.sync += count.eq(0)
+                            take_up()
                             m.next = "DEAL"
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)
@@ -290,7 +293,7 @@ class Training(wiring.Component):
                     advance(next_dealt, is_end(next_dealt))
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
-                        m.d.sync += [count.eq(0), to_draw.eq(0), self.slot.eq(next_drawn.slot)]
+                        m.d.sync += [count.eq(0), to_draw.eq(0)]
                         m.d.comb += all_dealt.eq(1)
                         m.next = "WAIT"
 
@@ -383,4 +386,15 @@ class Training(wiring.Component):
                     begin()
                 with m.Else():
                     m.d.sync += [self.phase.eq(Phase.DRAIN), drain.eq(time.drain)]
+
+        # what a load comes to, by itself since it is known late
+        with m.If(loads):
+            m.d.sync += [
+                self.noise_load.eq(takes << lane),
+                self.use.bit_select(lane, 1).eq(takes),
+                to_draw.eq(to_draw + takes),
+            ]
+        with m.If(loads & takes):
+            m.d.sync += next_slot.eq(next_drawn.slot)
+            advance(next_drawn, last_drawn)
         return m

@@ -137,7 +137,7 @@ class Sweeps:
             self.words[p][self.now + j + time.write + p] = after[p, j]
             exact = weights[p, j] + step(y[p], phi[j], None if r is None else r[p, j], shift)
             if weights[p, j] and not fmt.min <= exact <= fmt.max:
-                self.clips[p].add(self.now + j + time.result + p)
+                self.clips[p].add(self.now + j + time.write + p)
                 clips += 1
         assert flags == ({"weight"} if clips else set())
         self.now += len(phi) + time.update_lag  # a FORWARD meets its weights earlier
