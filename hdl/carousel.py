@@ -1,9 +1,13 @@
 """Carousel: sends the weights round, block by block and column by column."""
 
-from amaranth.hdl import Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import gate
 from hdl.timing import Timing
 
 __all__ = ["Carousel", "Kind", "step_layout"]
@@ -106,8 +110,6 @@ class Carousel(wiring.Component):
         ]
         before_last = column == config.terms - 2
         writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
-        ends = running & ~ending & last_block & before_last
-        m.d.sync += [ending.eq(ends), ends_writing.eq(ends & writes)]
         with m.If(running):
             m.d.sync += [column.eq(column + 1), last.eq(before_last)]
             with m.If(last):
@@ -122,15 +124,20 @@ class Carousel(wiring.Component):
         wait = Signal(range(max(before_write, time.before_relax) + 1))
         waited, almost = Signal(init=1), Signal(init=1)  # wait is 0; at most the lag
 
-        def wait_for(cycles):
-            m.d.sync += [wait.eq(cycles), waited.eq(cycles == 0), almost.eq(cycles <= lag)]
+        after_write = ends_writing & (kind == Kind.WRITE)
+        after_update = ends_writing & (kind == Kind.UPDATE)
 
-        with m.If(~waited):
-            m.d.sync += [wait.eq(wait - 1), waited.eq(wait == 1), almost.eq(wait <= lag + 1)]
-        with m.If(ending & (kind == Kind.UPDATE)):
-            wait_for(time.before_relax - 1)
-        with m.If(ending & (kind == Kind.WRITE)):
-            wait_for(before_write)
+        def begun_or(going_on, begun):
+            """``begun``, of the cycles to wait, behind a turn that writes; else ``going_on``."""
+            waits = ((after_update, time.before_relax - 1), (after_write, before_write))
+            values = (gate(Const(begun(cycles), len(wait)), now) for now, cycles in waits)
+            return reduce(or_, values, gate(going_on, ~ends_writing))
+
+        m.d.sync += [
+            wait.eq(begun_or(gate(wait - 1, ~waited), lambda cycles: cycles)),
+            waited.eq(begun_or(waited | (wait == 1), lambda cycles: cycles == 0)),
+            almost.eq(begun_or(almost | (wait <= lag + 1), lambda cycles: cycles <= lag)),
+        ]
 
         free = ~running | ending
         may_read = free & ~ends_writing & waited
@@ -138,7 +145,7 @@ class Carousel(wiring.Component):
         if time.before_update:
             may_update = may_update & ~ends_writing
         else:
-            may_update = may_update & ~(ending & (kind == Kind.WRITE))
+            may_update = may_update & ~after_write
         with m.If(self.update):
             m.d.comb += [step.start.eq(may_update), step.start_kind.eq(Kind.UPDATE)]
         with m.Elif(self.write):
@@ -155,14 +162,17 @@ class Carousel(wiring.Component):
                 last.eq(config.terms == 1),
                 block.eq(0),
                 last_block.eq(config.blocks == 1),
-                ending.eq((step.start_kind == Kind.WRITE) | (config.terms == 1)),
-                ends_writing.eq(
-                    (step.start_kind == Kind.WRITE)
-                    | ((step.start_kind == Kind.UPDATE) & (config.terms == 1))
-                ),
             ]
         with m.Elif(ending):
             m.d.sync += running.eq(0)
+        # a turn's last step is next: of one under way, or of one that starts and is so short
+        ends = running & ~ending & last_block & before_last
+        write = may_read & self.write & ~self.update
+        short, short_writing = (step.start, self.updating) if config.terms == 1 else (0, 0)
+        m.d.sync += [
+            ending.eq(ends | write | short),
+            ends_writing.eq((ends & writes) | write | short_writing),
+        ]
         if config.momentum:
             apply = Signal()
             m.d.comb += step.apply.eq(apply)

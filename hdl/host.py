@@ -176,11 +176,9 @@ class HostPort(wiring.Component):
         m.d.sync += register.eq(reduce(or_, chosen))
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
+        m.d.sync += elapsed.eq(gate(elapsed + 1, reading & ~arrived))
         with m.If(reading & ~arrived):
-            m.d.sync += elapsed.eq(elapsed + 1)
             m.d.comb += bus.wait.eq(1)
-        with m.Else():
-            m.d.sync += elapsed.eq(0)
         with m.If(area == Area.STATE):
             with m.If(quiet):
                 m.d.comb += bus.r_data.eq(Array(self.host_words)[lane].as_unsigned())
@@ -294,7 +292,7 @@ class HostPort(wiring.Component):
             self.first_write.eq(done["FIRST"]),
             self.set.eq(word),
         ]
-        m.d.sync += writing.eq(Mux(doing & to_state, 1 << lane, 0))
+        m.d.sync += writing.eq(gate(1 << lane, doing & to_state))
         with m.If(self.train | self.recall):
             m.d.sync += [self.train.eq(0), self.recall.eq(0)]
         return m

@@ -254,10 +254,10 @@ class Integrator(wiring.Component):
             self.write_bank.eq(done.bank),
             self.write_slot.eq(done.slot),
             self.write_unit.eq(done.unit),
-            self.finish.eq(valid[write] & done.last),
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
+        m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
         # In a higher order a BACKWARD's elements may come between a FORWARD's.

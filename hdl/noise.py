@@ -37,7 +37,7 @@ class NoiseSeed(wiring.Component):
 
     def __init__(self):
         super().__init__(
-            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1, init=1), "z": Out(32)}
+            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1), "z": Out(32)}
         )
 
     def elaborate(self, platform):
@@ -48,11 +48,7 @@ class NoiseSeed(wiring.Component):
         adds, check = phase[2] | phase[5] | phase[8], phase[9]
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
-        m.d.comb += x.eq(xorshift(self.z))
-        with m.If(self.load):
-            m.d.sync += self.ready.eq(0)
-        with m.Elif(check):
-            m.d.sync += self.ready.eq(1)
+        m.d.comb += [x.eq(xorshift(self.z)), self.ready.eq(~running)]
         with m.If(self.set):
             m.d.sync += s.eq(self.set_s)
         m.d.sync += [

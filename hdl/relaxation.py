@@ -151,13 +151,11 @@ class RelaxationControl(wiring.Component):
             with m.If(at_limit & self.far & ~settled & ~self.fixed):
                 m.d.sync += skip_of.eq(skip_of | slot_bit)
         filled = put_back | self.dealt
-        next_taken, next_put = Signal(marks), Signal(marks)
-        m.d.comb += [next_taken.eq(taken + 1), next_put.eq(put + filled)]
-        m.d.sync += [
-            put.eq(next_put),
-            self.ready.eq(Mux(self.take, next_taken != next_put, taken != next_put)),
-        ]
+        emptied = Signal()  # taken + 1 = put, but for what is put in this cycle
+        m.d.comb += emptied.eq(self.take & ((put - taken)[: len(put)] == 1))
+        m.d.sync += self.ready.eq(filled | (self.ready & ~emptied))
         with m.If(filled):
+            m.d.sync += put.eq(put + 1)
             into = ring[put[:bits]] if bits else ring[0]
             with m.If(put_back):
                 m.d.sync += into.eq(followed)

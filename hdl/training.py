@@ -146,11 +146,11 @@ class Training(wiring.Component):
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
         steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
         energy = Array(self.energy)[lane]
-        of_energy, high, final = Signal(), Signal(), Signal()
+        of_energy, high, again = Signal(), Signal(), Signal()
         # of the pattern under report, looked up by then
         more_unsettled, more_skipped = Signal(2), Signal()
         m.d.sync += [
-            final.eq(self.updates == 1),
+            again.eq(self.errors & ~self.stop & (self.updates != 1)),
             more_unsettled.eq(Mux(used, x_unsettled + (unsettled & self.errors), 0)),
             more_skipped.eq(used & self.skip.bit_select(lane, 1) & self.errors),
         ]
@@ -382,7 +382,7 @@ class Training(wiring.Component):
                 with m.If(self.errors):
                     m.d.sync += self.updates.eq(self.updates - 1)
                 m.next = "WAIT"
-                with m.If(self.errors & ~self.stop & ~final):
+                with m.If(again):
                     begin()
                 with m.Else():
                     m.d.sync += [self.phase.eq(Phase.DRAIN), drain.eq(time.drain)]
