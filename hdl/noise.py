@@ -28,7 +28,7 @@ class NoiseSeed(wiring.Component):
     set, set_s : In
         s of the update before the first: seed + t·9E3779B9.
     load : In
-        s ← s + 9E3779B9, and hash it.
+        s ← s + 9E3779B9, and hash it. Only while ``ready``.
     ready, z : Out
         The hash, until the next ``load``.
     """
@@ -46,6 +46,7 @@ class NoiseSeed(wiring.Component):
         begin, running = Signal(), Signal()
         phase = Signal(10)  # one bit, which moves on: three times X, X, + s; then the check
         adds, check = phase[2] | phase[5] | phase[8], phase[9]
+        mixes = phase[0] | phase[1] | phase[3] | phase[4] | phase[6] | phase[7]
         x = Signal(32)
         following = (s + GOLDEN_RATIO)[:32]
         m.d.comb += [x.eq(xorshift(self.z)), self.ready.eq(~running)]
@@ -54,13 +55,18 @@ class NoiseSeed(wiring.Component):
         m.d.sync += [
             begin.eq(self.load),
             running.eq(self.load | (running & ~check)),
-            phase.eq(Cat(begin, gate(phase, ~begin))),
+            phase.eq(Cat(begin, phase)),
         ]
-        checked = self.z | gate(Const(GOLDEN_RATIO), self.z == 0)
         with m.If(running):
-            m.d.sync += self.z.eq(Mux(check, checked, Mux(adds, self.z + s, x)))
+            m.d.sync += self.z.eq(
+                gate(following, begin)
+                | gate(x, mixes)
+                | gate((self.z + s)[:32], adds)
+                | gate(self.z, check)
+                | gate(Const(GOLDEN_RATIO), check & (self.z == 0))
+            )
         with m.If(begin):
-            m.d.sync += [self.z.eq(following), s.eq(following)]
+            m.d.sync += s.eq(following)
         return m
 
 

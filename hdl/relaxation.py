@@ -1,10 +1,10 @@
 """Relaxation control of a lane: which pattern's sweep is next, and when a pattern has settled."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay
+from hdl.fixed import delay, gate
 from hdl.integrator import element_layout
 from hdl.primitives import Ram
 
@@ -122,8 +122,12 @@ class RelaxationControl(wiring.Component):
         # What a finish leads to.
         count = Signal(STEP_BITS, reset_less=True)
         at_limit = Signal(reset_less=True)
-        following = Mux(fresh, 1, before + 1)
-        m.d.sync += [count.eq(following), at_limit.eq(following == self.limit)]
+        so_far, last = gate(before, ~fresh), Signal(STEP_BITS, reset_less=True)
+        m.d.sync += [
+            last.eq(self.limit - 1),  # static while the core runs
+            count.eq(so_far + 1),
+            at_limit.eq(so_far == last),
+        ]
         settled, stop = Signal(), Signal()
         followed = Signal(self.sweep.shape())
         bank_of, skip_of = Signal(slots, reset_less=True), Signal(slots)

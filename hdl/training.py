@@ -298,7 +298,7 @@ class Training(wiring.Component):
                         m.next = "WAIT"
 
         # And this one updates, when the batch has settled.
-        m.d.sync += [self.noise_load.eq(0), self.begun.eq(begins)]
+        m.d.sync += [self.noise_load.eq(gate(takes << lane, loads)), self.begun.eq(begins)]
         with m.If(self.started):
             m.d.sync += self.update.eq(0)
         with m.FSM(name="update_state"):
@@ -390,11 +390,21 @@ class Training(wiring.Component):
         # what a load comes to, by itself since it is known late
         with m.If(loads):
             m.d.sync += [
-                self.noise_load.eq(takes << lane),
                 self.use.bit_select(lane, 1).eq(takes),
                 to_draw.eq(to_draw + takes),
             ]
         with m.If(loads & takes):
             m.d.sync += next_slot.eq(next_drawn.slot)
-            advance(next_drawn, last_drawn)
+            if lanes > 1:
+                m.d.sync += next_drawn.lane.eq(
+                    Mux(last_drawn | (next_drawn.lane == lanes - 1), 0, next_drawn.lane + 1)
+                )
+        # the slot is not looked at before the cycle after the next
+        ends_round, ends_set = Signal(), Signal(reset_less=True)
+        m.d.sync += [
+            ends_round.eq(loads & takes & (last_drawn | (next_drawn.lane == lanes - 1))),
+            ends_set.eq(last_drawn),
+        ]
+        with m.If(ends_round):
+            m.d.sync += next_drawn.slot.eq(Mux(ends_set, 0, next_drawn.slot + 1))
         return m

@@ -82,15 +82,6 @@ def test_seed():
     assert seen["ready"] == ready[:cycle]
 
 
-def test_a_load_takes_the_place_of_the_one_under_way():
-    line = timeline()
-    line[0] = {"set": 1, "set_s": 0xDEADBEEF}
-    line[1]["load"] = line[6]["load"] = 1
-    seen = play(NoiseSeed(), line, ["ready", "z"], cycles=6 + NoiseSeed.latency + 1)
-    assert seen["ready"].index(1, 2) == 6 + NoiseSeed.latency
-    assert seen["z"][-1] == stream_start((0xDEADBEEF + 2 * GOLDEN_RATIO) % 2**32)
-
-
 def test_stream():
     """A column for each ``step``; the next update's start is loaded while this one draws, and its
     ``begin`` may come with the last ``step``."""
