@@ -93,7 +93,8 @@ class Carousel(wiring.Component):
         column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
         running, kind = Signal(), Signal(Kind)
         # known with the count, not after comparing it; ``ending`` in a turn's last step
-        last, last_block, ending = Signal(), Signal(), Signal()
+        last, last_block = Signal(init=config.terms == 1), Signal(init=config.blocks == 1)
+        ending = Signal()
         ends_writing = Signal()  # that step, of a turn that writes
         # A WRITE's word and place are held until the last bank has it.
         before_write = time.last_write + config.macs
@@ -110,15 +111,15 @@ class Carousel(wiring.Component):
         ]
         before_last = column == config.terms - 2
         writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
-        with m.If(running):
-            m.d.sync += [column.eq(column + 1), last.eq(before_last)]
-            with m.If(last):
-                m.d.sync += [
-                    column.eq(0),
-                    last.eq(config.terms == 1),
-                    block.eq(block + 1),
-                    last_block.eq(block == config.blocks - 2),
-                ]
+        going_on = running & ~ending
+        next_block = Mux(last, block == config.blocks - 2, last_block)
+        m.d.sync += [
+            column.eq(gate(column + 1, going_on & ~last)),
+            last.eq((going_on & ~last & before_last) | (config.terms == 1)),
+            block.eq(gate(block + last, going_on)),
+            last_block.eq((going_on & next_block) | (config.blocks == 1)),
+            running.eq(step.start | going_on),
+        ]
 
         # The wait behind what writes weights, counted down.
         wait = Signal(range(max(before_write, time.before_relax) + 1))
@@ -127,11 +128,11 @@ class Carousel(wiring.Component):
         after_write = ends_writing & (kind == Kind.WRITE)
         after_update = ends_writing & (kind == Kind.UPDATE)
 
-        def begun_or(going_on, begun):
-            """``begun``, of the cycles to wait, behind a turn that writes; else ``going_on``."""
+        def begun_or(otherwise, begun):
+            """``begun``, of the cycles to wait, behind a turn that writes; else ``otherwise``."""
             waits = ((after_update, time.before_relax - 1), (after_write, before_write))
             values = (gate(Const(begun(cycles), len(wait)), now) for now, cycles in waits)
-            return reduce(or_, values, gate(going_on, ~ends_writing))
+            return reduce(or_, values, gate(otherwise, ~ends_writing))
 
         m.d.sync += [
             wait.eq(begun_or(gate(wait - 1, ~waited), lambda cycles: cycles)),
@@ -155,18 +156,9 @@ class Carousel(wiring.Component):
         with m.Else():
             m.d.comb += [step.start.eq(may_read & self.relax), step.start_kind.eq(Kind.RELAX)]
         with m.If(step.start):
-            m.d.sync += [
-                running.eq(1),
-                kind.eq(step.start_kind),
-                column.eq(0),
-                last.eq(config.terms == 1),
-                block.eq(0),
-                last_block.eq(config.blocks == 1),
-            ]
-        with m.Elif(ending):
-            m.d.sync += running.eq(0)
+            m.d.sync += kind.eq(step.start_kind)
         # a turn's last step is next: of one under way, or of one that starts and is so short
-        ends = running & ~ending & last_block & before_last
+        ends = going_on & last_block & before_last
         write = may_read & self.write & ~self.update
         short, short_writing = (step.start, self.updating) if config.terms == 1 else (0, 0)
         m.d.sync += [

@@ -133,6 +133,7 @@ class Training(wiring.Component):
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
+        next_lane = Mux(last_lane, 0, lane + 1) if lanes > 1 else 0
         tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
         used = self.use.bit_select(lane, 1)
         # known a cycle late, which is in time where some pass between two patterns
@@ -233,7 +234,7 @@ class Training(wiring.Component):
         def load_lane():
             """Give the hash to this lane, or tell it that there is no pattern for it."""
             m.d.comb += loads.eq(1)
-            m.d.sync += lane.eq(Mux(last_lane, 0, lane + 1))
+            m.d.sync += lane.eq(next_lane)
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
@@ -374,7 +375,7 @@ class Training(wiring.Component):
                     m.d.comb += self.push.eq(1)
                     m.d.sync += high.eq(~high)
                     with m.If(high):
-                        m.d.sync += lane.eq(lane + 1)
+                        m.d.sync += lane.eq(next_lane)
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
