@@ -49,8 +49,8 @@ class HostPort(wiring.Component):
     settings, patterns, batch, drawn, logging : Out
         What the host has set.
     train, recall, clear, stop : Out
-        Commands; ``stop`` stays until the run ends. A reset clears, too: what ``clear`` forgets has
-        no other reset, since two would meet in a slow gate.
+        Commands; ``stop`` stays until the run ends. A reset clears, too, so that most of what
+        ``clear`` forgets needs no other reset: two would meet in a slow gate.
     noise_write, updates_write, first_write, set : Out
         Counters of :mod:`hdl.training`, and what to set them to.
     values : In
@@ -149,7 +149,7 @@ class HostPort(wiring.Component):
             self.host_slot.eq(offset[unit:slot]),
             self.host_unit.eq(offset[:unit]),
         ]
-        # a word goes there a cycle after it is taken, when the address still stands
+        # a word goes where it is to a cycle after it is taken, when the address still stands
         word = Signal(32, reset_less=True)
         writing = Signal(config.lanes)
         m.d.sync += word.eq(bus.w_data)
@@ -214,10 +214,11 @@ class HostPort(wiring.Component):
         m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]
         with m.If(self.started):
             m.d.sync += [pending.eq(0), pending_probe.eq(0)]
-        control = hit["CONTROL"]
+        control = hit.pop("CONTROL")  # done at once
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
-        blocked = pending | pending_probe | ((to_weights | control) & ~self.resting)
+        to_carousel = to_weights | hit["COLUMN"] | control
+        blocked = pending | pending_probe | (to_carousel & ~self.resting)
         doing = Signal()
         with m.If(self.phase == 0):
             m.d.sync += self.stop.eq(0)

@@ -281,7 +281,7 @@ class Integrator(wiring.Component):
         clipped = {
             "net": net_clipped & forward[narrow - 1],
             "error": (
-                register(j_clipped & is_target & backward[memory], "clipped_j")
+                (register(j_clipped & is_target, "j_clipped") & backward[memory + 1])
                 | (((flag_b & ~flags[operate].clamp) | e_clipped) & backward[operate])
                 | (ge_clipped & backward[value - 1])
             ),
