@@ -29,7 +29,7 @@ extern "C" {
 // Registers without an initial value start at random, drawn from a seed other than 0.
 Simulator *simulator_new(int seed, bool reset) {
     auto *s = new Simulator(seed);
-    s->core.clk = 0;
+    s->core.clk = s->core.bus_w_en = s->core.bus_r_en = 0;
     s->core.rst = reset;
     s->core.eval();
     s->cycle();

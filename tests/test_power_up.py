@@ -7,6 +7,7 @@ from cosim import build, run
 from cosim.simulator import Simulator
 from golden.config import Config
 from hdl.core import Core
+from hdl.memory_map import AddressMap
 from rbp import flow
 from tests.networks import associative
 
@@ -34,6 +35,15 @@ def test_one_reset_is_enough(library):
     outcomes = [outcome(Simulator(library, seed=seed)) for seed in range(1, 201)]
     assert outcomes == [outcomes[0]] * 200
     assert outcomes[0][:2] == (energy, machine.weights.tolist())
+
+
+def test_a_reset_clears(library):
+    """Counters, log and flags, without a word to CONTROL."""
+    registers = AddressMap(CONFIG)
+    names = ("STATUS", "LOG_COUNT", "UNSETTLED", "SKIPPED", "CYCLES", "CYCLES_HIGH")
+    for seed in range(1, 51):
+        core = Simulator(library, seed=seed)
+        assert [core.read(registers.register(name)) for name in names] == [0] * len(names), seed
 
 
 def test_without_reset_it_is_not(library):
