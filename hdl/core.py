@@ -1,11 +1,11 @@
 """The core: a network that learns."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hdl.carousel import Carousel
-from hdl.fixed import delay
+from hdl.fixed import delay, unreset
 from hdl.host import HostPort, HostSignature
 from hdl.lane import Lane
 from hdl.log import Log
@@ -179,8 +179,7 @@ class Core(wiring.Component):
             m.d.comb += host.saturated[k].eq(Cat(lane.saturated[role] for lane in lanes).any())
         learned = Cat(lane.overflow for lane in lanes).any()
         for k, event in enumerate((weights.clipped, learned) if config.momentum else (learned,)):
-            overflow = Signal(name=f"overflow_{k}", reset_less=True)
-            m.d.comb += host.saturated[3 + k].eq(overflow)
+            overflow = unreset(m, host.saturated[3 + k], f"overflow_{k}")
             with m.If(host.clear):
                 m.d.sync += overflow.eq(0)
             with m.Elif(event):

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Const, Mux, Signal, Value
 
-__all__ = ["delay", "gate", "round_half_up", "saturate", "stages"]
+__all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "unreset"]
 
 
 def gate(value, enable):
@@ -10,6 +10,13 @@ def gate(value, enable):
     which is slow to route."""
     gated = Value.cast(value) & enable.replicate(len(value))
     return gated.as_signed() if value.shape().signed else gated
+
+
+def unreset(m, output, name):
+    """A register that drives a member, without the reset that a member would have."""
+    q = Signal.like(output, name=name, reset_less=True)
+    m.d.comb += output.eq(q)
+    return q
 
 
 def round_half_up(value, shift):

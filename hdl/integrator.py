@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, round_half_up, saturate, stages
+from hdl.fixed import delay, round_half_up, saturate, stages, unreset
 from hdl.primitives import Multiplier
 from hdl.state import flags_layout, place_layout
 from hdl.table import Table
@@ -217,8 +217,7 @@ class Integrator(wiring.Component):
             self.slope_slot.eq(element[value].slot),
             self.slope_unit.eq(element[value].unit),
         ]
-        energy = Signal.like(self.energy, reset_less=True)
-        m.d.comb += self.energy.eq(energy)
+        energy = unreset(m, self.energy, "energy")
         with m.If(self.clear_energy):
             m.d.sync += energy.eq(0)
         with m.Elif(backward[value - 1] & element[value - 1].fresh):
@@ -287,8 +286,7 @@ class Integrator(wiring.Component):
             ),
             "state": goal_clipped & forward[aim - 1],
         }
-        saturated = Signal.like(self.saturated, reset_less=True)
-        m.d.comb += self.saturated.eq(saturated)
+        saturated = unreset(m, self.saturated, "saturated")
         for role, event in clipped.items():
             event_q = Signal(name=f"clipped_{role}")
             m.d.sync += event_q.eq(event)

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import gate
+from hdl.fixed import gate, unreset
 from hdl.noise import NoiseSeed
 from hdl.relaxation import STEP_BITS
 from hdl.timing import Timing
@@ -166,19 +166,9 @@ class Training(wiring.Component):
         of_y = gate(steps, self.errors), unsettled & self.errors
         of_steps = Cat(x_steps, x_unsettled, *of_y)
         m.d.comb += self.word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps))
-        unsettled_count, skipped_count, cycles = (
-            Signal.like(counter, name=name, reset_less=True)
-            for name, counter in (
-                ("unsettled_count", self.unsettled),
-                ("skipped_count", self.skipped),
-                ("cycle_count", self.cycles),
-            )
-        )
-        m.d.comb += [
-            self.unsettled.eq(unsettled_count),
-            self.skipped.eq(skipped_count),
-            self.cycles.eq(cycles),
-        ]
+        unsettled_count = unreset(m, self.unsettled, "unsettled_count")
+        skipped_count = unreset(m, self.skipped, "skipped_count")
+        cycles = unreset(m, self.cycles, "cycle_count")
         with m.If(self.busy):
             m.d.sync += cycles.eq(cycles + 1)
         with m.If(self.updates_write):
