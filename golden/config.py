@@ -6,7 +6,7 @@ from golden.features import GREATEST_ORDER, Features, count
 from golden.formats import PRESETS
 from golden.tables import ACTIVATIONS, activation, feature_tables, tables_for
 
-__all__ = ["FAMILIES", "Config", "Family"]
+__all__ = ["FAMILIES", "SPRAM_WORDS", "Config", "Family"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Family:
 
 GREATEST_TERMS = 4096
 """M, which the memory map's columns and a device's memories hold."""
+
+SPRAM_WORDS = 16384
+"""Of 16 bits, that a single-ported RAM of UP5K holds."""
 
 FAMILIES = {
     f.name: f
@@ -68,6 +71,8 @@ class Config:
         Able to draw x(t0).
     refill : bool
         Able to take new patterns while others are learned.
+    spram : bool
+        Weights in memories with a single port, such as UP5K's SPRAM; an UPDATE takes two turns.
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
@@ -86,6 +91,7 @@ class Config:
     momentum: bool = False
     random_start: bool = False
     refill: bool = False
+    spram: bool = False
     eta_shifts: tuple[int, int] | None = None
     log_depth: int | None = None
 
@@ -126,6 +132,13 @@ class Config:
             raise ValueError(f"preset {self.preset} has no format for momentum")
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
+        if self.spram and self.device.memory != 1:
+            raise ValueError(f"spram is for memories of one cycle, not those of {self.family}")
+        if self.spram and self.sweep > SPRAM_WORDS:
+            raise ValueError(
+                f"{self.units} units with {self.macs} macs have {self.sweep} weights a bank: "
+                f"spram holds at most {SPRAM_WORDS}"
+            )
         try:
             assert [activation(name) for name in self.activations]
         except (KeyError, AssertionError) as error:

@@ -28,11 +28,13 @@ class Kind(enum.Enum, shape=2):
 def step_layout(config):
     """The carousel's position; ``start`` comes the cycle before a turn's first step.
 
-    With momentum, an UPDATE without patterns is an APPLY: the velocities move the weights.
+    With momentum, an UPDATE without patterns is an APPLY: the velocities move the weights. Where
+    weights have a single port, a word is ``due`` in one of an UPDATE's two turns.
     """
     return data.StructLayout(
         {
             **({"apply": 1} if config.momentum else {}),
+            **({"due": 1} if config.spram else {}),
             "start": 1,
             "start_kind": Kind,
             "valid": 1,
@@ -53,7 +55,12 @@ class Carousel(wiring.Component):
     A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last
     weights are written, and for its late reads (:attr:`hdl.timing.Timing.update_lag`), max(δ, δ + d
     − S) cycles; an UPDATE behind an UPDATE max(0, d − S), d being :attr:`hdl.timing.Timing.reread`.
-    Behind a WRITE nothing starts until its bank has the word.
+    Behind a WRITE nothing starts until its bank has the word, behind a PROBE until its results have
+    left the tree.
+
+    Where weights have a single port, an UPDATE takes two turns: in the first the words of even
+    numbers are due, in the second those of odd ones. Each waits until the last writing is over,
+    d − 1 cycles.
 
     Members
     -------
@@ -62,7 +69,7 @@ class Carousel(wiring.Component):
     apply : In
         Only with momentum: the update is an APPLY.
     updating, serving : Out
-        The turn starts that ``update``, or that ``write`` or ``probe``, asks for.
+        The turn starts that ``update``, or that ``write`` or ``probe``, asks for; of two, the last.
     step : Out
         Where the carousel is. A turn's first step comes in the cycle after ``step.start``.
     resting : Out
@@ -95,9 +102,10 @@ class Carousel(wiring.Component):
         # known with the count, not after comparing it; ``ending`` in a turn's last step
         last, last_block = Signal(init=config.terms == 1), Signal(init=config.blocks == 1)
         ending = Signal()
-        ends_writing = Signal()  # that step, of a turn that writes
-        # A WRITE's word and place are held until the last bank has it.
-        before_write = time.last_write + config.macs
+        holds_up = Signal()  # that step, of a turn that others wait for
+        # A WRITE's word and place are held until the last bank has it. A PROBE's results pass the
+        # tree before the next turn says whose they are.
+        before_host = config.macs + max(time.last_write, time.result + time.tree - 2)
 
         m.d.comb += [
             step.valid.eq(running),
@@ -110,7 +118,6 @@ class Carousel(wiring.Component):
             step.row.eq(column < config.macs),
         ]
         before_last = column == config.terms - 2
-        writes = (kind == Kind.UPDATE) | (kind == Kind.WRITE)
         going_on = running & ~ending
         next_block = Mux(last, block == config.blocks - 2, last_block)
         m.d.sync += [
@@ -121,18 +128,18 @@ class Carousel(wiring.Component):
             running.eq(step.start | going_on),
         ]
 
-        # The wait behind what writes weights, counted down.
-        wait = Signal(range(max(before_write, time.before_relax) + 1))
+        # The wait behind what holds up, counted down.
+        wait = Signal(range(max(before_host, time.before_relax) + 1))
         waited, almost = Signal(init=1), Signal(init=1)  # wait is 0; at most the lag
 
-        after_write = ends_writing & (kind == Kind.WRITE)
-        after_update = ends_writing & (kind == Kind.UPDATE)
+        after_update = holds_up & (kind == Kind.UPDATE)
+        after_host = holds_up & (kind != Kind.UPDATE)
 
         def begun_or(otherwise, begun):
-            """``begun``, of the cycles to wait, behind a turn that writes; else ``otherwise``."""
-            waits = ((after_update, time.before_relax - 1), (after_write, before_write))
+            """``begun``, of the cycles to wait, behind a turn that holds up; else ``otherwise``."""
+            waits = ((after_update, time.before_relax - 1), (after_host, before_host))
             values = (gate(Const(begun(cycles), len(wait)), now) for now, cycles in waits)
-            return reduce(or_, values, gate(otherwise, ~ends_writing))
+            return reduce(or_, values, gate(otherwise, ~holds_up))
 
         m.d.sync += [
             wait.eq(begun_or(gate(wait - 1, ~waited), lambda cycles: cycles)),
@@ -140,13 +147,8 @@ class Carousel(wiring.Component):
             almost.eq(begun_or(almost | (wait <= lag + 1), lambda cycles: cycles <= lag)),
         ]
 
-        free = ~running | ending
-        may_read = free & ~ends_writing & waited
-        may_update = free & almost
-        if time.before_update:
-            may_update = may_update & ~ends_writing
-        else:
-            may_update = may_update & ~after_write
+        may_read = ~going_on & ~holds_up & waited
+        may_update = ~going_on & almost & ~(holds_up if time.before_update else after_host)
         with m.If(self.update):
             m.d.comb += [step.start.eq(may_update), step.start_kind.eq(Kind.UPDATE)]
         with m.Elif(self.write):
@@ -159,22 +161,32 @@ class Carousel(wiring.Component):
             m.d.sync += kind.eq(step.start_kind)
         # a turn's last step is next: of one under way, or of one that starts and is so short
         ends = going_on & last_block & before_last
-        write = may_read & self.write & ~self.update
-        short, short_writing = (step.start, self.updating) if config.terms == 1 else (0, 0)
+        serves = may_read & ~self.update
+        write = serves & self.write
+        short, holds_up_short = Const(0), Const(0)
+        if config.terms == 1:
+            short, holds_up_short = step.start, step.start & (step.start_kind != Kind.RELAX)
         m.d.sync += [
             ending.eq(ends | write | short),
-            ends_writing.eq((ends & writes) | write | short_writing),
+            holds_up.eq((ends & (kind != Kind.RELAX)) | write | holds_up_short),
         ]
         if config.momentum:
             apply = Signal()
             m.d.comb += step.apply.eq(apply)
             with m.If(step.start):
                 m.d.sync += apply.eq(self.apply)
+        second = Const(1)
+        if config.spram:
+            second, due = Signal(), Signal(reset_less=True)
+            with m.If(self.update & may_update):
+                m.d.sync += second.eq(~second)
+            m.d.sync += due.eq(Mux(step.start, ~second, ~due))
+            m.d.comb += step.due.eq(due)
         m.d.comb += [
-            self.updating.eq(self.update & may_update),
-            self.serving.eq(~self.update & (self.write | self.probe) & may_read),
+            self.updating.eq(self.update & may_update & second),
+            self.serving.eq(serves & (self.write | self.probe)),
         ]
         # what ~running & (wait == 0) will be
-        rests = Mux(running, ending & ~ends_writing, wait <= 1)
+        rests = Mux(running, ending & ~holds_up, wait <= 1)
         m.d.sync += self.resting.eq(~step.start & rests)
         return m

@@ -115,7 +115,7 @@ class HostPort(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included."""
+        """Cycles of a read, the first included: the log's next word, and two registers."""
         return self.config.device.memory + 4
 
     def elaborate(self, platform):
@@ -176,16 +176,22 @@ class HostPort(wiring.Component):
         m.d.sync += register.eq(reduce(or_, chosen))
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
-        m.d.sync += elapsed.eq(gate(elapsed + 1, reading & ~arrived))
-        with m.If(reading & ~arrived):
+        awaiting = reading & ~arrived
+        m.d.sync += elapsed.eq(gate(elapsed + 1, awaiting))
+        with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
-        with m.If(area == Area.STATE):
-            with m.If(quiet):
-                m.d.comb += bus.r_data.eq(Array(self.host_words)[lane].as_unsigned())
-        with m.Elif(area == Area.REGISTERS):
-            m.d.comb += bus.r_data.eq(register)
+        undisturbed, read = Signal(reset_less=True), Signal(32, reset_less=True)  # by a run
+        alone = quiet & (undisturbed | (elapsed == 0))
+        m.d.sync += [
+            undisturbed.eq(alone),
+            read.eq(
+                gate(Array(self.host_words)[lane].as_unsigned(), (area == Area.STATE) & alone)
+                | gate(register, area == Area.REGISTERS)
+            ),
+        ]
+        m.d.comb += bus.r_data.eq(read)
         with m.If(reading & arrived):
-            with m.If((area == Area.STATE) & ~quiet):
+            with m.If((area == Area.STATE) & ~undisturbed):
                 m.d.sync += refused.eq(1)
             m.d.comb += self.log_pop.eq(
                 (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)

@@ -315,6 +315,8 @@ class Lane(wiring.Component):
             token.forward.eq(field(forward & step.last, time.result, "forward", control=True)),
             token.column.eq(field(backward & step.last_block, time.result, "column", control=True)),
         ]
+        if config.spram:
+            m.d.comb += token.due.eq(field(step.due, time.add, "due"))
         first_noise = Mux(settings.nearest, 0, noise.noise)
 
         # PEs

@@ -14,7 +14,7 @@ Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the
 of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
 
 A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
-velocities, with bit 16. They are to be awaited before a weight is written or a run is started.
+velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
 What a run writes to the log is said in :class:`hdl.training.Training`.
 """
 

@@ -26,6 +26,7 @@ def token_layout(config):
     add       take     add to what is passed, the sum of the PE before; else to the own sum
     add       learn    what is passed is the weight, with noise
     add       store    what is passed becomes the weight (WRITE)
+    add       due      with a single port: the weight was read, and is written
     add       half     flips the noise's upper bit: noise 0 then rounds half up
     add       noise    R(t, i, j); the next PE's is mixed from it
     result    forward  the sum is u_i
@@ -45,6 +46,7 @@ def token_layout(config):
             "take": 1,
             "learn": 1,
             "store": 1,
+            **({"due": 1} if config.spram else {}),
             "half": 1,
             "noise": 16,
             "forward": 1,
@@ -179,7 +181,7 @@ class PE(wiring.Component):
         m.d.sync += [
             total.eq(adder.sum),
             present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
-            learned.eq(learn),
+            learned.eq(learn & q.due if self.config.spram else learn),
         ]
 
         # result: to the tree, or a weight

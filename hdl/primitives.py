@@ -1,13 +1,14 @@
 """Block RAM, multiplier and adder: the only places that know the device."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from golden.config import SPRAM_WORDS
 from hdl.fixed import delay, gate
 
-__all__ = ["Adder", "Multiplier", "Ram"]
+__all__ = ["Adder", "Multiplier", "Ram", "SinglePortRam"]
 
 
 class Ram(wiring.Component):
@@ -136,6 +137,78 @@ class Ram(wiring.Component):
                     place = n * 20
                 value |= word << place
             yield "p", f"INITVAL_{k:02X}", Const(value, 320)
+
+
+class SinglePortRam(wiring.Component):
+    """Memory with one port, which in a cycle reads a word or writes one.
+
+    A word follows its address by a cycle; what comes behind a writing is not defined. On UP5K as
+    many SPRAMs side by side as the width takes, of 16,384 × 16 bits, whose contents at power-up are
+    unknown.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word; words.
+
+    Members
+    -------
+    addr : In
+        Where to read, or to write.
+    w_en, w_data : In
+        Write.
+    r_data : Out(width)
+        The word read.
+    """
+
+    def __init__(self, *, width, depth):
+        self.width, self.depth = width, depth
+        super().__init__(
+            {
+                "addr": In(max(1, (depth - 1).bit_length())),
+                "w_en": In(1),
+                "w_data": In(width),
+                "r_data": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        if platform == "up5k":
+            self._spram(m)
+            return m
+        m.submodules.mem = mem = Memory(shape=self.width, depth=1 << len(self.addr), init=())
+        write, read = mem.write_port(), mem.read_port(domain="comb")
+        q = Signal(self.width, name="data_q1", reset_less=True)
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.addr),
+            write.data.eq(self.w_data),
+            read.addr.eq(self.addr),
+            self.r_data.eq(q),
+        ]
+        m.d.sync += q.eq(read.data)
+        return m
+
+    def _spram(self, m):
+        assert self.depth <= SPRAM_WORDS
+        for low in range(0, self.width, 16):
+            i, o = Signal(16, name=f"i_{low}"), Signal(16, name=f"o_{low}")
+            part = self.r_data[low : low + 16]
+            m.d.comb += [i.eq(self.w_data[low:]), part.eq(o)]
+            m.submodules[f"block_{low}"] = Instance(
+                "SB_SPRAM256KA",
+                ("i", "ADDRESS", Cat(self.addr, Const(0, 14 - len(self.addr)))),
+                ("i", "DATAIN", i),
+                ("i", "MASKWREN", Const(0b1111, 4)),
+                ("i", "WREN", self.w_en),
+                ("i", "CHIPSELECT", Const(1)),
+                ("i", "CLOCK", ClockSignal()),
+                ("i", "STANDBY", Const(0)),
+                ("i", "SLEEP", Const(0)),
+                ("i", "POWEROFF", Const(1)),
+                ("o", "DATAOUT", o),
+            )
 
 
 class Multiplier(wiring.Component):

@@ -88,14 +88,16 @@ class Schedule:
             now += 1 + (NoiseSeed.latency if lane < patterns else 1)
         now = max(now, settled) + 1
         last = 0
+        # with a single port an UPDATE takes another turn
+        another = (sweep + self.time.before_update) * self.config.spram
         for first in range(0, patterns, lanes):
-            started = max(now, last + self.time.before_update) if first else now
+            started = (max(now, last + self.time.before_update) if first else now) + another
             last = started + sweep
             now = started + 1
             for pattern in range(first, min(first + lanes, patterns)):
                 hashed = pattern + lanes < patterns
                 now += 1 + max(self.time.memory + 2, NoiseSeed.latency * hashed)
         if self.config.momentum:
-            started = max(now + NoiseSeed.latency + 1, last + self.time.before_update)
+            started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep
         return now + 2 * lanes + 1, last

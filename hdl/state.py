@@ -135,7 +135,12 @@ class StateMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         f, latency = self.config.formats, self.config.device.memory
-        words = 1 << (len(self.read_slot) + len(self.read_unit))
+        one = self.config.slots == 1  # then no bit of an address says which
+
+        def place(unit, slot, *above):
+            return Cat(unit, *([] if one else [slot]), *above)
+
+        words = 1 << len(place(self.read_unit, self.read_slot))
         host, region = self.host_select, self.host_region
         host_writes, host_write = host, self.host_write
         if self.config.refill:
@@ -167,14 +172,14 @@ class StateMemory(wiring.Component):
         flags = ram("flags_ram", self.flags.shape().size, self.config.units)
 
         # reading: the host as the Euler step does
-        here = Cat(self.read_unit, self.read_slot)
-        before = Cat(
+        here = place(self.read_unit, self.read_slot)
+        before = place(
             Mux(host, self.host_unit, self.before_read.unit),
             Mux(host, self.host_slot, self.before_read.slot),
         )
         start = Mux(host, region == Region.X_START, self.before_start)
         m.d.comb += [
-            y_row.r_addr.eq(Cat(self.row_unit, self.row_slot)),
+            y_row.r_addr.eq(place(self.row_unit, self.row_slot)),
             x_now.r_addr.eq(here),
             x.r_addr.eq(Cat(before, start)),
             y.r_addr.eq(before),
@@ -196,9 +201,9 @@ class StateMemory(wiring.Component):
             self.flags.as_value().eq(flags.r_data),
         ]
         for k, memory in enumerate(c):
-            place = self.c_read[k]
+            at = self.c_read[k]
             m.d.comb += [
-                memory.r_addr.eq(Cat(place.unit, place.slot, place.bank)),
+                memory.r_addr.eq(place(at.unit, at.slot, at.bank)),
                 self.c[k].eq(memory.r_data),
             ]
         m.d.comb += self.host_word.eq(
@@ -206,7 +211,7 @@ class StateMemory(wiring.Component):
         )
 
         # writing: the host through the integrator's port
-        there = Cat(
+        there = place(
             Mux(host_writes, self.host_unit, self.write_unit),
             Mux(host_writes, self.host_slot, self.write_slot),
         )
@@ -254,7 +259,7 @@ class StateMemory(wiring.Component):
             ]
         m.d.comb += [
             slope.w_en.eq(self.slope_write),
-            slope.w_addr.eq(Cat(self.slope_unit, self.slope_slot)),
+            slope.w_addr.eq(place(self.slope_unit, self.slope_slot)),
             slope.w_data.eq(self.slope_data),
         ]
         return m

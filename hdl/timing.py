@@ -113,7 +113,9 @@ class Timing:
 
     @property
     def before_update(self):
-        """Cycles that an UPDATE waits behind an UPDATE."""
+        """Cycles that an UPDATE waits behind an UPDATE: for its first word, or for the port."""
+        if self.config.spram:
+            return self.reread - 1
         return max(0, self.reread - self.config.sweep)
 
     @property

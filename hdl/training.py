@@ -214,6 +214,7 @@ class Training(wiring.Component):
         # which is in time where it is taken up
         wanted = (to_draw != self.batch) & (next_drawn.lane == lane)
         loads, takes, last_drawn = Signal(), Signal(), Signal()
+        ends_lanes = last_drawn | (next_drawn.lane == lanes - 1)
         m.d.sync += [takes.eq(wanted), last_drawn.eq(is_end(next_drawn))]
 
         def hash_or_idle():
@@ -387,13 +388,11 @@ class Training(wiring.Component):
         with m.If(loads & takes):
             m.d.sync += next_slot.eq(next_drawn.slot)
             if lanes > 1:
-                m.d.sync += next_drawn.lane.eq(
-                    Mux(last_drawn | (next_drawn.lane == lanes - 1), 0, next_drawn.lane + 1)
-                )
+                m.d.sync += next_drawn.lane.eq(Mux(ends_lanes, 0, next_drawn.lane + 1))
         # the slot is not looked at before the cycle after the next
         ends_round, ends_set = Signal(), Signal(reset_less=True)
         m.d.sync += [
-            ends_round.eq(loads & takes & (last_drawn | (next_drawn.lane == lanes - 1))),
+            ends_round.eq(loads & takes & ends_lanes),
             ends_set.eq(last_drawn),
         ]
         with m.If(ends_round):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hdl.carousel import Kind, step_layout
 from hdl.fixed import delay, stages
 from hdl.momentum import Momentum
-from hdl.primitives import Ram
+from hdl.primitives import Ram, SinglePortRam
 from hdl.timing import Timing
 
 __all__ = ["WeightMemory"]
@@ -21,6 +21,10 @@ class WeightMemory(wiring.Component):
     at the adder, and serves the writing too, behind the last lane. A word is never read in the
     cycle in which it is written, nor between its reading in an UPDATE and its writing: the carousel
     waits.
+
+    Where the banks have a single port, an UPDATE goes round twice, for the words of even and for
+    those of odd addresses: a weight is written an odd number of cycles after its reading, so that
+    the port takes turns.
 
     With momentum there are as many banks of velocities. An UPDATE reads and writes those; an APPLY,
     in the same cycles, both, by way of :class:`hdl.momentum.Momentum`.
@@ -82,22 +86,27 @@ class WeightMemory(wiring.Component):
         with m.If(late | early):
             m.d.sync += address_q.eq(address)
 
-        behind = time.reread - 1
+        behind, writes = time.reread - 1, late
+        if self.config.spram:
+            assert behind % 2, "a word would be written while the next is read"
+            due = store | (update & step.due)
+            writes = delay(m, due, before + time.update_lag, control=True, name="due")
         chain = stages(m, address, self.config.macs + behind, name="address")[1:]
-        enable = stages(m, late, self.config.macs + behind, control=True, name="enable")[1:]
+        enable = stages(m, writes, self.config.macs + behind, control=True, name="enable")[1:]
         only = stages(m, single, self.config.macs + behind, name="only")[1:]
 
         def bank(name, p, enabled, written):
             """Row p's words of the weights, or of the velocities."""
-            m.submodules[f"{name}_{p}"] = ram = Ram(
-                width=self.config.formats.weight.width, depth=self.depth, device=self.config.device
-            )
-            m.d.comb += [
-                ram.r_addr.eq(chain[p]),
-                ram.w_en.eq(enable[p + behind] & enabled),
-                ram.w_addr.eq(chain[p + behind]),
-                ram.w_data.eq(written),
-            ]
+            size = {"width": self.config.formats.weight.width, "depth": self.depth}
+            read, write = chain[p], chain[p + behind]
+            if self.config.spram:
+                ram = SinglePortRam(**size)
+                m.d.comb += ram.addr.eq(Mux(ram.w_en, write, read))
+            else:
+                ram = Ram(**size, device=self.config.device)
+                m.d.comb += [ram.r_addr.eq(read), ram.w_addr.eq(write)]
+            m.submodules[f"{name}_{p}"] = ram
+            m.d.comb += [ram.w_en.eq(enable[p + behind] & enabled), ram.w_data.eq(written)]
             return ram.r_data
 
         single_here = [only[p + behind] & (self.host_bank == p) for p in range(self.config.macs)]

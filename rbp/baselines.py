@@ -43,12 +43,14 @@ class Row:
     grade: int | None = None
     order: int = 1
     momentum: bool = False
+    slots: int = 4
+    spram: bool = False
     quick: bool = False
     large: bool = False
 
     @property
     def target(self):
-        names = ("units", "macs", "lanes", "preset", "order", "momentum")
+        names = ("units", "macs", "lanes", "preset", "order", "momentum", "slots", "spram")
         machine = {name: getattr(self, name) for name in names}
         return synth.target(self.device, grade=self.grade, **machine)
 
@@ -76,7 +78,8 @@ ROWS = (
     Row(device="up5k", units=15, macs=4),
     Row(device="up5k", units=15, macs=4, momentum=True),
     # the largest networks
-    Row(device="up5k", units=64, macs=4),
+    Row(device="up5k", units=64, macs=4, spram=True),
+    Row(device="up5k", units=256, macs=4, slots=1, spram=True),
     Row(device="hx8k", units=32, macs=4),
     _ecp5(units=256, macs=16),
     _ecp5(units=256, macs=32, lanes=4, large=True),

@@ -400,6 +400,7 @@ def _core(verb):
         ("momentum", "with a velocity for each weight"),
         ("random_start", "able to draw x(t0)"),
         ("refill", "able to take new patterns while others are learned"),
+        ("spram", "weights in memories with one port, as UP5K's SPRAM; an UPDATE takes two turns"),
     ):
         group.add_argument(
             "--" + name.replace("_", "-"),

@@ -22,6 +22,7 @@ MACHINE = (
     "momentum",
     "random_start",
     "refill",
+    "spram",
 )
 """The flags that :func:`machine` takes."""
 
@@ -40,8 +41,8 @@ class Device:
         Which nextpnr, with its arguments.
     frequency : int
         What the placer aims at, in MHz: a little more than can be reached.
-    luts, brams, dsps : int
-        LUT4s, with a register each; block RAMs; multipliers.
+    luts, brams, dsps, sprams : int
+        LUT4s, with a register each; block RAMs; multipliers; single-ported RAMs.
     dsp_width : int
         Bits of a multiplier's operands.
     shapes : tuple of (int, int)
@@ -70,6 +71,7 @@ class Device:
     shapes: tuple[tuple[int, int], ...]
     bram_cost: int
     lut_ram_cost: int = 0
+    sprams: int = 0
     grades: tuple[int, ...] = ()
     apart: str = ""
     pins: str = ""
@@ -111,6 +113,7 @@ _UP5K = Device(
     dsp_width=16,
     shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
     bram_cost=64,
+    sprams=4,
 )
 _HX8K = replace(
     _UP5K,
@@ -123,6 +126,7 @@ _HX8K = replace(
     luts=7680,
     brams=32,
     dsps=0,
+    sprams=0,
 )
 # The router by history: its usual weights drown that, and a dense design is never done.
 _PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2 --router2-alt-weights"
@@ -187,6 +191,7 @@ def machine(
     momentum=False,
     random_start=False,
     refill=False,
+    spram=False,
     family="generic",
 ) -> Config:
     """The core that machine flags ask for.
@@ -213,6 +218,7 @@ def machine(
             momentum=momentum,
             random_start=random_start,
             refill=refill,
+            spram=spram,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -230,7 +236,7 @@ def flags(config):
     usual |= {"order": "1", "feature": "identity"}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
-    words += ["--refill"] * config.refill
+    words += ["--refill"] * config.refill + ["--spram"] * config.spram
     return " ".join(words)
 
 

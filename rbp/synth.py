@@ -9,10 +9,10 @@ import re
 import statistics
 from dataclasses import asdict, dataclass, replace
 
-from golden.config import Config
+from golden.config import SPRAM_WORDS, Config
 from rbp import flow
 from rbp.checks import integer
-from rbp.devices import Device, block_rams, device, machine
+from rbp.devices import DEVICES, Device, block_rams, device, machine
 from rbp.errors import InputError
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
@@ -23,9 +23,16 @@ _CELLS = {
     "ff": {"SB_DFF": 1, "TRELLIS_FF": 1},
     "bram": {"SB_RAM40_4K": 1, "DP16KD": 1},
     "dsp": {"SB_MAC16": 1, "MULT18X18D": 1},
+    "spram": {"SB_SPRAM256KA": 1},
 }
 _PACKED = ("ICESTORM_LC", "TRELLIS_COMB")
-_NAMES = {"lut4": "LUT4s", "ff": "registers", "bram": "block RAMs", "dsp": "multipliers"}
+_NAMES = {
+    "lut4": "LUT4s",
+    "ff": "registers",
+    "bram": "block RAMs",
+    "dsp": "multipliers",
+    "spram": "single-ported RAMs",
+}
 _SUFFIX = re.compile(r"_(?:SB|TRELLIS|LUT4|CCU2C|PFUMX|L6MUX21|DP16KD|MULT18X18D)(?:_.*)?$")
 
 
@@ -57,6 +64,9 @@ class Target:
 def target(name, *, grade=None, **flags) -> Target:
     """The core that machine flags ask for, on a device; refuses what is wrong with either."""
     chosen = device(name)
+    if flags.get("spram") and not chosen.sprams:
+        having = ", ".join(d.name for d in DEVICES.values() if d.sprams)
+        raise InputError(f"spram is for {having}, which has single-ported RAMs, not {chosen.name}")
     config = machine(**flags, family=chosen.family)
     if chosen.is_soft(config):
         config = replace(config, family=chosen.soft_family)
@@ -80,6 +90,9 @@ def run(target, *, seeds=3, progress=None) -> dict:
     netlist = flow.synthesise(rtlil, chosen, target.soft)
     used, pe = _counts(netlist / flow.STAT), _counts(netlist / flow.PE_STAT)["lut4"]
     has = {"lut4": chosen.luts, "ff": chosen.luts, "bram": chosen.brams, "dsp": chosen.dsps}
+    if config.spram:
+        has["spram"] = chosen.sprams
+    used = {kind: used[kind] for kind in has}
     over = {kind: (used[kind], has[kind]) for kind in used if used[kind] > has[kind]}
     if over:
         raise _too_big(target, over, pe)
@@ -178,7 +191,12 @@ def _too_big(target, over, pe_lut4=0):
     """What is short, and a smaller core that would fit."""
     names = _NAMES | {"packed": target.device.cells.replace("_", " ")}
     short = ", ".join(f"{used} of {has} {names[kind]}" for kind, (used, has) in over.items())
-    if list(over) == ["bram"]:
+    if "spram" in over:
+        used, has = over["spram"]
+        advice = (
+            f"{target.config.macs * has // used} macs instead of {target.config.macs} would fit"
+        )
+    elif list(over) == ["bram"]:
         advice = _fewer_memories(target)
     else:
         advice = None if "bram" in over else _fewer_macs(target, over, pe_lut4)
@@ -188,20 +206,25 @@ def _too_big(target, over, pe_lut4=0):
 
 def _fewer_memories(target):
     """Advice that halves slots, multipliers or units until the block RAMs suffice."""
+    config, sprams = target.config, target.device.sprams
+    banks = config.macs * (1 + config.momentum) * -(-config.formats.weight.width // 16)
 
     def fits(**smaller):
-        config = replace(target.config, **smaller)
-        return block_rams(target.device, flow.design(config, target.device)) <= target.device.brams
+        try:
+            design = flow.design(replace(config, **smaller), target.device)
+        except ValueError:  # no such core
+            return False
+        return block_rams(target.device, design) <= target.device.brams
 
+    if not config.spram and banks <= sprams and config.sweep <= SPRAM_WORDS and fits(spram=True):
+        return "with --spram it would fit"
     for name in ("slots", "macs", "units"):
-        value = now = getattr(target.config, name)
+        value = now = getattr(config, name)
         halves = []
         while value > 1:
             value //= 2
             halves.append(
-                {name: value}
-                if name != "units"
-                else {name: value, "macs": min(value, target.config.macs)}
+                {name: value} if name != "units" else {name: value, "macs": min(value, config.macs)}
             )
         if halves and fits(**halves[-1]):
             return f"{next(h for h in halves if fits(**h))[name]} {name} instead of {now} would fit"

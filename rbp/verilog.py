@@ -68,6 +68,7 @@ def _parameters(config):
         "momentum": "yes" if config.momentum else "no",
         "refill": "yes" if config.refill else "no",
         "random start": "yes" if config.random_start else "no",
+        "weight memory": "one port" if config.spram else "two ports",
         "log words": config.log_depth,
         "primitives": config.family,
     }

@@ -1,4 +1,5 @@
-"""ECP5's block RAM, an instance, against a list: every shape, with first contents."""
+"""Memories that are instances, against lists: ECP5's block RAM in every shape, with first contents;
+UP5K's SPRAM."""
 
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from cosim import build
 from cosim.simulator import Simulator
 from golden.config import FAMILIES
-from hdl.primitives import Ram
+from hdl.primitives import Ram, SinglePortRam
 from rbp import flow
 
 CELLS = Path(__file__).parent / "cells"
@@ -21,8 +22,8 @@ DEPTHS = {17: 20, 1024: 20, 2048: 20, 4096: 6, 8192: 3, 16384: 2}  # to bits of 
 class OnBus(wiring.Component):
     """Memories behind the core's port: address bits 14 and above choose one."""
 
-    def __init__(self, contents):
-        self.contents = contents
+    def __init__(self, rams):
+        self.rams = rams
         super().__init__(
             {
                 "bus_addr": In(17),
@@ -40,34 +41,53 @@ class OnBus(wiring.Component):
         m.d.comb += self.bus_wait.eq(self.bus_r_en & (elapsed != 3))
         with m.If(self.bus_r_en):
             m.d.sync += elapsed.eq(elapsed + 1)
-        for k, (depth, words) in enumerate(self.contents.items()):
-            ram = Ram(width=DEPTHS[depth], depth=depth, device=FAMILIES["ecp5"], init=words)
+        for k, ram in enumerate(self.rams):
             m.submodules += ram
             chosen = self.bus_addr[14:] == k
+            single = isinstance(ram, SinglePortRam)
+            addresses = [ram.addr] if single else [ram.r_addr, ram.w_addr]
             m.d.comb += [
+                *(address.eq(self.bus_addr) for address in addresses),
                 ram.w_en.eq(self.bus_w_en & chosen),
-                ram.w_addr.eq(self.bus_addr),
                 ram.w_data.eq(self.bus_w_data),
-                ram.r_addr.eq(self.bus_addr),
             ]
             with m.If(chosen):
                 m.d.comb += self.bus_r_data.eq(ram.r_data)
         return m
 
 
-def test_every_shape():
-    rng = np.random.default_rng(1)
-    contents = {d: rng.integers(0, 1 << w, d).tolist() for d, w in DEPTHS.items()}
-    top = OnBus({d: list(words) for d, words in contents.items()})
-    text = rtlil.convert(top, name="core", platform="ecp5-25k", emit_src=False)
+def check(rams, platform, models, *flags):
+    """Written and read at random, and at both ends; returns the Verilog."""
+    text = rtlil.convert(OnBus(rams), name="core", platform=platform, emit_src=False)
     lines = [*flow.READ, "proc", "write_verilog -noattr core.v", ""]
-    verilog = flow.yosys("block-ram", text, "\n".join(lines)) / "core.v"
-    assert verilog.read_text().count("DP16KD #(") == 2 + 2 + 3 + 2 + 2 + 2
-    with Simulator(build.verilated([verilog, CELLS / "dp16kd.v"])) as ram:
-        for k, (depth, words) in enumerate(contents.items()):
-            places = [0, 1, depth - 1, *rng.integers(0, depth, 200).tolist()]
-            assert [ram.read(k << 14 | place) for place in places] == [words[p] for p in places]
-            for place in places[::2]:
-                words[place] = int(rng.integers(1 << DEPTHS[depth]))
-                ram.write(k << 14 | place, words[place])
-            assert [ram.read(k << 14 | place) for place in places] == [words[p] for p in places]
+    verilog = flow.yosys("memories", text, "\n".join(lines)) / "core.v"
+    rng = np.random.default_rng(1)
+    with Simulator(build.verilated([verilog, *models], *flags)) as core:
+        for k, ram in enumerate(rams):
+            words = dict(enumerate(getattr(ram, "init", ())))
+            places = [0, 1, ram.depth - 1, *rng.integers(0, ram.depth, 200).tolist()]
+            for new in ([] if words else places, places[::2]):
+                for place in new:
+                    words[place] = int(rng.integers(1 << ram.width))
+                    core.write(k << 14 | place, words[place])
+                found = [core.read(k << 14 | place) for place in places]
+                assert found == [words[place] for place in places]
+    return verilog.read_text()
+
+
+def test_every_shape_of_ecp5s_block_ram():
+    rng, device = np.random.default_rng(1), FAMILIES["ecp5"]
+    rams = [
+        Ram(width=w, depth=d, device=device, init=rng.integers(0, 1 << w, d).tolist())
+        for d, w in DEPTHS.items()
+    ]
+    verilog = check(rams, "ecp5-25k", [CELLS / "dp16kd.v"])
+    assert verilog.count("DP16KD #(") == 2 + 2 + 3 + 2 + 2 + 2
+
+
+def test_up5ks_spram():
+    share = flow.SHARE / "ice40"
+    rams = [SinglePortRam(width=w, depth=d) for d, w in ((16384, 16), (100, 10), (9000, 18))]
+    flags = ("--no-timing", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
+    verilog = check(rams, "up5k", [share / "cells_sim.v"], *flags, f"-I{share}")
+    assert verilog.count("SB_SPRAM256KA ") == 1 + 1 + 2

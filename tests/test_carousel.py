@@ -69,15 +69,19 @@ def turn(config, kind):
 
 
 def least_start(config, before, kind):
-    """The first cycle, seen from an UPDATE at 0 or a WRITE, at which a turn may start: found by
-    trying, from when each word is read and written.
+    """The first cycle, seen from the turn before at 0, at which a turn may start: behind an UPDATE
+    found by trying, from when each word is read and written.
 
     A bank reads one word a cycle, and a word not before the cycle after its writing.
     """
     time, sweep = Timing(config), config.sweep
-    if before == Kind.WRITE:  # word and place are held until the last bank has it
-        return time.last_write + config.macs + 2
-    if before != Kind.UPDATE:
+    if before in (Kind.WRITE, Kind.PROBE):
+        # a WRITE's word and place are held until the last bank has it, a PROBE's mark until its
+        # last result is in the log; both for the longer
+        written = time.last_write + config.macs + 2
+        logged = time.result + config.macs + time.tree
+        return turn(config, before) - 1 + max(written, logged)
+    if before == Kind.RELAX:
         return sweep
 
     def reads(kind, start):
@@ -98,8 +102,9 @@ def test_waits(name):
     """Every kind behind every kind: as soon as it may, and no sooner."""
     config = CONFIGS[name]
     time, sweep = Timing(config), config.sweep
-    never = {Kind.UPDATE, Kind.WRITE}  # a run begins and ends with the carousel at rest
-    kinds = [pair for pair in product(Kind, Kind) if set(pair) != never]
+    # a run begins and ends with the carousel at rest
+    never = ({Kind.UPDATE, Kind.WRITE}, {Kind.UPDATE, Kind.PROBE})
+    kinds = [pair for pair in product(Kind, Kind) if set(pair) not in never]
     wishes = [wish for a, b in kinds for wish in ((a, 80), (b, 0))]
     starts, _, _ = ride(config, wishes)
     gaps = {pair: starts[2 * k + 1] - starts[2 * k] for k, pair in enumerate(kinds)}
@@ -125,8 +130,7 @@ def test_a_wait_is_over_whoever_wishes_late(name):
 def test_turns_back_to_back(name):
     """Without a pause while anything is wished for; each counts blocks and columns."""
     config, rng = CONFIGS[name], np.random.default_rng(9)
-    kinds = [Kind(int(k)) for k in rng.integers(0, 4, 30)]
-    kinds = [Kind.RELAX if k == Kind.WRITE else k for k in kinds]
+    kinds = [Kind(int(k)) for k in rng.integers(0, 2, 30)]
     starts, steps, _ = ride(config, [(kind, 0) for kind in kinds])
     expected = {}
     for k, (kind, start) in enumerate(zip(kinds, starts, strict=True)):
@@ -145,20 +149,70 @@ def test_turns_back_to_back(name):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("kind", [Kind.UPDATE, Kind.WRITE])
-def test_at_rest_every_weight_is_written(name, kind):
-    """``resting`` falls with the turn and does not rise before the last bank has its word."""
+@pytest.mark.parametrize("kind", [Kind.UPDATE, Kind.WRITE, Kind.PROBE])
+def test_at_rest_nothing_is_on_its_way(name, kind):
+    """``resting`` falls with the turn and does not rise before the last bank has its word, or the
+    log a PROBE's last one."""
     config = CONFIGS[name]
     (start,), _, resting = ride(config, [(kind, 4)])
     length = turn(config, kind)
     rest = resting.index(1, start)
     assert resting == [1] * start + [0] * (rest - start) + [1] * (len(resting) - rest)
-    last = start + length - 1 + Timing(config).last_write
+    time = Timing(config)
     if kind == Kind.WRITE:
-        last += config.macs - 1
-        assert rest > last
+        assert rest > start + time.last_write + config.macs - 1
+    elif kind == Kind.PROBE:
+        assert rest > start + length - 1 + time.result + config.macs - 1 + time.tree
     else:  # a turn that starts now reads each word after its writing
         assert rest + 1 == start + least_start(config, Kind.UPDATE, Kind.RELAX)
+
+
+@pytest.mark.parametrize("macs", [1, 2, 3, 5])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_single_port_reads_or_writes(macs, lanes):
+    """An UPDATE's two turns read and write every word once, at its one port, and nothing else does
+    so then; the second turn, and what comes behind it, waits for the last writing."""
+    config = Config(units=5, macs=macs, lanes=lanes, spram=True)
+    time, dut, steps = Timing(config), Carousel(config), []
+
+    async def bench(ctx):
+        for kind in (Kind.RELAX, Kind.UPDATE, Kind.UPDATE, Kind.RELAX, Kind.UPDATE, Kind.PROBE):
+            request = getattr(dut, REQUESTS[kind])
+            ctx.set(request, 1)
+            turns = 0
+            while True:
+                step = ctx.get(dut.step)
+                turns += step.start
+                ended = step.start if kind == Kind.RELAX else ctx.get(dut.updating | dut.serving)
+                await ctx.tick()
+                steps.append(ctx.get(dut.step))
+                if ended:
+                    break
+            assert turns == (2 if kind == Kind.UPDATE else 1)
+            ctx.set(request, 0)
+        for _ in range(config.sweep):
+            await ctx.tick()
+            steps.append(ctx.get(dut.step))
+
+    simulate(dut, bench)
+    starts = [c for c, step in enumerate(steps) if step.valid and step.first and step.first_block]
+    assert [steps[c].kind.name[0] for c in starts] == list("RUUUURUUP")
+    used, learned = [], []
+    for c in starts:
+        for word in range(config.sweep):
+            step = steps[c + word]
+            if step.kind != Kind.UPDATE:
+                used.append(c + word + time.read)
+            elif step.due:
+                used += [c + word + time.read + time.update_lag, c + word + time.last_write]
+                learned.append(word)
+    assert len(set(used)) == len(used)
+    words = list(range(config.sweep))
+    assert learned == (words[::2] + words[1::2]) * 3
+    wait = time.reread - 1
+    gaps = np.diff(starts) - config.sweep
+    lag = time.update_lag
+    assert gaps.tolist() == [0, wait, wait, wait, wait + lag, 0, wait, wait + lag]
 
 
 def test_requests_have_an_order():

@@ -130,7 +130,11 @@ def test_interrupt(problem, tmp_path, existing):
     out = tmp_path / "r.npz"
     if existing:
         out.write_bytes(b"precious")
-    program = "import sys; from rbp.cli import main; print('ready', flush=True); sys.exit(main())"
+    program = (  # a shell's background job ignores the signal, and so would what it starts
+        "import signal, sys; from rbp.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('ready', flush=True); sys.exit(main())"
+    )
     argv = ["train", problem, "--updates", 10**7, "--engine", "golden", "--out", out]
     job = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, argv)],

@@ -60,6 +60,34 @@ def test_a_slot_more_or_less_changes_nothing(macs):
     check(config, associative(config, 10, 4), 3)
 
 
+SINGLE_PORT = {
+    "even": Config(units=8, macs=4, spram=True),
+    "odd": Config(units=15, macs=5, spram=True),
+    "padded": Config(units=7, macs=4, spram=True, family="ice40"),
+    "one block, two lanes": Config(units=5, macs=5, lanes=2, slots=2, spram=True),
+    "three lanes": Config(units=9, macs=2, lanes=3, slots=2, spram=True, family="ice40hx"),
+    "one unit": Config(units=1, macs=1, spram=True),
+    "momentum": Config(units=9, macs=2, momentum=True, spram=True),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE_PORT)
+def test_same_bits_with_a_single_port(name):
+    config = SINGLE_PORT[name]
+    learning = Learning(1, 7, friction=2 if config.momentum else None)
+    machine = associative(config, -(-2 * config.units // 3), 4, learning=learning)
+    check(config, machine, 8)
+
+
+def test_what_is_read_while_the_single_port_writes_sets_no_flag():
+    """Weights at their limit that do not move, since their φ is 0, and come by when others do."""
+    config = SINGLE_PORT["even"]
+    machine = associative(config, 4, 2, spread=0.2)
+    machine.targets[:, 1] = 0
+    machine.weights[:, 1] = config.formats.weight.max
+    assert "weight" not in check(config, machine, 3).saturated
+
+
 SHAPES = {
     "7 units, padded": (Config(units=7, macs=3), lambda c: associative(c, 5, 3)),
     "22 units, padded": (Config(units=22, macs=5, slots=5), lambda c: associative(c, 17, 5)),
@@ -188,6 +216,56 @@ def test_what_was_loaded_can_be_read(loaded):
     assert (core.do(driver.read_state(Region.X_START, 4)) == machine.start).all()
     assert (core.do(driver.read_weights()) == machine.weights).all()
     assert (core.do(driver.read_weights()) == machine.weights).all()
+
+
+@pytest.mark.parametrize("shape", [(15, 5), (15, 15), (5, 1), (1, 1)])
+def test_what_follows_a_column_waits_for_it(shape):
+    """A weight written, another column and a run's start, each at once behind a column."""
+    units, macs = shape
+    config = Config(units=units, macs=macs)
+    machine, driver = associative(config, -(-units // 2), 2), Driver(config)
+    last = units - 1
+    with Simulator(library(config)) as core:
+        core.do(driver.load(machine))
+        core.do(driver.write("COLUMN", last))
+        core.write(driver.map.weight(0, last), int(machine.weights[0, last]) - 1 & 0xFFFFFFFF)
+        core.do(driver.write("COLUMN", last))
+        core.do(driver.write("COLUMN", 0))
+        core.do(driver.start_training(2))
+        columns = [machine.weights[:, last].copy(), None, machine.weights[:, 0]]
+        machine.weights[0, last] -= 1
+        columns[1] = machine.weights[:, last]
+        if last == 0:
+            columns[2] = columns[1]
+        expected = np.concatenate(columns) & 0xFFFF
+        words = [core.do(driver.read("LOG")) & 0xFFFF for _ in range(3 * units)]
+        assert words == expected.tolist()
+        reports = []
+        core.do(driver.reports(2, reports.append))
+        assert [r.energy for r in reports] == [machine.update().energy for _ in range(2)]
+        assert (core.do(driver.read_weights()) == machine.weights).all()
+
+
+def test_a_read_of_the_state_across_a_runs_end_is_refused_or_right(loaded):
+    """Begun at every cycle about the end of a run: the word, or 0 and a note in STATUS."""
+    core, driver, machine = loaded
+    core.do(driver.start_recall())
+    core.do(driver.reports(4, lambda report: None, training=False))
+    cycles = core.do(driver.counters())[2]
+    right = core.read(driver.map.state(Region.X, 0, 11))
+    assert right
+    seen = []
+    for begin in range(cycles - 12, cycles + 12):
+        core.do(driver.write("CONTROL", 4))
+        core.do(driver.start_recall())
+        core.run(begin)
+        word = core.read(driver.map.state(Region.X, 0, 11))
+        refused = core.do(driver.read("STATUS")) >> 6 & 1
+        assert (word, refused) in ((right, 0), (0, 1))
+        seen.append(refused)
+        core.do(driver.reports(4, lambda report: None, training=False))
+    assert seen == sorted(seen, reverse=True)
+    assert {*seen} == {0, 1}
 
 
 def test_a_host_that_does_not_fetch_the_log_stops_the_core_and_loses_nothing(loaded):

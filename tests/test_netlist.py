@@ -21,6 +21,7 @@ CASES = {
     "hx8k": Config(units=3, macs=1, slots=2, preset="w8", family="ice40hx"),
     "ecp5-25k": Config(units=3, macs=1, slots=2, preset="w8", family="ecp5"),
     "up5k": Config(units=5, macs=2, slots=2, family="ice40"),
+    "up5k, spram": Config(units=3, macs=1, slots=2, preset="w8", family="ice40", spram=True),
     "ecp5-25k, two lanes": Config(units=4, macs=2, slots=1, lanes=2, preset="w18", family="ecp5"),
 }
 SLOW = ("up5k", "ecp5-25k, two lanes")
@@ -47,6 +48,7 @@ def simulator(config, gates):
 )
 def test_gates_learn_with_goldens_bits(name):
     config, gates = netlist(name)
+    assert ("SB_SPRAM256KA " in gates.read_text()) == config.spram
     machine = associative(config, config.units - 1, 2)
     result = run.train(config, machine, 5, core=simulator(config, gates))
     relaxed = [machine.update() for _ in range(5)]

@@ -153,6 +153,17 @@ def test_too_many_block_rams(refused, capsys):
     assert needs > 30
 
 
+def test_what_fits_with_spram():
+    for device, spram in (("up5k", True), ("hx8k", False)):
+        with pytest.raises(InputError) as error:
+            synth.run(synth.target(device, units=64, macs=4))
+        assert ("with --spram it would fit" in str(error.value)) == spram
+    target = synth.target("up5k", units=64, macs=4, spram=True)
+    assert block_rams(target.device, flow.design(target.config, target.device)) <= 30
+    with pytest.raises(InputError, match="needs 5 of 4 single-ported RAMs; 4 macs instead of 5"):
+        synth.run(synth.target("up5k", units=5, macs=5, spram=True), seeds=1)
+
+
 BAD = {
     "device": (["--device", "virtex"], "device", "up5k, hx8k, ecp5-25k", "virtex"),
     "no device": ([], "--device"),
@@ -174,6 +185,12 @@ BAD = {
         "at most 4096",
     ),
     "feature": (["--device", "up5k", "--feature", "relu"], "feature", "identity", "relu"),
+    "spram": (["--device", "ecp5-25k", "--spram"], "spram is for up5k", "not ecp5-25k"),
+    "too many weights": (
+        ["--device", "up5k", "--units", 300, "--macs", 4, "--spram"],
+        "22500 weights a bank",
+        "at most 16384",
+    ),
     "seeds": (["--device", "up5k", "--seeds", 0], "seeds", "1 … 99", "0"),
     "engine": (["--device", "up5k", "--engine", "rtl"], "--engine"),
 }

@@ -30,6 +30,7 @@ CONFIGS = {
         random_start=True,
         refill=True,
     ),
+    "one port": machine(units=7, macs=2, lanes=2, momentum=True, spram=True),
     "first order of tanh": machine(units=4, macs=2, feature="tanh"),
     "third": machine(units=3, macs=3, slots=1, order=3),
     "w8": machine(units=6, macs=6, lanes=2, slots=1, preset="w8", activation="logistic,tanh,sin"),
