@@ -70,7 +70,7 @@ class Memories:
         self.dut, self.config = dut, config
         self.lanes = [getattr(dut, f"lane_{k}") for k in range(config.lanes)]
         self.unit_bits = max(1, (config.units - 1).bit_length())
-        self.slot_bits = max(1, (config.slots - 1).bit_length())
+        self.slot_bits = (config.slots - 1).bit_length()
 
     def _words(self, ram, addresses, width):
         memory = ram.mem
