@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import gate
+from hdl.fixed import delay, gate
 from hdl.lane import settings_layout
 from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from hdl.state import Region
@@ -180,18 +180,20 @@ class HostPort(wiring.Component):
         m.d.sync += elapsed.eq(gate(elapsed + 1, awaiting))
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
-        undisturbed, read = Signal(reset_less=True), Signal(32, reset_less=True)  # by a run
-        alone = quiet & (undisturbed | (elapsed == 0))
+        # a word of the state is the host's if no run was under way when its memory took the address
+        asked_quietly = delay(m, quiet, config.device.memory - 1, name="asked_quietly")
+        from_state, from_register = Signal(reset_less=True), Signal(reset_less=True)
+        of_state, read = Signal(reset_less=True), Signal(32, reset_less=True)
+        found = Array(self.host_words)[lane].as_unsigned()
         m.d.sync += [
-            undisturbed.eq(alone),
-            read.eq(
-                gate(Array(self.host_words)[lane].as_unsigned(), (area == Area.STATE) & alone)
-                | gate(register, area == Area.REGISTERS)
-            ),
+            from_state.eq((area == Area.STATE) & asked_quietly),
+            from_register.eq(area == Area.REGISTERS),
+            read.eq(gate(found, from_state) | gate(register, from_register)),
+            of_state.eq(from_state),
         ]
         m.d.comb += bus.r_data.eq(read)
         with m.If(reading & arrived):
-            with m.If((area == Area.STATE) & ~undisturbed):
+            with m.If((area == Area.STATE) & ~of_state):
                 m.d.sync += refused.eq(1)
             m.d.comb += self.log_pop.eq(
                 (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)

@@ -33,7 +33,7 @@ class NoiseSeed(wiring.Component):
         The hash, until the next ``load``.
     """
 
-    latency = 12
+    latency = 14
 
     def __init__(self):
         super().__init__(
@@ -42,31 +42,33 @@ class NoiseSeed(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        s = Signal(32, reset_less=True)
-        begin, running = Signal(), Signal()
-        phase = Signal(10)  # one bit, which moves on: three times X, X, + s; then the check
-        adds, check = phase[2] | phase[5] | phase[8], phase[9]
-        mixes = phase[0] | phase[1] | phase[3] | phase[4] | phase[6] | phase[7]
+        s, total = Signal(32, reset_less=True), Signal(32, reset_less=True)
+        was_set, begin, running = Signal(), Signal(), Signal()
+        phase = Signal(12)  # one bit, which moves on: three times X, X, the sum, and take it
+        mixes = phase[0] | phase[1] | phase[4] | phase[5] | phase[8] | phase[9]
+        last = phase[11]
+        takes = phase[3] | phase[7] | last
         x = Signal(32)
-        following = (s + GOLDEN_RATIO)[:32]
         m.d.comb += [x.eq(xorshift(self.z)), self.ready.eq(~running)]
-        with m.If(self.set):
-            m.d.sync += s.eq(self.set_s)
         m.d.sync += [
+            was_set.eq(self.set),
             begin.eq(self.load),
-            running.eq(self.load | (running & ~check)),
+            running.eq(self.load | (running & ~last)),
             phase.eq(Cat(begin, phase)),
+            total.eq(self.z + s),
         ]
         with m.If(running):
             m.d.sync += self.z.eq(
-                gate(following, begin)
+                gate(s, begin)
                 | gate(x, mixes)
-                | gate((self.z + s)[:32], adds)
-                | gate(self.z, check)
-                | gate(Const(GOLDEN_RATIO), check & (self.z == 0))
+                | gate(total, takes)
+                | gate(Const(GOLDEN_RATIO), last & (total == 0))
             )
-        with m.If(begin):
-            m.d.sync += s.eq(following)
+        # s of the next update, from the cycle in which that of the present one has been used
+        with m.If(self.set):
+            m.d.sync += s.eq(self.set_s)
+        with m.Elif(was_set | last):
+            m.d.sync += s.eq(s + GOLDEN_RATIO)
         return m
 
 

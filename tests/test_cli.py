@@ -145,7 +145,10 @@ def test_interrupt(problem, tmp_path, existing):
     assert job.stdout.readline() == "ready\n"
     time.sleep(0.5)
     job.send_signal(signal.SIGINT)
-    stdout, stderr = job.communicate(timeout=30)
+    try:
+        stdout, stderr = job.communicate(timeout=30)
+    finally:
+        job.kill()
     assert job.returncode == 130
     assert (stdout, stderr) == ("", "rbp: interrupted, nothing was written\n")
     names = ["problem.npz", "r.npz"] if existing else ["problem.npz"]
