@@ -14,6 +14,8 @@ from hdl.state import Region
 
 __all__ = ["HostPort", "HostSignature"]
 
+REGISTER_BITS = (len(REGISTERS) - 1).bit_length()
+
 
 class HostSignature(wiring.Signature):
     """A word port, seen from the master, which holds its request while ``wait`` is high.
@@ -171,7 +173,7 @@ class HostPort(wiring.Component):
         chosen = []
         for name, value in values.items():
             here = Signal(name=f"reads_{name.lower()}", reset_less=True)
-            m.d.sync += here.eq(offset == amap.register(name))
+            m.d.sync += here.eq(offset[:REGISTER_BITS] == amap.register(name))
             chosen.append(gate(value, here))
         m.d.sync += register.eq(reduce(or_, chosen))
         reading = bus.r_en & ~bus.w_en
@@ -187,7 +189,7 @@ class HostPort(wiring.Component):
         found = Array(self.host_words)[lane].as_unsigned()
         m.d.sync += [
             from_state.eq((area == Area.STATE) & asked_quietly),
-            from_register.eq(area == Area.REGISTERS),
+            from_register.eq((area == Area.REGISTERS) & (offset[REGISTER_BITS:] == 0)),
             read.eq(gate(found, from_state) | gate(register, from_register)),
             of_state.eq(from_state),
         ]

@@ -1,6 +1,6 @@
 """Relaxation control of a lane: which pattern's sweep is next, and when a pattern has settled."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -98,7 +98,7 @@ class RelaxationControl(wiring.Component):
         marks = range(2 * size)
         taken, arrived, put = Signal(marks), Signal(marks), Signal(marks)
         bits = (size - 1).bit_length()
-        active = Signal(range(slots + 1))
+        active = Signal(slots)  # as many bits as patterns have not settled, from the lowest on
         m.d.comb += [
             self.sweep.eq(ring[taken[:bits]] if bits else ring[0]),
             self.arriving.eq(ring[arrived[:bits]] if bits else ring[0]),
@@ -160,23 +160,25 @@ class RelaxationControl(wiring.Component):
         m.d.sync += self.ready.eq(filled | (self.ready & ~emptied))
         with m.If(filled):
             m.d.sync += put.eq(put + 1)
-            into = ring[put[:bits]] if bits else ring[0]
-            with m.If(put_back):
-                m.d.sync += into.eq(followed)
-            with m.Else():
-                first = Signal(self.sweep.shape())
-                m.d.comb += [
-                    first.slot.eq(self.deal_slot),
-                    first.fresh.eq(1),
-                    first.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
-                ]
-                m.d.sync += [
-                    into.eq(first),
-                    skip_of.bit_select(self.deal_slot, 1).eq(0),
-                ]
-        remaining = Signal(range(slots + 1))
-        m.d.comb += remaining.eq(active + self.dealt - (self.finish & ~put_back))
-        m.d.sync += [active.eq(remaining), self.idle.eq(remaining == 0)]
+        with m.If(self.dealt):
+            m.d.sync += skip_of.bit_select(self.deal_slot, 1).eq(0)
+        # the place that is next is free, whether it is taken or not
+        into = ring[put[:bits]] if bits else ring[0]
+        with m.If(self.finish):
+            m.d.sync += into.eq(followed)
+        with m.Elif(self.deal):
+            m.d.sync += [
+                into.slot.eq(self.deal_slot),
+                into.backward.eq(0),
+                into.fresh.eq(1),
+                into.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
+            ]
+        gone = self.finish & ~put_back
+        with m.If(self.dealt):
+            m.d.sync += active.eq(Cat(Const(1), active))
+        with m.Elif(gone):
+            m.d.sync += active.eq(active >> 1)
+        m.d.sync += self.idle.eq(~(self.dealt | Mux(gone, Cat(active, 0)[1], active[0])))
         m.d.comb += [
             self.use_bank.eq(bank_of.bit_select(self.use_slot, 1)),
             self.skip.eq(skip_of.bit_select(self.use_slot, 1)),
