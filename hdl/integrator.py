@@ -259,6 +259,8 @@ class Integrator(wiring.Component):
         m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
+        width = max(len(size), len(self.tolerance) + 1)
+        room = Const((1 << width) - 1) ^ size  # a limit to which this is added has a carry or not
         # In a higher order a BACKWARD's elements may come between a FORWARD's.
         kinds = (forward, backward) if self.config.higher else (valid,)
         for k, mine in enumerate(kinds):
@@ -266,8 +268,9 @@ class Integrator(wiring.Component):
             limits = []
             for name, limit in (("moved", self.tolerance), ("far", self.use_within)):
                 flag = Signal(name=f"{name}_{k}")
+                beyond = ~(room + Cat(Const(1, 1), limit))[width]  # size ≥ 2·limit + 1
                 with m.If(mine[write - 1]):
-                    m.d.sync += flag.eq((flag & begun) | (size > (limit << 1)))
+                    m.d.sync += flag.eq((flag & begun) | beyond)
                 limits.append(flag)
             with m.If(mine[write - 1]):
                 m.d.sync += begun.eq(~element[write - 1].last)

@@ -109,7 +109,11 @@ class WeightMemory(wiring.Component):
             m.d.comb += [ram.w_en.eq(enable[p + behind] & enabled), ram.w_data.eq(written)]
             return ram.r_data
 
-        single_here = [only[p + behind] & (self.host_bank == p) for p in range(self.config.macs)]
+        single_here = []
+        for p in range(self.config.macs):
+            here = Signal(name=f"here_{p}", reset_less=True)
+            m.d.sync += here.eq(only[p + behind - 1] & (self.host_bank == p))
+            single_here.append(here)
         if not self.config.momentum:
             for p, here in enumerate(single_here):
                 enabled = ~only[p + behind] | here
