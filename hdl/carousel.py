@@ -175,7 +175,7 @@ class Carousel(wiring.Component):
             m.d.comb += step.apply.eq(apply)
             with m.If(step.start):
                 m.d.sync += apply.eq(self.apply)
-        second = Const(1)
+        second = Const(1)  # the next turn of an UPDATE is its last
         if config.spram:
             second, due = Signal(), Signal(reset_less=True)
             with m.If(self.update & may_update):

@@ -26,7 +26,8 @@ class NoiseSeed(wiring.Component):
     Members
     -------
     set, set_s : In
-        s of the update before the first: seed + t·9E3779B9.
+        s of the update before the first: seed + t·9E3779B9; at the latest in the cycle before
+        ``load``.
     load : In
         s ← s + 9E3779B9, and hash it. Only while ``ready``.
     ready, z : Out

@@ -1,4 +1,4 @@
-"""Block RAM, multiplier and adder: the only places that know the device."""
+"""Memories, multiplier and adder: the only places that know the device."""
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, signed
 from amaranth.lib import wiring
