@@ -2,7 +2,7 @@
 
 Every figure is measured in one run, on this machine, and given as a ratio besides. A device's time
 is exact cycles (:mod:`hdl.schedule`) over the Fmax that ``synth/baselines.json`` has for its core,
-there with 4 slots.
+there with its own slots.
 """
 
 import ctypes
@@ -18,7 +18,8 @@ from cosim.cache import ROOT, cached
 from cosim.driver import Driver
 from cosim.simulator import Simulator
 from hdl.schedule import Schedule
-from rbp import baselines, figure1
+from rbp import baselines, figure1, flow
+from rbp.devices import block_rams
 from rbp.engines import machine
 from rbp.settings import Settings
 
@@ -77,7 +78,8 @@ def _seconds(job, least=0.3):
 def cpu(problems):
     """A row a problem and way: µs an update, and how many times that of C++.
 
-    ``problems`` are (name, Problem, updates); devices are those rows of the baselines that fit.
+    ``problems`` are (name, Problem, updates); devices are those rows of the baselines whose core
+    learns such a problem and, with its patterns, still fits by its block RAMs.
     """
     train, measured = rival(), baselines.load()
     for name, problem, updates in problems:
@@ -90,10 +92,13 @@ def cpu(problems):
         }
         for row in baselines.ROWS:
             found = measured.get(row.command)
-            if row.units != problem.units or not (found and found["fits"]):
+            other = row.units != problem.units or row.order > 1 or row.momentum
+            if other or not (found and found["fits"]):
                 continue
             slots = -(-problem.patterns // row.lanes)
-            config = replace(row.target.config, slots=slots)
+            config, device = replace(row.target.config, slots=slots), row.target.device
+            if block_rams(device, flow.design(config, device)) > device.brams:
+                continue
             cycles = Schedule(config).cycles(steps) / updates
             way = f"{row.device}, {row.lanes} × {row.macs} multipliers"
             ways[way] = cycles / found["fmax_mhz"]["median"] * 1e-6
