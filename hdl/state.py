@@ -135,10 +135,10 @@ class StateMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         f, latency = self.config.formats, self.config.device.memory
-        one = self.config.slots == 1  # then no bit of an address says which
 
         def place(unit, slot, *above):
-            return Cat(unit, *([] if one else [slot]), *above)
+            """An address. Of one slot, no bit says which."""
+            return Cat(unit, *([slot] if self.config.slots > 1 else []), *above)
 
         words = 1 << len(place(self.read_unit, self.read_slot))
         host, region = self.host_select, self.host_region

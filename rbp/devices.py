@@ -8,7 +8,7 @@ from golden.tables import ACTIVATIONS
 from rbp.checks import choice, degrees, integer
 from rbp.errors import InputError
 
-__all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine"]
+__all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine", "sprams"]
 
 MACHINE = (
     "units",
@@ -258,3 +258,8 @@ def block_rams(device, rtlil):
         if "ram_style" in attributes or blocks * device.bram_cost <= other:
             inferred += blocks
     return instances + inferred
+
+
+def sprams(rtlil):
+    """Single-ported RAMs of a design, which are instances."""
+    return len(re.findall(r"^ +cell \\SB_SPRAM256KA ", rtlil, re.M))

@@ -9,10 +9,10 @@ import re
 import statistics
 from dataclasses import asdict, dataclass, replace
 
-from golden.config import SPRAM_WORDS, Config
+from golden.config import Config
 from rbp import flow
 from rbp.checks import integer
-from rbp.devices import DEVICES, Device, block_rams, device, machine
+from rbp.devices import DEVICES, Device, block_rams, device, machine, sprams
 from rbp.errors import InputError
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
@@ -206,17 +206,16 @@ def _too_big(target, over, pe_lut4=0):
 
 def _fewer_memories(target):
     """Advice that halves slots, multipliers or units until the block RAMs suffice."""
-    config, sprams = target.config, target.device.sprams
-    banks = config.macs * (1 + config.momentum) * -(-config.formats.weight.width // 16)
+    config, device = target.config, target.device
 
     def fits(**smaller):
         try:
-            design = flow.design(replace(config, **smaller), target.device)
+            design = flow.design(replace(config, **smaller), device)
         except ValueError:  # no such core
             return False
-        return block_rams(target.device, design) <= target.device.brams
+        return block_rams(device, design) <= device.brams and sprams(design) <= device.sprams
 
-    if not config.spram and banks <= sprams and config.sweep <= SPRAM_WORDS and fits(spram=True):
+    if device.sprams and not config.spram and fits(spram=True):
         return "with --spram it would fit"
     for name in ("slots", "macs", "units"):
         value = now = getattr(config, name)
