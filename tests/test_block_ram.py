@@ -1,21 +1,17 @@
 """Memories that are instances, against lists: ECP5's block RAM in every shape, with first contents;
 UP5K's SPRAM."""
 
-from pathlib import Path
-
 import numpy as np
 from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from cosim import build
-from cosim.simulator import Simulator
 from golden.config import FAMILIES
 from hdl.primitives import Ram, SinglePortRam
 from rbp import flow
+from tests.cells import with_cells
 
-CELLS = Path(__file__).parent / "cells"
 DEPTHS = {17: 20, 1024: 20, 2048: 20, 4096: 6, 8192: 3, 16384: 2}  # to bits of a word
 
 
@@ -56,13 +52,13 @@ class OnBus(wiring.Component):
         return m
 
 
-def check(rams, platform, models, *flags):
+def check(rams, platform, family):
     """Written and read at random, and at both ends; returns the Verilog."""
     text = rtlil.convert(OnBus(rams), name="core", platform=platform, emit_src=False)
     lines = [*flow.READ, "proc", "write_verilog -noattr core.v", ""]
     verilog = flow.yosys("memories", text, "\n".join(lines)) / "core.v"
     rng = np.random.default_rng(1)
-    with Simulator(build.verilated([verilog, *models], *flags)) as core:
+    with with_cells(verilog, family) as core:
         for k, ram in enumerate(rams):
             words = dict(enumerate(getattr(ram, "init", ())))
             places = [0, 1, ram.depth - 1, *rng.integers(0, ram.depth, 200).tolist()]
@@ -81,13 +77,11 @@ def test_every_shape_of_ecp5s_block_ram():
         Ram(width=w, depth=d, device=device, init=rng.integers(0, 1 << w, d).tolist())
         for d, w in DEPTHS.items()
     ]
-    verilog = check(rams, "ecp5-25k", [CELLS / "dp16kd.v"])
+    verilog = check(rams, "ecp5-25k", "ecp5")
     assert verilog.count("DP16KD #(") == 2 + 2 + 3 + 2 + 2 + 2
 
 
 def test_up5ks_spram():
-    share = flow.SHARE / "ice40"
     rams = [SinglePortRam(width=w, depth=d) for d, w in ((16384, 16), (100, 10), (9000, 18))]
-    flags = ("--no-timing", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
-    verilog = check(rams, "up5k", [share / "cells_sim.v"], *flags, f"-I{share}")
+    verilog = check(rams, "up5k", "ice40")
     assert verilog.count("SB_SPRAM256KA ") == 1 + 1 + 2

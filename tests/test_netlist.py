@@ -1,22 +1,15 @@
-"""What comes out of synthesis learns: gates and block RAMs, by yosys's models of them, are golden.
-
-Of ECP5's block RAM and multiplier yosys has no models: they are in ``tests/cells``.
-"""
-
-from pathlib import Path
+"""What comes out of synthesis learns: gates and block RAMs, by models of them, are golden."""
 
 import pytest
 
-from cosim import build, run
-from cosim.simulator import Simulator
+from cosim import run
 from golden.config import Config
 from hdl.schedule import Schedule
 from rbp import flow
 from rbp.devices import DEVICES
+from tests.cells import with_cells
 from tests.networks import associative
 
-CELLS = Path(__file__).parent / "cells"
-FLAGS = ("--no-timing", "--bbox-unsup", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
 CASES = {
     "hx8k": Config(units=3, macs=1, slots=2, preset="w8", family="ice40hx"),
     "ecp5-25k": Config(units=3, macs=1, slots=2, preset="w8", family="ecp5"),
@@ -33,16 +26,6 @@ def netlist(name):
     return config, flow.gates(config, DEVICES[name.split(",")[0]])
 
 
-def simulator(config, gates):
-    """The gates, with the models of their cells."""
-    share = flow.SHARE / ("ecp5" if config.family == "ecp5" else "ice40")
-    models = [share / "cells_sim.v"]
-    if config.family == "ecp5":
-        # first, for yosys has an empty DP16KD
-        models = [CELLS / "dp16kd.v", CELLS / "mult18x18d.v", *models]
-    return Simulator(build.verilated([gates, *models], *FLAGS, f"-I{share}"))
-
-
 @pytest.mark.parametrize(
     "name", [pytest.param(c, marks=[pytest.mark.slow] * (c in SLOW)) for c in CASES]
 )
@@ -50,7 +33,7 @@ def test_gates_learn_with_goldens_bits(name):
     config, gates = netlist(name)
     assert ("SB_SPRAM256KA " in gates.read_text()) == config.spram
     machine = associative(config, config.units - 1, 2)
-    result = run.train(config, machine, 5, core=simulator(config, gates))
+    result = run.train(config, machine, 5, core=with_cells(gates, config.family))
     relaxed = [machine.update() for _ in range(5)]
     assert result.energy == [r.energy for r in relaxed]
     assert (result.weights == machine.weights).all()
@@ -72,7 +55,7 @@ def test_a_wrong_gate_is_seen(tmp_path):
     wrong.write_text("\n".join(text))
     machine = associative(config, 2, 2)
     try:
-        result = run.train(config, machine, 5, core=simulator(config, wrong))
+        result = run.train(config, machine, 5, core=with_cells(wrong, config.family))
     except TimeoutError:
         return
     energy = [machine.update().energy for _ in range(5)]

@@ -1,0 +1,20 @@
+"""Models of cells: yosys's, and of ECP5's block RAM and multiplier, of which it has none."""
+
+from pathlib import Path
+
+from cosim import build
+from cosim.simulator import Simulator
+from rbp import flow
+
+CELLS = Path(__file__).parent
+FLAGS = ("--no-timing", "--bbox-unsup", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
+
+
+def with_cells(verilog, family):
+    """A simulator of Verilog behind the core's port, with the models of its cells."""
+    share = flow.SHARE / ("ecp5" if family == "ecp5" else "ice40")
+    models = [share / "cells_sim.v"]
+    if family == "ecp5":
+        # first, for yosys has an empty DP16KD
+        models = [CELLS / "dp16kd.v", CELLS / "mult18x18d.v", *models]
+    return Simulator(build.verilated([verilog, *models], *FLAGS, f"-I{share}"))
