@@ -37,6 +37,7 @@ def step_layout(config):
             **({"due": 1} if config.spram else {}),
             "start": 1,
             "start_kind": Kind,
+            "start_relax": 1,  # a RELAX starts: known sooner, and much follows from it
             "valid": 1,
             "kind": Kind,
             "column": range(max(2, config.terms)),
@@ -157,6 +158,8 @@ class Carousel(wiring.Component):
             m.d.comb += [step.start.eq(may_read), step.start_kind.eq(Kind.PROBE)]
         with m.Else():
             m.d.comb += [step.start.eq(may_read & self.relax), step.start_kind.eq(Kind.RELAX)]
+        asked = self.update | self.write | self.probe
+        m.d.comb += step.start_relax.eq(may_read & self.relax & ~asked)
         with m.If(step.start):
             m.d.sync += kind.eq(step.start_kind)
         # a turn's last step is next: of one under way, or of one that starts and is so short

@@ -73,7 +73,7 @@ class Core(wiring.Component):
                 lane.store.eq(host.store),
                 lane.deal.eq(training.deal[k]),
                 lane.deal_slot.eq(training.deal_slot),
-                training.dealt[k].eq(lane.dealt),
+                training.finishing[k].eq(lane.finishing),
                 training.idle[k].eq(lane.idle),
                 lane.use_slot.eq(training.slot),
                 lane.use.eq(training.use[k]),

@@ -170,12 +170,13 @@ class HostPort(wiring.Component):
             **dict(zip(self.READ_BY_CORE, self.values, strict=True)),
         }
         register = Signal(32, reset_less=True)
-        chosen = []
-        for name, value in values.items():
-            here = Signal(name=f"reads_{name.lower()}", reset_less=True)
-            m.d.sync += here.eq(offset[:REGISTER_BITS] == amap.register(name))
-            chosen.append(gate(value, here))
-        m.d.sync += register.eq(reduce(or_, chosen))
+        chosen = {}
+        for name in values:
+            chosen[name] = Signal(name=f"reads_{name.lower()}", reset_less=True)
+            m.d.sync += chosen[name].eq(offset[:REGISTER_BITS] == amap.register(name))
+        m.d.sync += register.eq(
+            reduce(or_, (gate(value, chosen[name]) for name, value in values.items()))
+        )
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
         awaiting = reading & ~arrived
@@ -183,7 +184,7 @@ class HostPort(wiring.Component):
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
         # a word of the state is the host's if no run was under way when its memory took the address
-        asked_quietly = delay(m, quiet, config.device.memory - 1, name="asked_quietly")
+        asked_quietly = delay(m, quiet, config.device.memory, name="asked_quietly")
         from_state, from_register = Signal(reset_less=True), Signal(reset_less=True)
         of_state, read = Signal(reset_less=True), Signal(32, reset_less=True)
         found = Array(self.host_words)[lane].as_unsigned()
@@ -197,9 +198,7 @@ class HostPort(wiring.Component):
         with m.If(reading & arrived):
             with m.If((area == Area.STATE) & ~of_state):
                 m.d.sync += refused.eq(1)
-            m.d.comb += self.log_pop.eq(
-                (area == Area.REGISTERS) & (offset == amap.register("LOG")) & (self.log_count != 0)
-            )
+            m.d.comb += self.log_pop.eq(from_register & chosen["LOG"] & (self.log_count != 0))
 
         # writing: decoded in a cycle of its own, then done, and kept a cycle later; a weight or a
         # column is handed to the carousel
@@ -212,8 +211,8 @@ class HostPort(wiring.Component):
             if r.access != "ro"
         }
         for name, signal in hit.items():
-            chosen = (asked == Area.REGISTERS.value) & (coming == amap.register(name))
-            m.d.sync += signal.eq(chosen)
+            at = (asked == Area.REGISTERS.value) & (coming == amap.register(name))
+            m.d.sync += signal.eq(at)
         to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [
             to_state.eq(asked == Area.STATE.value),

@@ -53,10 +53,10 @@ class Integrator(wiring.Component):
         Where to read what is needed later; it comes the memory's latency after.
     write_*, slope_* : Out
         To the state memory.
-    finish, done, moved, far, closing : Out
+    finishing, finish, done, moved, far, closing : Out
         With the last element written (``finish``): which sweep it was, and whether any step was
-        above ``tolerance`` and above ``use_within``, both meaningful only then; ``closing`` is
-        ``done`` a memory's latency and a cycle earlier.
+        above ``tolerance`` and above ``use_within``, both meaningful only then. A cycle earlier,
+        ``finishing`` is ``finish``; that and a memory's latency earlier, ``closing`` is ``done``.
     energy : Out
         Σ J² over the first steps of y.
     saturated : Out
@@ -103,6 +103,7 @@ class Integrator(wiring.Component):
                 "slope_slot": Out(slot),
                 "slope_unit": Out(unit),
                 "slope_data": Out(signed(f.slope.width)),
+                "finishing": Out(1),
                 "finish": Out(1),
                 "done": Out(element),
                 "moved": Out(1),
@@ -256,7 +257,8 @@ class Integrator(wiring.Component):
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
-        m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
+        m.d.comb += self.finishing.eq(valid[write - 1] & element[write - 1].last)
+        m.d.sync += self.finish.eq(self.finishing)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
         width = max(len(size), len(self.tolerance) + 1)

@@ -45,7 +45,8 @@ def settings_layout(config):
 
 
 class DelayLine(wiring.Component):
-    """A word, ``cycles`` later: registers where it is short, else a memory that goes round."""
+    """A word, ``cycles`` later: registers where it is short, else a memory that goes round, behind
+    a register, since the last PE is far from it."""
 
     def __init__(self, *, width, cycles, device):
         self.width, self.cycles, self.device = width, cycles, device
@@ -53,18 +54,17 @@ class DelayLine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        words = self.cycles + 1 - self.device.memory
+        words = self.cycles - self.device.memory
         if words < 2:
             m.d.comb += self.o.eq(delay(m, self.i, self.cycles))
             return m
-        here, after = Signal(range(words)), Signal(range(words))
+        here, after = Signal(range(words)), Signal(range(words), init=1)
         m.submodules.ram = ram = Ram(width=self.width, depth=words, device=self.device)
-        m.d.comb += after.eq(Mux(here == words - 1, 0, here + 1))
-        m.d.sync += here.eq(after)
+        m.d.sync += [after.eq(Mux(after == words - 1, 0, after + 1)), here.eq(after)]
         m.d.comb += [
             ram.w_en.eq(1),
             ram.w_addr.eq(here),
-            ram.w_data.eq(self.i),
+            ram.w_data.eq(delay(m, self.i, 1)),
             ram.r_addr.eq(after),
             self.o.eq(ram.r_data),
         ]
@@ -107,7 +107,8 @@ class Lane(wiring.Component):
         From the lane before or the memory; to the next or the memory.
     store : In
         The word of a WRITE.
-    deal, deal_slot, dealt : a batch: take these patterns
+    deal, deal_slot, finishing : In, In, Out
+        A batch: take these patterns, but not beside a finish, which is said a cycle ahead.
     use_slot, use : In
         The slot whose turn it is in an UPDATE; take part.
     noise_load, noise_z : In
@@ -138,7 +139,7 @@ class Lane(wiring.Component):
                 "store": In(word),
                 "deal": In(1),
                 "deal_slot": In(slot),
-                "dealt": Out(1),
+                "finishing": Out(1),
                 "use_slot": In(slot),
                 "use": In(1),
                 "noise_load": In(1),
@@ -208,14 +209,13 @@ class Lane(wiring.Component):
                 active.eq(Mux(relax, ready, self.use & ~relaxation.skip)),
             ]
         m.d.comb += [
-            relaxation.take.eq(step.start & relax & ready),
+            relaxation.take.eq(step.start_relax & ready),
             relaxation.limit.eq(settings.limit),
             relaxation.fixed.eq(fixed),
             relaxation.errors.eq(errors),
             relaxation.keep.eq(keep),
             relaxation.deal.eq(self.deal),
             relaxation.deal_slot.eq(self.deal_slot),
-            self.dealt.eq(relaxation.dealt),
             relaxation.look_slot.eq(self.look_slot),
             relaxation.look_backward.eq(self.look_backward),
             self.look_steps.eq(relaxation.look_steps),
@@ -434,6 +434,8 @@ class Lane(wiring.Component):
         for name in ("finish", "done", "moved", "far", "closing"):  # c is kept a little later
             ends = delay(m, getattr(integrator, name), time.factor, control=True, name=name)
             m.d.comb += Value.cast(getattr(relaxation, name)).eq(ends)
+        finishing = delay(m, integrator.finishing, time.factor, control=True, name="finishing")
+        m.d.comb += self.finishing.eq(finishing)
         for name in ("dt_shift", "tolerance", "use_within"):
             m.d.comb += getattr(integrator, name).eq(settings[name])
         m.d.comb += [

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.fixed import unreset
 from hdl.primitives import Ram
 
 __all__ = ["Log"]
@@ -44,7 +45,7 @@ class Log(wiring.Component):
         depth = self.config.log_depth
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         newest = Signal(range(depth), reset_less=True)
-        oldest, count = Signal.like(newest), Signal.like(self.count, reset_less=True)
+        oldest, count = Signal.like(newest), unreset(m, self.count, "count")
         push, pop = Signal(), Signal()
         word = Signal(32, reset_less=True)
         m.d.sync += [push.eq(self.push & ~self.clear), pop.eq(self.pop & ~self.clear)]
@@ -55,7 +56,6 @@ class Log(wiring.Component):
             ram.w_data.eq(word),
             ram.r_addr.eq(oldest),
             self.head.eq(ram.r_data),
-            self.count.eq(count),
         ]
         m.d.sync += self.space.eq(count < depth - 2)
         with m.If(push):

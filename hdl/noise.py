@@ -32,13 +32,22 @@ class NoiseSeed(wiring.Component):
         s ← s + 9E3779B9, and hash it. Only while ``ready``.
     ready, z : Out
         The hash, until the next ``load``.
+    almost : Out
+        Ready in the next cycle, or already.
     """
 
     latency = 14
 
     def __init__(self):
         super().__init__(
-            {"set": In(1), "set_s": In(32), "load": In(1), "ready": Out(1), "z": Out(32)}
+            {
+                "set": In(1),
+                "set_s": In(32),
+                "load": In(1),
+                "ready": Out(1),
+                "almost": Out(1),
+                "z": Out(32),
+            }
         )
 
     def elaborate(self, platform):
@@ -50,7 +59,11 @@ class NoiseSeed(wiring.Component):
         last = phase[11]
         takes = phase[3] | phase[7] | last
         x = Signal(32)
-        m.d.comb += [x.eq(xorshift(self.z)), self.ready.eq(~running)]
+        m.d.comb += [
+            x.eq(xorshift(self.z)),
+            self.ready.eq(~running),
+            self.almost.eq(~running | last),
+        ]
         m.d.sync += [
             was_set.eq(self.set),
             begin.eq(self.load),

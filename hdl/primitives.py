@@ -73,12 +73,7 @@ class Ram(wiring.Component):
             write.data.eq(self.w_data),
             read.addr.eq(self.r_addr),
         ]
-        data = read.data
-        for k in range(self.latency):
-            q = Signal(self.width, name=f"data_q{k + 1}", reset_less=True)
-            m.d.sync += q.eq(data)
-            data = q
-        m.d.comb += self.r_data.eq(data)
+        m.d.comb += self.r_data.eq(delay(m, read.data, self.latency, name="data"))
         return m
 
     def _dp16kd(self, m):
@@ -142,14 +137,16 @@ class Ram(wiring.Component):
 class SinglePortRam(wiring.Component):
     """Memory with one port, which in a cycle reads a word or writes one.
 
-    A word follows its address by a cycle; what comes behind a writing is not defined. On UP5K as
-    many SPRAMs side by side as the width takes, of 16,384 × 16 bits, whose contents at power-up are
-    unknown.
+    A word follows its address as in a :class:`Ram`; what comes behind a writing is not defined. On
+    UP5K as many SPRAMs side by side as the width takes, of 16,384 × 16 bits, whose contents at
+    power-up are unknown.
 
     Parameters
     ----------
     width, depth : int
         Bits of a word; words.
+    device : Family
+        Whose memory.
 
     Members
     -------
@@ -161,8 +158,8 @@ class SinglePortRam(wiring.Component):
         The word read.
     """
 
-    def __init__(self, *, width, depth):
-        self.width, self.depth = width, depth
+    def __init__(self, *, width, depth, device):
+        self.width, self.depth, self.device = width, depth, device
         super().__init__(
             {
                 "addr": In(max(1, (depth - 1).bit_length())),
@@ -177,21 +174,19 @@ class SinglePortRam(wiring.Component):
         if platform == "up5k":
             self._spram(m)
             return m
-        m.submodules.mem = mem = Memory(shape=self.width, depth=1 << len(self.addr), init=())
-        write, read = mem.write_port(), mem.read_port(domain="comb")
-        q = Signal(self.width, name="data_q1", reset_less=True)
+        m.submodules.ram = ram = Ram(width=self.width, depth=self.depth, device=self.device)
         m.d.comb += [
-            write.en.eq(self.w_en),
-            write.addr.eq(self.addr),
-            write.data.eq(self.w_data),
-            read.addr.eq(self.addr),
-            self.r_data.eq(q),
+            ram.w_en.eq(self.w_en),
+            ram.w_addr.eq(self.addr),
+            ram.w_data.eq(self.w_data),
+            ram.r_addr.eq(self.addr),
+            self.r_data.eq(ram.r_data),
         ]
-        m.d.sync += q.eq(read.data)
         return m
 
     def _spram(self, m):
         assert self.depth <= SPRAM_WORDS
+        assert self.device.memory == 1
         for low in range(0, self.width, 16):
             i, o = Signal(16, name=f"i_{low}"), Signal(16, name=f"o_{low}")
             part = self.r_data[low : low + 16]

@@ -174,11 +174,9 @@ class RelaxationControl(wiring.Component):
                 into.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
             ]
         gone = self.finish & ~put_back
-        with m.If(self.dealt):
-            m.d.sync += active.eq(Cat(Const(1), active))
-        with m.Elif(gone):
-            m.d.sync += active.eq(active >> 1)
-        m.d.sync += self.idle.eq(~(self.dealt | Mux(gone, Cat(active, 0)[1], active[0])))
+        remaining = Mux(gone, active >> 1, active)
+        remaining = Mux(self.dealt, Cat(Const(1), active), remaining)
+        m.d.sync += [active.eq(remaining), self.idle.eq(~remaining[0])]
         m.d.comb += [
             self.use_bank.eq(bank_of.bit_select(self.use_slot, 1)),
             self.skip.eq(skip_of.bit_select(self.use_slot, 1)),

@@ -49,7 +49,7 @@ class Schedule:
         return max(now, free) + self.time.drain + 1
 
     def _relax(self, begin, free, steps):
-        """(cycle in which all lanes are idle, cycle after the last deal)."""
+        """(cycle in which all lanes are idle, two cycles behind the last deal)."""
         lanes, sweep = self.config.lanes, self.config.sweep
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
         finishes = [set() for _ in range(lanes)]
@@ -79,7 +79,7 @@ class Schedule:
                 else:
                     idle = max(idle, finish + 1)
             free = start + sweep
-        return idle, deal_at
+        return idle, deal_at + 1
 
     def _update(self, settled, now, patterns):
         """(first cycle of what follows, first in which the carousel is free) behind the updates."""

@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.factor import Factor
-from hdl.fixed import delay
+from hdl.fixed import delay, unreset
 from hdl.primitives import Ram
 from hdl.timing import Timing
 
@@ -75,7 +75,7 @@ class StateMemory(wiring.Component):
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
-    host_* : one word by :class:`Region`
+    host_* : one word by :class:`Region`; a read takes a cycle more, to leave by a register
     host_fill, host_filled : In, Out
         Write it when there is room, while the core runs; it is written.
     """
@@ -206,9 +206,9 @@ class StateMemory(wiring.Component):
                 memory.r_addr.eq(place(at.unit, at.slot, at.bank)),
                 self.c[k].eq(memory.r_data),
             ]
-        m.d.comb += self.host_word.eq(
-            Mux(delay(m, region == Region.Y, latency, name="host_y"), y.r_data, x.r_data)
-        )
+        host_word = unreset(m, self.host_word, "host_word_q")
+        is_y = delay(m, region == Region.Y, latency, name="host_y")
+        m.d.sync += host_word.eq(Mux(is_y, y.r_data, x.r_data))
 
         # writing: the host through the integrator's port
         there = place(

@@ -56,7 +56,8 @@ class Training(wiring.Component):
         Counters: relaxations at their limit, updates left out, busy cycles.
     busy, phase : Out
         A run is under way; what it does.
-    begun, deal, deal_slot, dealt, idle : to and from the lanes: a new batch
+    begun, deal, deal_slot, finishing, idle : to and from the lanes: a new batch; its next pattern,
+        which is taken unless there is a finish, said a cycle ahead
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first
@@ -101,7 +102,7 @@ class Training(wiring.Component):
                 "begun": Out(1),
                 "deal": Out(lanes),
                 "deal_slot": Out(self.slot_range),
-                "dealt": In(lanes),
+                "finishing": In(lanes),
                 "idle": In(lanes),
                 "update": Out(1),
                 "started": In(1),
@@ -134,12 +135,15 @@ class Training(wiring.Component):
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
         next_lane = Mux(last_lane, 0, lane + 1) if lanes > 1 else 0
-        tick, reported = Signal(range(memory + 4)), Signal()  # the latter: tick is memory + 2
+        # tick: 0, then up to memory + 2 until a pattern is reported, whose steps stand by then
+        tick, looked_up, report = Signal(range(memory + 4)), Signal(), Signal()
         used = self.use.bit_select(lane, 1)
         # known a cycle late, which is in time where some pass between two patterns
-        may_push, is_last = Signal(), Signal()
+        is_last = Signal()
+        will_be = (tick == memory + 1) | (looked_up & ~report)
         m.d.sync += [
-            may_push.eq(self.space | ~self.logging),
+            looked_up.eq(will_be),
+            report.eq(will_be & seed.almost & (self.space | ~self.logging)),
             is_last.eq(used & (count + 1 == self.batch)),
         ]
         drain = Signal(range(time.drain + 1))
@@ -149,11 +153,12 @@ class Training(wiring.Component):
         energy = Array(self.energy)[lane]
         of_energy, high, again = Signal(), Signal(), Signal()
         # of the pattern under report, looked up by then
-        more_unsettled, more_skipped = Signal(2), Signal()
+        more_unsettled, more_skipped, left_out = Signal(2), Signal(), Signal(lanes)
         m.d.sync += [
             again.eq(self.errors & ~self.stop & (self.updates != 1)),
             more_unsettled.eq(Mux(used, x_unsettled + (unsettled & self.errors), 0)),
-            more_skipped.eq(used & self.skip.bit_select(lane, 1) & self.errors),
+            left_out.eq(self.skip),
+            more_skipped.eq(used & left_out.bit_select(lane, 1) & self.errors),
         ]
 
         m.d.comb += [
@@ -229,7 +234,10 @@ class Training(wiring.Component):
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
-        chance, bit, chosen, all_dealt = Signal(self.pattern), Signal(5), Signal(), Signal()
+        free = Signal(lanes, init=-1)  # of a finish, which a deal waits for
+        m.d.sync += free.eq(~self.finishing)
+        chance, found = Signal(self.pattern), Signal()  # the latter: chance is 0
+        bit, chosen, all_dealt = Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
                 with m.If(begins):
@@ -247,19 +255,20 @@ class Training(wiring.Component):
                 with m.If(seed.ready):
                     m.d.sync += [bit.eq(bit + 1), chosen.eq(seed.z.bit_select(bit[:4] + 16, 1))]
                     with m.If(bit != 0):
-                        m.d.sync += chance.eq((chance + Mux(chosen, self.patterns, 0)) >> 1)
+                        product = (chance + Mux(chosen, self.patterns, 0)) >> 1
+                        m.d.sync += [chance.eq(product), found.eq(product == 0)]
                     with m.If(bit == 16):
                         m.d.sync += bit.eq(0)
                         m.next = "COUNT"
             with m.State("COUNT"):
                 take_up()
-                with m.If(chance == 0):
+                with m.If(found):
                     m.next = "DEAL"
                     if config.random_start:
                         with m.If(self.random):
                             m.next = "FILL"  # from the same hash
                 with m.Else():
-                    m.d.sync += chance.eq(chance - 1)
+                    m.d.sync += [chance.eq(chance - 1), found.eq(chance == 1)]
                     advance(next_dealt, is_end(next_dealt))
             if config.random_start:
                 m.d.comb += self.start_place.eq(next_drawn)
@@ -281,12 +290,11 @@ class Training(wiring.Component):
                             m.next = "DEAL"
             with m.State("DEAL"):
                 m.d.comb += self.deal.eq(1 << next_dealt.lane)
-                with m.If(self.dealt.any()):
+                with m.If(free.bit_select(next_dealt.lane, 1)):
                     advance(next_dealt, is_end(next_dealt))
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
-                        m.d.sync += [count.eq(0), to_draw.eq(0)]
-                        m.d.comb += all_dealt.eq(1)
+                        m.d.sync += [count.eq(0), all_dealt.eq(1)]
                         m.next = "WAIT"
 
         # And this one updates, when the batch has settled.
@@ -298,6 +306,7 @@ class Training(wiring.Component):
                 with m.If(self.start):
                     begin()
                 with m.If(all_dealt):
+                    m.d.sync += [all_dealt.eq(0), to_draw.eq(0)]
                     m.next = "HASH"
                 with m.If(self.phase == Phase.DRAIN):
                     with m.If(self.resting):
@@ -321,18 +330,17 @@ class Training(wiring.Component):
             # behind the start of an UPDATE, one turn for all lanes: the steps of this lane's
             # pattern, and the noise of its next
             with m.State("REPORT"):
-                with m.If(~self.update & ~reported):
+                with m.If(~self.update & ~looked_up):
                     with m.If(tick == 0):
                         hash_or_idle()
-                    m.d.sync += [tick.eq(tick + 1), reported.eq(tick == memory + 1)]
+                    m.d.sync += tick.eq(tick + 1)
                 m.d.comb += self.look_backward.eq(tick != 0)
                 with m.If(tick == memory):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
-                with m.If(reported & seed.ready & may_push):
+                with m.If(report):
                     m.d.comb += self.push.eq(self.logging & used)
                     m.d.sync += [
                         tick.eq(0),
-                        reported.eq(0),
                         count.eq(count + used),
                         unsettled_count.eq(unsettled_count + more_unsettled),
                         skipped_count.eq(skipped_count + more_skipped),

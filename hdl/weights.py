@@ -100,7 +100,7 @@ class WeightMemory(wiring.Component):
             size = {"width": self.config.formats.weight.width, "depth": self.depth}
             read, write = chain[p], chain[p + behind]
             if self.config.spram:
-                ram = SinglePortRam(**size)
+                ram = SinglePortRam(**size, device=self.config.device)
                 m.d.comb += ram.addr.eq(Mux(ram.w_en, write, read))
             else:
                 ram = Ram(**size, device=self.config.device)
@@ -109,11 +109,10 @@ class WeightMemory(wiring.Component):
             m.d.comb += [ram.w_en.eq(enable[p + behind] & enabled), ram.w_data.eq(written)]
             return ram.r_data
 
-        single_here = []
-        for p in range(self.config.macs):
-            here = Signal(name=f"here_{p}", reset_less=True)
-            m.d.sync += here.eq(only[p + behind - 1] & (self.host_bank == p))
-            single_here.append(here)
+        single_here = [
+            delay(m, only[p + behind - 1] & (self.host_bank == p), 1, name=f"here_{p}")
+            for p in range(self.config.macs)
+        ]
         if not self.config.momentum:
             for p, here in enumerate(single_here):
                 enabled = ~only[p + behind] | here

@@ -28,6 +28,16 @@ MACHINE = (
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Where multipliers and block RAMs are: in rows, in groups of four at the same columns."""
+
+    columns: tuple[int, ...]
+    dsp_rows: tuple[int, ...]
+    bram_rows: tuple[int, ...]
+    middle: int
+
+
+@dataclass(frozen=True)
 class Device:
     """One FPGA: what it has, and how the tools are told so.
 
@@ -77,9 +87,11 @@ class Device:
     pins: str = ""
     """Constraints: a pin for the clock from which it reaches the clock network, which not every one
     does that nextpnr would choose."""
-    spread: int | None = None
-    """Multipliers beyond which the placer must spread the cells over the device: nextpnr's default
-    packs them so densely that its router does not end."""
+    grid: Grid | None = None
+    """For :func:`rbp.floorplan.floorplan`."""
+    planned: int | None = None
+    """Multipliers beyond which there must be a floor plan, and other settings of nextpnr's, or its
+    router does not end."""
     cells: str = "logic_cells"
     """What ``synth.json`` calls the cells that LUTs and registers are packed into."""
 
@@ -150,7 +162,6 @@ _ECP5_25K = Device(
     grades=(6, 7, 8),
     apart=r"\S+\.(pe|y)_\d+",
     pins='LOCATE COMP "clk" SITE "G2";\n',
-    spread=40,
     cells="trellis_comb",
 )
 _ECP5_45K = replace(
@@ -160,6 +171,8 @@ _ECP5_45K = replace(
     luts=43848,
     brams=108,
     dsps=72,
+    grid=Grid((*range(4, 32, 9), *range(42, 79, 9)), (22, 46), (10, 34, 58), 35),
+    planned=40,
 )
 _ECP5_85K = replace(
     _ECP5_25K,
@@ -168,6 +181,8 @@ _ECP5_85K = replace(
     luts=83640,
     brams=208,
     dsps=156,
+    grid=Grid((*range(4, 59, 9), *range(69, 115, 9)), (10, 34, 58), (22, 46, 70, 82), 47),
+    planned=40,
 )
 
 DEVICES = {d.name: d for d in (_UP5K, _HX8K, _ECP5_25K, _ECP5_45K, _ECP5_85K)}

@@ -99,7 +99,7 @@ def _failed(tool, done):
     return CheckFailed(f"{TOOLS[tool]} failed: {lines[0] if lines else f'exit {done.returncode}'}")
 
 
-def _script(rtlil, device, soft):
+def _script(rtlil, device, soft, plan):
     """Of yosys: the core with its PEs flattened last, and one PE by itself."""
     command = device.soft if soft else device.synthesis
     modules = re.findall(r"^module \\(\S+)$", rtlil, re.M)
@@ -113,6 +113,7 @@ def _script(rtlil, device, soft):
     if apart:
         lines += ["setattr -mod -unset keep_hierarchy *", "flatten", "opt_clean"]
     lines += [
+        *(f'setattr -set BEL "{site}" c:{cell}' for cell, site in plan.items()),
         f"write_json {NETLIST}",
         f"tee -q -o {STAT} stat -json",
         "design -reset",
@@ -136,9 +137,12 @@ def yosys(kind, rtlil, script):
     return cached(BUILD, kind, (rtlil, script, version(TOOLS["yosys"])), make)
 
 
-def synthesise(rtlil, device, soft):
-    """Folder with the netlist and the counts of its cells, and of those of one PE."""
-    return yosys("netlist", rtlil, _script(rtlil, device, soft))
+def synthesise(rtlil, device, soft, plan=()):
+    """Folder with the netlist and the counts of its cells, and of those of one PE.
+
+    ``plan``: ``{cell: site}`` of those that nextpnr is not to place by itself.
+    """
+    return yosys("netlist", rtlil, _script(rtlil, device, soft, dict(plan)))
 
 
 def gates(config, device):
@@ -157,15 +161,17 @@ def utilisation(log):
     return {kind: {"used": int(used), "available": int(has)} for kind, used, has in found}
 
 
-def place(netlist, device, grade, seed, *, spread=False):
+def place(netlist, device, grade, seed, *, planned=False):
     """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone.
 
-    ``spread``: over the device, see :attr:`rbp.devices.Device.spread`.
+    ``planned``: a large design with a floor plan. It is spread over the device; and the router
+    weighs what is used twice ever more, or it does not end.
     """
     tool, *arguments = device.place.split()
     if grade is not None:
         arguments += ["--speed", str(grade)]
-    if spread:
+    if planned:
+        arguments.remove("--router2-alt-weights")
         arguments += ["--placer", "static"]
     if device.pins:
         arguments += ["--lpf", PINS, "--lpf-allow-unconstrained"]

@@ -14,6 +14,7 @@ from rbp import flow
 from rbp.checks import integer
 from rbp.devices import DEVICES, Device, block_rams, device, machine, sprams
 from rbp.errors import InputError
+from rbp.floorplan import floorplan
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
 
@@ -47,6 +48,13 @@ class Target:
     @property
     def soft(self):
         return self.device.is_soft(self.config)
+
+    @property
+    def planned(self):
+        """Whether it is so large that it needs a floor plan."""
+        multipliers = self.config.lanes * (self.config.macs + self.config.lane_multipliers)
+        least = self.device.planned
+        return least is not None and multipliers > least and not self.soft
 
     @property
     def remark(self):
@@ -87,7 +95,8 @@ def run(target, *, seeds=3, progress=None) -> dict:
     if expected > chosen.brams * 1.25:  # so clear that yosys need not count
         raise _too_big(target, {"bram": (expected, chosen.brams)})
     tell("synthesis")
-    netlist = flow.synthesise(rtlil, chosen, target.soft)
+    plan = floorplan(config, chosen, rtlil) if target.planned else {}
+    netlist = flow.synthesise(rtlil, chosen, target.soft, plan)
     used, pe = _counts(netlist / flow.STAT), _counts(netlist / flow.PE_STAT)["lut4"]
     has = {"lut4": chosen.luts, "ff": chosen.luts, "bram": chosen.brams, "dsp": chosen.dsps}
     if config.spram:
@@ -96,11 +105,10 @@ def run(target, *, seeds=3, progress=None) -> dict:
     over = {kind: (used[kind], has[kind]) for kind in used if used[kind] > has[kind]}
     if over:
         raise _too_big(target, over, pe)
-    spread = chosen.spread is not None and used["dsp"] > chosen.spread
     reports = []
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
-        report = flow.place(netlist, chosen, target.grade, seed, spread=spread)
+        report = flow.place(netlist, chosen, target.grade, seed, planned=target.planned)
         packed = next(
             report["utilization"][kind] for kind in _PACKED if kind in report["utilization"]
         )

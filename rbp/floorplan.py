@@ -1,0 +1,112 @@
+"""Where the multipliers and memories of a large array lie: its chains along the device's rows.
+
+A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
+multipliers, the lanes' PEs of a column stand above each other, their bank of weights between them,
+and a lane's memories beside it. By itself nextpnr draws all memories into the device's middle,
+where its router then never ends.
+"""
+
+import re
+from itertools import chain
+
+__all__ = ["floorplan"]
+
+DENSE = 0.75  # of a row's sites, while there are other rows
+
+
+def floorplan(config, device, rtlil):
+    """``{cell: site}`` of a design in a device, by their names in its netlist and in nextpnr.
+
+    Parameters
+    ----------
+    config : Config
+        Its core.
+    device : Device
+        With :attr:`~rbp.devices.Device.grid`.
+    rtlil : str
+        The design, whose block RAMs are instances.
+    """
+    grid, macs, lanes = device.grid, config.macs, config.lanes
+    sites = 4 * len(grid.columns)
+    needed = lanes * (macs + config.lane_multipliers)
+    rows = sorted(grid.dsp_rows, key=lambda y: abs(y - grid.middle))
+    enough = next((n for n in range(1, len(rows)) if needed <= DENSE * n * sites), len(rows))
+    rows = sorted(rows[:enough])
+
+    # multipliers: where a lane does not fit a row, it goes on in the next
+    def row(lane, p):
+        return (lane * len(rows) + p * len(rows) // macs) // lanes
+
+    plan = {}
+    for n, y in enumerate(rows):
+        pes = [(p, lane) for p in range(macs) for lane in range(lanes) if row(lane, p) == n]
+        at = _apart([p * sites // macs for p, _ in pes], sites)
+        for k, (p, lane) in zip(at, pes, strict=True):
+            plan[f"core.lane_{lane}.pe_{p}.multiplier.mult"] = _multiplier(grid, y, k)
+
+    # memories: the banks between the lanes, a lane's own side by side in a row that has room. What
+    # has no room is left to nextpnr.
+    blocks = _blocks(rtlil)
+    free = {y: set(range(sites)) for y in grid.bram_rows}
+    beside = {y: [] for y in grid.bram_rows}
+
+    def nearest(home, more):
+        """The nearest row of block RAMs that can take some more, dense if need be; or None."""
+        room = {y: len(free[y]) - len(beside[y]) - more for y in free}
+        rows = [y for y in free if room[y] >= 0]
+        loose = [y for y in rows if room[y] >= (1 - DENSE) * sites]
+        return min(
+            loose or rows, key=lambda y: (abs(y - home), -abs(y - grid.middle)), default=None
+        )
+
+    between = [y for y in free if rows[0] < y < rows[-1]] or list(free)
+    for p in range(macs):
+        banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
+        for name in chain(*banks):
+            if y := nearest(between[p % len(between)], 1):
+                k = min(free[y], key=lambda k: abs(k - p * sites // macs))
+                free[y].remove(k)
+                plan[name] = _block_ram(grid, y, k)
+    for lane in range(lanes):
+        own = [names for module, names in blocks.items() if module.startswith(f"lane_{lane}.")]
+        own = list(chain(*own))
+        if y := nearest(rows[row(lane, macs // 2)], len(own)):
+            beside[y] += own
+    for y, names in beside.items():
+        middle = sorted(free[y], key=lambda k: abs(k - sites // 2))[: len(names)]
+        plan |= {
+            name: _block_ram(grid, y, k) for name, k in zip(names, sorted(middle), strict=True)
+        }
+    return plan
+
+
+def _apart(wanted, sites):
+    """Places near those wanted, which ascend, no two the same."""
+    at, least = [], 0
+    for k in wanted:
+        at.append(max(k, least))
+        least = at[-1] + 1
+    most = sites - 1
+    for n in reversed(range(len(at))):
+        at[n] = min(at[n], most)
+        most = at[n] - 1
+    return at
+
+
+def _blocks(rtlil):
+    """The block RAMs of each of the core's modules, by their names in the netlist."""
+    found = {}
+    for module, body in re.findall(r"^module \\top\.core\.(\S+)$(.*?)^end$", rtlil, re.M | re.S):
+        names = re.findall(r"^  cell \\DP16KD \\(\S+)$", body, re.M)
+        if names:
+            found[module] = [f"core.{module}.{name}" for name in names]
+    return found
+
+
+def _multiplier(grid, y, k):
+    part = (0, 1, 4, 5)[k % 4]
+    return f"X{grid.columns[k // 4] + part}/Y{y}/MULT18_{part}"
+
+
+def _block_ram(grid, y, k):
+    return f"X{grid.columns[k // 4] + 2 * (k % 4)}/Y{y}/EBR{k % 4}"
