@@ -166,7 +166,7 @@ def test_grid():
     ],
 )
 def test_floorplan(name, machine):
-    """A chain runs to the right, at an even pace, the lanes' PEs of a column above each other."""
+    """A chain runs to the right, at an even pace, a column's PEs and bank above each other."""
     target = synth.target(name, preset="w18", **machine)
     config, grid = target.config, target.device.grid
     assert target.planned
@@ -178,9 +178,11 @@ def test_floorplan(name, machine):
         x, y, kind = place(site)
         assert kind == ("MULT18" if "multiplier" in cell else "EBR")
         assert y in (grid.dsp_rows if kind == "MULT18" else grid.bram_rows)
-        if pe := re.fullmatch(r"core\.lane_(\d+)\.pe_(\d+)\.multiplier\.mult", cell):
-            lane, p = map(int, pe.groups())
-            assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 2 * 9  # two groups
+        if column := re.search(r"(?:pe|bank)_(\d+)", cell):
+            p = int(column[1])
+            assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 3 * 9  # three groups
+        if pe := re.fullmatch(r"core\.lane_(\d+)\.pe_\d+\.multiplier\.mult", cell):
+            lane = int(pe[1])
             if f"core.lane_{lane}.pe_{p + 1}.multiplier.mult" in plan:
                 after = place(plan[f"core.lane_{lane}.pe_{p + 1}.multiplier.mult"])
                 assert x < after[0] or y < after[1]
