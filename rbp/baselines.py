@@ -2,7 +2,7 @@
 
     python -m rbp.baselines             measure all rows; exit 1 with a table of what moved
     python -m rbp.baselines --quick     the small rows only, with one seed
-    python -m rbp.baselines --large     those as well that nextpnr routes for hours
+    python -m rbp.baselines --large     those as well of 6 to 15 minutes a seed
     python -m rbp.baselines --accept    measure, and make that the baselines
     python -m rbp.baselines --readme    no measurement: the baselines as the README's table
 
@@ -33,7 +33,7 @@ BEGIN, END = "<!-- synth table -->", "<!-- /synth table -->"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A core on a device; ``quick`` where it takes a few minutes at most, ``large`` where hours."""
+    """A core on a device; ``quick`` where it takes a few minutes at most, ``large`` the most."""
 
     device: str
     units: int

@@ -61,10 +61,11 @@ def floorplan(config, device, rtlil):
 
     between = [y for y in free if rows[0] < y < rows[-1]] or list(free)
     for p in range(macs):
+        home, wanted = between[p % len(between)], p * sites // macs
         banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
         for name in chain(*banks):
-            if y := nearest(between[p % len(between)], 1):
-                k = min(free[y], key=lambda k: abs(k - p * sites // macs))
+            if places := [(y, k) for y in free for k in free[y]]:
+                y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
                 free[y].remove(k)
                 plan[name] = _block_ram(grid, y, k)
     for lane in range(lanes):
