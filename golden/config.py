@@ -219,6 +219,11 @@ class Config:
         return 2 + products + self.fold_parts + 3 * (self.feature != "identity")
 
     @property
+    def multipliers(self):
+        """Of all lanes, L · (P + :attr:`lane_multipliers`)."""
+        return self.lanes * (self.macs + self.lane_multipliers)
+
+    @property
     def blocks(self):
         """R, the blocks of P rows into which W is cut."""
         return -(-self.units // self.macs)

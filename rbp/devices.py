@@ -90,8 +90,10 @@ class Device:
     grid: Grid | None = None
     """For :func:`rbp.floorplan.floorplan`."""
     planned: int | None = None
-    """Multipliers beyond which there must be a floor plan, and other settings of nextpnr's, or its
-    router does not end."""
+    """Multipliers beyond which there must be a floor plan, or nextpnr's router does not end."""
+    with_plan: str = ""
+    without_plan: str = ""
+    """Further arguments of nextpnr's."""
     cells: str = "logic_cells"
     """What ``synth.json`` calls the cells that LUTs and registers are packed into."""
 
@@ -106,9 +108,11 @@ class Device:
 
     def is_soft(self, config):
         """Whether the multipliers are to be built of logic: the device's are too few or narrow."""
-        few = (config.macs + config.lane_multipliers) * config.lanes > self.dsps
         formats = config.formats
-        return few or max(formats.state.width, formats.weight.width) > self.dsp_width
+        return (
+            config.multipliers > self.dsps
+            or max(formats.state.width, formats.weight.width) > self.dsp_width
+        )
 
 
 _UP5K = Device(
@@ -140,8 +144,7 @@ _HX8K = replace(
     dsps=0,
     sprams=0,
 )
-# The router by history: its usual weights drown that, and a dense design is never done.
-_PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2 --router2-alt-weights"
+_PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2"
 # No wide LUTs: the pin of their multiplexers is reached by detours (16 multipliers: 117 MHz with,
 # 121 without).
 _ECP5_25K = Device(
@@ -162,6 +165,10 @@ _ECP5_25K = Device(
     grades=(6, 7, 8),
     apart=r"\S+\.(pe|y)_\d+",
     pins='LOCATE COMP "clk" SITE "G2";\n',
+    # A large design is spread over the device, and the router weighs what is used twice ever more,
+    # or it does not end. A small one is faster where the router weighs history.
+    with_plan="--placer static",
+    without_plan="--router2-alt-weights",
     cells="trellis_comb",
 )
 _ECP5_45K = replace(

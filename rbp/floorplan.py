@@ -28,9 +28,10 @@ def floorplan(config, device, rtlil):
     """
     grid, macs, lanes = device.grid, config.macs, config.lanes
     sites = 4 * len(grid.columns)
-    needed = lanes * (macs + config.lane_multipliers)
     rows = sorted(grid.dsp_rows, key=lambda y: abs(y - grid.middle))
-    enough = next((n for n in range(1, len(rows)) if needed <= DENSE * n * sites), len(rows))
+    enough = next(
+        (n for n in range(1, len(rows)) if config.multipliers <= DENSE * n * sites), len(rows)
+    )
     rows = sorted(rows[:enough])
 
     # multipliers: where a lane does not fit a row, it goes on in the next
@@ -65,6 +66,7 @@ def floorplan(config, device, rtlil):
         banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
         for name in chain(*banks):
             if places := [(y, k) for y in free for k in free[y]]:
+                # by rows and columns away; four sites are nine columns
                 y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
                 free[y].remove(k)
                 plan[name] = _block_ram(grid, y, k)

@@ -137,12 +137,12 @@ def yosys(kind, rtlil, script):
     return cached(BUILD, kind, (rtlil, script, version(TOOLS["yosys"])), make)
 
 
-def synthesise(rtlil, device, soft, plan=()):
+def synthesise(rtlil, device, soft, plan):
     """Folder with the netlist and the counts of its cells, and of those of one PE.
 
     ``plan``: ``{cell: site}`` of those that nextpnr is not to place by itself.
     """
-    return yosys("netlist", rtlil, _script(rtlil, device, soft, dict(plan)))
+    return yosys("netlist", rtlil, _script(rtlil, device, soft, plan))
 
 
 def gates(config, device):
@@ -164,15 +164,12 @@ def utilisation(log):
 def place(netlist, device, grade, seed, *, planned=False):
     """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone.
 
-    ``planned``: a large design with a floor plan. It is spread over the device; and the router
-    weighs what is used twice ever more, or it does not end.
+    ``planned``: with a floor plan.
     """
     tool, *arguments = device.place.split()
+    arguments += (device.with_plan if planned else device.without_plan).split()
     if grade is not None:
         arguments += ["--speed", str(grade)]
-    if planned:
-        arguments.remove("--router2-alt-weights")
-        arguments += ["--placer", "static"]
     if device.pins:
         arguments += ["--lpf", PINS, "--lpf-allow-unconstrained"]
     arguments += ["--freq", str(device.frequency), "--seed", str(seed), "--timing-allow-fail"]

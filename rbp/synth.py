@@ -52,9 +52,8 @@ class Target:
     @property
     def planned(self):
         """Whether it is so large that it needs a floor plan."""
-        multipliers = self.config.lanes * (self.config.macs + self.config.lane_multipliers)
-        least = self.device.planned
-        return least is not None and multipliers > least and not self.soft
+        most = self.device.planned  # without one
+        return most is not None and self.config.multipliers > most and not self.soft
 
     @property
     def remark(self):
