@@ -76,7 +76,7 @@ class Config:
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
-        Words of the log memory, a power of two, above N; by default at least 256.
+        Words of the log memory, a power of two, at least N + 3; by default at least 256.
     """
 
     units: int
@@ -151,10 +151,11 @@ class Config:
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
         if self.log_depth is None:
-            object.__setattr__(self, "log_depth", 1 << max(8, self.units.bit_length()))
-        if self.log_depth <= self.units or self.log_depth & (self.log_depth - 1):
+            object.__setattr__(self, "log_depth", 1 << max(8, (self.units + 2).bit_length()))
+        least = self.units + 3  # a column of W, and what is kept free
+        if self.log_depth < least or self.log_depth & (self.log_depth - 1):
             raise ValueError(
-                f"log_depth must be a power of two above {self.units}, not {self.log_depth}"
+                f"log_depth must be a power of two of at least {least}, not {self.log_depth}"
             )
 
     dt_shifts = 3

@@ -88,7 +88,7 @@ class Carousel(wiring.Component):
                 "updating": Out(1),
                 "serving": Out(1),
                 "step": Out(step_layout(config)),
-                "resting": Out(1, init=1),
+                "resting": Out(1),
                 **({"apply": In(1)} if config.momentum else {}),
             }
         )
@@ -189,7 +189,8 @@ class Carousel(wiring.Component):
             self.updating.eq(self.update & may_update & second),
             self.serving.eq(serves & (self.write | self.probe)),
         ]
-        # what ~running & (wait == 0) will be
-        rests = Mux(running, ending & ~holds_up, wait <= 1)
-        m.d.sync += self.resting.eq(~step.start & rests)
+        # what wait == 0 will be, unless a turn starts
+        rests = Signal(init=1)
+        m.d.sync += rests.eq(Mux(running, ending & ~holds_up, wait <= 1))
+        m.d.comb += self.resting.eq(rests & ~running)
         return m

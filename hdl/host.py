@@ -231,7 +231,6 @@ class HostPort(wiring.Component):
         doing = Signal()
         with m.If(self.phase == 0):
             m.d.sync += self.stop.eq(0)
-        m.d.sync += self.clear.eq(0)
         with m.If(bus.w_en):
             m.d.comb += [
                 doing.eq(decoded & quiet & ~blocked),
@@ -250,13 +249,14 @@ class HostPort(wiring.Component):
                 m.d.sync += refused.eq(1)
             with m.Elif(bus.w_data[3]):
                 m.d.sync += self.stop.eq(1)
-        with m.If(doing & control):
-            train, recall, clear = bus.w_data[:3]
-            m.d.sync += [
-                self.train.eq(train),
-                self.recall.eq(recall & ~train),
-                self.clear.eq(clear),
-            ]
+        commands = doing & control
+        train, recall, clear = bus.w_data[:3]
+        m.d.sync += [
+            self.train.eq(commands & train),
+            self.recall.eq(commands & recall & ~train),
+            self.clear.eq(commands & clear),
+        ]
+        with m.If(commands):
             with m.If(train | recall):
                 m.d.sync += settings.errors.eq(train)
             with m.If(clear):
@@ -303,6 +303,4 @@ class HostPort(wiring.Component):
             self.set.eq(word),
         ]
         m.d.sync += writing.eq(gate(1 << lane, doing & to_state))
-        with m.If(self.train | self.recall):
-            m.d.sync += [self.train.eq(0), self.recall.eq(0)]
         return m

@@ -55,8 +55,8 @@ class Integrator(wiring.Component):
         To the state memory.
     finishing, finish, done, moved, far, closing : Out
         With the last element written (``finish``): which sweep it was, and whether any step was
-        above ``tolerance`` and above ``use_within``, both meaningful only then. A cycle earlier,
-        ``finishing`` is ``finish``; that and a memory's latency earlier, ``closing`` is ``done``.
+        above ``tolerance`` and above ``use_within``, both meaningful only then. Two cycles earlier,
+        ``finishing`` is ``finish``; one and a memory's latency earlier, ``closing`` is ``done``.
     energy : Out
         Σ J² over the first steps of y.
     saturated : Out
@@ -257,8 +257,8 @@ class Integrator(wiring.Component):
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
-        m.d.comb += self.finishing.eq(valid[write - 1] & element[write - 1].last)
-        m.d.sync += self.finish.eq(self.finishing)
+        m.d.comb += self.finishing.eq(valid[write - 2] & element[write - 2].last)
+        m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
         width = max(len(size), len(self.tolerance) + 1)

@@ -60,7 +60,7 @@ class DelayLine(wiring.Component):
             return m
         here, after = Signal(range(words)), Signal(range(words), init=1)
         m.submodules.ram = ram = Ram(width=self.width, depth=words, device=self.device)
-        m.d.sync += [after.eq(Mux(after == words - 1, 0, after + 1)), here.eq(after)]
+        m.d.sync += [after.eq(gate(after + 1, after != words - 1)), here.eq(after)]
         m.d.comb += [
             ram.w_en.eq(1),
             ram.w_addr.eq(here),
@@ -108,7 +108,7 @@ class Lane(wiring.Component):
     store : In
         The word of a WRITE.
     deal, deal_slot, finishing : In, In, Out
-        A batch: take these patterns, but not beside a finish, which is said a cycle ahead.
+        A batch: take these patterns, none beside a finish, which is said two cycles ahead.
     use_slot, use : In
         The slot whose turn it is in an UPDATE; take part.
     noise_load, noise_z : In

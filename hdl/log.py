@@ -14,7 +14,8 @@ class Log(wiring.Component):
     """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
     Both ends have a register first, away from the logic that pushes and pops: ``count`` changes two
-    cycles after, ``space`` three. So ``space`` ends with at most two words free.
+    cycles after, ``space`` three. Who pushes may have a register too, so ``space`` ends with three
+    words free.
 
     Members
     -------
@@ -57,7 +58,7 @@ class Log(wiring.Component):
             ram.r_addr.eq(oldest),
             self.head.eq(ram.r_data),
         ]
-        m.d.sync += self.space.eq(count < depth - 2)
+        m.d.sync += self.space.eq(count < depth - 3)
         with m.If(push):
             m.d.sync += newest.eq(newest + 1)
         with m.If(pop):

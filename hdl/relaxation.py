@@ -36,9 +36,9 @@ class RelaxationControl(wiring.Component):
     -------
     limit, fixed, errors, keep : In
         Step limit; no early exit; relax y after x; go on where the pattern's last relaxation ended.
-    deal, deal_slot, dealt : In, In, Out
-        Put a pattern's first sweep into the ring, which is empty when a batch begins; taken when
-        ``dealt``, which a finish puts off.
+    deal, deal_slot : In
+        Put a pattern's first sweep into the ring, which is empty when a batch begins; not beside a
+        finish.
     take, ready, sweep : In, Out, Out
         The next sweep, and that there is one.
     arrive, arriving : In, Out
@@ -64,7 +64,6 @@ class RelaxationControl(wiring.Component):
                 "keep": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
-                "dealt": Out(1),
                 "take": In(1),
                 "ready": Out(1),
                 "sweep": Out(sweep_layout(config)),
@@ -144,7 +143,6 @@ class RelaxationControl(wiring.Component):
             steps.w_data.eq(Cat(count, at_limit & ~settled & ~self.fixed)),
         ]
         put_back = self.finish & ~(stop & (done.backward | ~self.errors))
-        m.d.comb += self.dealt.eq(self.deal & ~self.finish)
         slot_bit = Signal(slots)
         m.d.comb += slot_bit.eq(1 << done.slot)
         with m.If(self.finish):
@@ -154,19 +152,19 @@ class RelaxationControl(wiring.Component):
                 )
             with m.If(at_limit & self.far & ~settled & ~self.fixed):
                 m.d.sync += skip_of.eq(skip_of | slot_bit)
-        filled = put_back | self.dealt
+        filled = put_back | self.deal
         emptied = Signal()  # taken + 1 = put, but for what is put in this cycle
         m.d.comb += emptied.eq(self.take & ((put - taken)[: len(put)] == 1))
         m.d.sync += self.ready.eq(filled | (self.ready & ~emptied))
         with m.If(filled):
             m.d.sync += put.eq(put + 1)
-        with m.If(self.dealt):
+        with m.If(self.deal):
             m.d.sync += skip_of.bit_select(self.deal_slot, 1).eq(0)
-        # the place that is next is free, whether it is taken or not
+        # the place that is next, whether taken or not: free, unless all slots are under way
         into = ring[put[:bits]] if bits else ring[0]
         with m.If(self.finish):
             m.d.sync += into.eq(followed)
-        with m.Elif(self.deal):
+        with m.Elif(~active[-1]):
             m.d.sync += [
                 into.slot.eq(self.deal_slot),
                 into.backward.eq(0),
@@ -175,7 +173,7 @@ class RelaxationControl(wiring.Component):
             ]
         gone = self.finish & ~put_back
         remaining = Mux(gone, active >> 1, active)
-        remaining = Mux(self.dealt, Cat(Const(1), active), remaining)
+        remaining = Mux(self.deal, Cat(Const(1), active), remaining)
         m.d.sync += [active.eq(remaining), self.idle.eq(~remaining[0])]
         m.d.comb += [
             self.use_bank.eq(bank_of.bit_select(self.use_slot, 1)),

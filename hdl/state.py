@@ -177,7 +177,7 @@ class StateMemory(wiring.Component):
             Mux(host, self.host_unit, self.before_read.unit),
             Mux(host, self.host_slot, self.before_read.slot),
         )
-        start = Mux(host, region == Region.X_START, self.before_start)
+        start = Mux(host, ~region.as_value()[2], self.before_start)  # of X_START, X and Y
         m.d.comb += [
             y_row.r_addr.eq(place(self.row_unit, self.row_slot)),
             x_now.r_addr.eq(here),

@@ -57,13 +57,13 @@ class Training(wiring.Component):
     busy, phase : Out
         A run is under way; what it does.
     begun, deal, deal_slot, finishing, idle : to and from the lanes: a new batch; its next pattern,
-        which is taken unless there is a finish, said a cycle ahead
+        not beside a finish, which is said two cycles ahead
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first
     apply : with momentum, the update is the one that moves the weights, behind a batch's last
     look_backward, look_steps, look_unsettled, energy : what is logged
-    push, word, space : to and from the log
+    push, word, space : to and from the log; a word comes a cycle after there was space
     """
 
     def __init__(self, config, *, energy_width):
@@ -134,7 +134,7 @@ class Training(wiring.Component):
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
-        next_lane = Mux(last_lane, 0, lane + 1) if lanes > 1 else 0
+        next_lane = gate(lane + 1, ~last_lane)
         # tick: 0, then up to memory + 2 until a pattern is reported, whose steps stand by then
         tick, looked_up, report = Signal(range(memory + 4)), Signal(), Signal()
         used = self.use.bit_select(lane, 1)
@@ -156,7 +156,7 @@ class Training(wiring.Component):
         more_unsettled, more_skipped, left_out = Signal(2), Signal(), Signal(lanes)
         m.d.sync += [
             again.eq(self.errors & ~self.stop & (self.updates != 1)),
-            more_unsettled.eq(Mux(used, x_unsettled + (unsettled & self.errors), 0)),
+            more_unsettled.eq(gate(x_unsettled + (unsettled & self.errors), used)),
             left_out.eq(self.skip),
             more_skipped.eq(used & left_out.bit_select(lane, 1) & self.errors),
         ]
@@ -166,11 +166,15 @@ class Training(wiring.Component):
             self.noise_z.eq(seed.z),
             seed.set.eq(self.noise_write),
             seed.set_s.eq(self.set),
-            self.deal_slot.eq(next_dealt.slot),
         ]
         of_y = gate(steps, self.errors), unsettled & self.errors
         of_steps = Cat(x_steps, x_unsettled, *of_y)
-        m.d.comb += self.word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps))
+        pushes = Signal()
+        word = unreset(m, self.word, "pushed_word")  # from afar, so a cycle before the log takes it
+        m.d.sync += [
+            self.push.eq(pushes),
+            word.eq(Mux(of_energy, energy.word_select(high, 32), of_steps)),
+        ]
         unsettled_count = unreset(m, self.unsettled, "unsettled_count")
         skipped_count = unreset(m, self.skipped, "skipped_count")
         cycles = unreset(m, self.cycles, "cycle_count")
@@ -234,8 +238,13 @@ class Training(wiring.Component):
 
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
-        free = Signal(lanes, init=-1)  # of a finish, which a deal waits for
-        m.d.sync += free.eq(~self.finishing)
+        free, deals = Signal(lanes, init=-1), Signal()  # of a finish, which a deal waits for
+        deal_slot = unreset(m, self.deal_slot, "dealt_slot")
+        m.d.sync += [
+            free.eq(~self.finishing),
+            self.deal.eq(gate(1 << next_dealt.lane, deals)),
+            deal_slot.eq(next_dealt.slot),
+        ]
         chance, found = Signal(self.pattern), Signal()  # the latter: chance is 0
         bit, chosen, all_dealt = Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
@@ -289,8 +298,8 @@ class Training(wiring.Component):
                             take_up()
                             m.next = "DEAL"
             with m.State("DEAL"):
-                m.d.comb += self.deal.eq(1 << next_dealt.lane)
-                with m.If(free.bit_select(next_dealt.lane, 1)):
+                m.d.comb += deals.eq(free.bit_select(next_dealt.lane, 1))
+                with m.If(deals):
                     advance(next_dealt, is_end(next_dealt))
                     m.d.sync += count.eq(count + 1)
                     with m.If(count + 1 == self.batch):
@@ -338,7 +347,7 @@ class Training(wiring.Component):
                 with m.If(tick == memory):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
                 with m.If(report):
-                    m.d.comb += self.push.eq(self.logging & used)
+                    m.d.comb += pushes.eq(self.logging & used)
                     m.d.sync += [
                         tick.eq(0),
                         count.eq(count + used),
@@ -371,7 +380,7 @@ class Training(wiring.Component):
                 with m.If(~self.logging | ~self.errors):
                     m.next = "AGAIN"
                 with m.Elif(self.space):
-                    m.d.comb += self.push.eq(1)
+                    m.d.comb += pushes.eq(1)
                     m.d.sync += high.eq(~high)
                     with m.If(high):
                         m.d.sync += lane.eq(next_lane)

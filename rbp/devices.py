@@ -64,7 +64,8 @@ class Device:
         Speed grades, the slowest first; none where there is only one.
     apart : str
         Pattern of the modules that are flattened only after synthesis. Else yosys merges registers
-        that hold the same value, of PEs or of what distributes y to them, into one with a long net.
+        that hold the same value, of lanes, of PEs or of what distributes y to them, into one with a
+        long net.
     """
 
     name: str
@@ -163,7 +164,7 @@ _ECP5_25K = Device(
     bram_cost=128,
     lut_ram_cost=4,
     grades=(6, 7, 8),
-    apart=r"\S+\.(pe|y)_\d+",
+    apart=r"\S+\.(pe|y|lane)_\d+",
     pins='LOCATE COMP "clk" SITE "G2";\n',
     # A large design is spread over the device, and the router weighs what is used twice ever more,
     # or it does not end. A small one is faster where the router weighs history.
