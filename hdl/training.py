@@ -131,6 +131,7 @@ class Training(wiring.Component):
         m.submodules.seed = seed = NoiseSeed()
         next_dealt = Signal(self.place)
         next_drawn = Signal(self.place)  # of its noise
+        left = Signal(self.pattern)  # of the batch, to deal
         count, to_draw = Signal(self.pattern), Signal(self.pattern)  # of the batch
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
@@ -250,6 +251,7 @@ class Training(wiring.Component):
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
                 with m.If(begins):
+                    m.d.sync += left.eq(self.batch)
                     m.next = "DEAL"
                     if config.random_start:
                         with m.If(self.random & self.errors):
@@ -291,19 +293,19 @@ class Training(wiring.Component):
                 with m.State("FILLED"):
                     with m.If(self.start_ready):
                         advance(next_drawn, last_drawn)
-                        m.d.sync += count.eq(count + 1)
+                        m.d.sync += left.eq(left - 1)
                         m.next = "START"
-                        with m.If(count + 1 == self.batch):
-                            m.d.sync += count.eq(0)
+                        with m.If(left == 1):
+                            m.d.sync += left.eq(self.batch)
                             take_up()
                             m.next = "DEAL"
             with m.State("DEAL"):
                 m.d.comb += deals.eq(free.bit_select(next_dealt.lane, 1))
                 with m.If(deals):
                     advance(next_dealt, is_end(next_dealt))
-                    m.d.sync += count.eq(count + 1)
-                    with m.If(count + 1 == self.batch):
-                        m.d.sync += [count.eq(0), all_dealt.eq(1)]
+                    m.d.sync += left.eq(left - 1)
+                    with m.If(left == 1):
+                        m.d.sync += all_dealt.eq(1)
                         m.next = "WAIT"
 
         # And this one updates, when the batch has settled.

@@ -2,8 +2,8 @@
 
 A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
 multipliers, the lanes' PEs of a column stand above each other, their bank of weights between them,
-and a lane's memories beside it. By itself nextpnr draws all memories into the device's middle,
-where its router then never ends.
+and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr draws all
+memories into the device's middle, where its router then never ends.
 """
 
 import re
@@ -24,7 +24,7 @@ def floorplan(config, device, rtlil):
     device : Device
         With :attr:`~rbp.devices.Device.grid`.
     rtlil : str
-        The design, whose block RAMs are instances.
+        The design, whose multipliers and block RAMs are instances.
     """
     grid, macs, lanes = device.grid, config.macs, config.lanes
     sites = 4 * len(grid.columns)
@@ -36,18 +36,30 @@ def floorplan(config, device, rtlil):
 
     # multipliers: where a lane does not fit a row, it goes on in the next
     def row(lane, p):
-        return (lane * len(rows) + p * len(rows) // macs) // lanes
+        return rows[(lane * len(rows) + p * len(rows) // macs) // lanes]
 
+    middle = sites // 2
+    multipliers = _cells(rtlil, "MULT18X18D")
+    along = {y: [] for y in rows}  # (site, name)
+    for lane in range(lanes):
+        for p in range(macs):
+            pe = multipliers.pop(f"lane_{lane}.pe_{p}.multiplier")
+            along[row(lane, p)] += [(p * sites // macs, name) for name in pe]
+    for lane in range(lanes):
+        own = _of_lane(multipliers, lane)
+        home = row(lane, macs // 2)
+        room = [y for y in rows if len(along[y]) + len(own) <= sites]
+        if room:
+            along[min(room, key=lambda y: abs(y - home))] += [(middle, name) for name in own]
     plan = {}
-    for n, y in enumerate(rows):
-        pes = [(p, lane) for p in range(macs) for lane in range(lanes) if row(lane, p) == n]
-        at = _apart([p * sites // macs for p, _ in pes], sites)
-        for k, (p, lane) in zip(at, pes, strict=True):
-            plan[f"core.lane_{lane}.pe_{p}.multiplier.mult"] = _multiplier(grid, y, k)
+    for y, cells in along.items():
+        cells.sort(key=lambda cell: cell[0])
+        at = _apart([k for k, _ in cells], sites)
+        plan |= {name: _multiplier(grid, y, k) for k, (_, name) in zip(at, cells, strict=True)}
 
     # memories: the banks between the lanes, a lane's own side by side in a row that has room. What
     # has no room is left to nextpnr.
-    blocks = _blocks(rtlil)
+    blocks = _cells(rtlil, "DP16KD")
     free = {y: set(range(sites)) for y in grid.bram_rows}
     beside = {y: [] for y in grid.bram_rows}
 
@@ -71,15 +83,12 @@ def floorplan(config, device, rtlil):
                 free[y].remove(k)
                 plan[name] = _block_ram(grid, y, k)
     for lane in range(lanes):
-        own = [names for module, names in blocks.items() if module.startswith(f"lane_{lane}.")]
-        own = list(chain(*own))
-        if y := nearest(rows[row(lane, macs // 2)], len(own)):
+        own = _of_lane(blocks, lane)
+        if y := nearest(row(lane, macs // 2), len(own)):
             beside[y] += own
     for y, names in beside.items():
-        middle = sorted(free[y], key=lambda k: abs(k - sites // 2))[: len(names)]
-        plan |= {
-            name: _block_ram(grid, y, k) for name, k in zip(names, sorted(middle), strict=True)
-        }
+        at = sorted(sorted(free[y], key=lambda k: abs(k - middle))[: len(names)])
+        plan |= {name: _block_ram(grid, y, k) for name, k in zip(names, at, strict=True)}
     return plan
 
 
@@ -96,14 +105,19 @@ def _apart(wanted, sites):
     return at
 
 
-def _blocks(rtlil):
-    """The block RAMs of each of the core's modules, by their names in the netlist."""
+def _cells(rtlil, kind):
+    """``{module: names}``: the core's cells of a kind, by their names in the netlist."""
     found = {}
     for module, body in re.findall(r"^module \\top\.core\.(\S+)$(.*?)^end$", rtlil, re.M | re.S):
-        names = re.findall(r"^  cell \\DP16KD \\(\S+)$", body, re.M)
+        names = re.findall(rf"^  cell \\{kind} \\(\S+)$", body, re.M)
         if names:
             found[module] = [f"core.{module}.{name}" for name in names]
     return found
+
+
+def _of_lane(cells, lane):
+    mine = (names for module, names in cells.items() if module.startswith(f"lane_{lane}."))
+    return list(chain(*mine))
 
 
 def _multiplier(grid, y, k):

@@ -176,11 +176,13 @@ def test_floorplan(name, machine):
     pace = width / config.macs
     for cell, site in plan.items():
         x, y, kind = place(site)
-        assert kind == ("MULT18" if "multiplier" in cell else "EBR")
+        assert kind == ("MULT18" if cell.endswith(".mult") else "EBR")
         assert y in (grid.dsp_rows if kind == "MULT18" else grid.bram_rows)
         if column := re.search(r"(?:pe|bank)_(\d+)", cell):
             p = int(column[1])
             assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 3 * 9  # three groups
+        if "integrator" in cell and kind == "MULT18":
+            assert abs(x - grid.columns[0] - width / 2) < 3 * 9
         if pe := re.fullmatch(r"core\.lane_(\d+)\.pe_\d+\.multiplier\.mult", cell):
             lane = int(pe[1])
             if f"core.lane_{lane}.pe_{p + 1}.multiplier.mult" in plan:
@@ -196,6 +198,8 @@ def test_floorplan(name, machine):
         *(f"core.weights.{kind}_{p}.block_0" for kind in kinds for p in range(config.macs)),
         *(f"core.lane_{lane}.state.x_ram.block_0" for lane in range(config.lanes)),
     }
+    if config.multipliers < target.device.dsps:
+        wanted |= {f"core.lane_{lane}.integrator.first.mult" for lane in range(config.lanes)}
     assert wanted <= set(plan)
 
 
