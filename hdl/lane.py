@@ -176,6 +176,9 @@ class Lane(wiring.Component):
         m = Module()
         config, f, time = self.config, self.config.formats, Timing(self.config)
         step, settings = self.step, self.settings
+        if config.lanes > 1:  # each has its own, which may lie near it
+            settings = Signal(settings_layout(config), name="own_settings", reset_less=True)
+            m.d.sync += settings.eq(self.settings)
         m.submodules.relaxation = relaxation = RelaxationControl(config)
         m.submodules.state = state = self.state
         m.submodules.noise = noise = NoiseStream()
