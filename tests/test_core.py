@@ -60,6 +60,13 @@ def test_a_slot_more_or_less_changes_nothing(macs):
     check(config, associative(config, 10, 4), 3)
 
 
+@pytest.mark.parametrize(("lanes", "macs"), [(1, 4), (2, 4), (1, 2)])
+def test_a_deal_waits_for_a_finish(lanes, macs):
+    """The first patterns' sweeps end while the last are dealt."""
+    config = Config(units=4, macs=macs, lanes=lanes, slots=64)
+    check(config, associative(config, 2, 64 * lanes), 2)
+
+
 SINGLE_PORT = {
     "even": Config(units=8, macs=4, spram=True),
     "odd": Config(units=15, macs=5, spram=True),
