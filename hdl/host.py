@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from hdl.fixed import delay, gate
 from hdl.lane import settings_layout
 from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from hdl.state import Region
+from hdl.timing import Timing
 
 __all__ = ["HostPort", "HostSignature"]
 
@@ -238,9 +239,10 @@ class HostPort(wiring.Component):
             ]
         fills = Signal()
         if config.refill:
+            stood = delay(m, fills, Timing(config).region, control=True, name="fills")
             m.d.comb += [
                 fills.eq(bus.w_en & decoded & ~quiet & to_state),
-                self.host_fill.eq(Mux(fills, 1 << lane, 0)),
+                self.host_fill.eq(gate(1 << lane, fills & stood)),
             ]
             with m.If(fills):
                 m.d.comb += bus.wait.eq(~self.host_filled)

@@ -25,6 +25,7 @@ class RandomStart(wiring.Component):
     unit, clamp : Out, In
         Whether that unit is clamped, the memory's latency later.
     write, region, data : Out
+        The region as early as :class:`hdl.state.StateMemory` wants it.
     """
 
     def __init__(self, config):
@@ -46,13 +47,14 @@ class RandomStart(wiring.Component):
         m = Module()
         memory = self.config.device.memory
         z, busy = Signal(32, reset_less=True), Signal()
-        end = memory + 1 + Timing(self.config).factor
+        time = Timing(self.config)
+        end = memory + 1 + time.factor
         tick = Signal(range(end + 1))
         last = tick == end
         m.d.comb += [
             self.ready.eq(~busy),
             self.data.eq(z >> (32 - self.config.formats.state.fraction)),
-            self.region.eq(Mux(last, Region.X_START, Region.C_START)),
+            self.region.eq(Mux(tick >= end - time.region, Region.X_START, Region.C_START)),
             self.write.eq(busy & (last | ((tick == memory) & ~self.clamp))),
         ]
         with m.If(self.go):

@@ -71,6 +71,11 @@ class Timing:
         return terms + self.fold_pipeline if config.higher else 0
 
     @property
+    def region(self):
+        """Cycles that the region of a host's word stands before it, to reach one of many lanes."""
+        return int(self.config.lanes > 1)
+
+    @property
     def operand(self):
         """Memory, a register to mask φ, and the first PE's own."""
         return self.feature + self.memory + 2
