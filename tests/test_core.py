@@ -293,7 +293,7 @@ def test_a_host_that_does_not_fetch_the_log_stops_the_core_and_loses_nothing(loa
     core.run(300_000)
     assert core.do(driver.busy())
     full = core.do(driver.read("LOG_COUNT"))
-    assert driver.config.log_depth - 3 <= full <= driver.config.log_depth
+    assert full in (driver.config.log_depth - 3, driver.config.log_depth - 2)
     core.run(10_000)
     assert core.do(driver.read("LOG_COUNT")) == full
     core.do(driver.reports(4, reports.append))
