@@ -106,7 +106,8 @@ class Carousel(wiring.Component):
         holds_up = Signal()  # that step, of a turn that others wait for
         # A WRITE's word and place are held until the last bank has it. A PROBE's results pass the
         # tree before the next turn says whose they are.
-        before_host = config.macs + max(time.last_write, time.result + time.tree - 2)
+        behind = time.behind(0) + max(time.last_write, time.result + time.tree - 2)
+        before_host = config.macs + behind
 
         m.d.comb += [
             step.valid.eq(running),

@@ -11,7 +11,7 @@ from hdl.lane import Lane
 from hdl.log import Log
 from hdl.memory_map import AddressMap
 from hdl.start import RandomStart
-from hdl.timing import LANE_SKEW
+from hdl.timing import Timing
 from hdl.training import Phase, Training
 from hdl.weights import WeightMemory
 
@@ -64,7 +64,7 @@ class Core(wiring.Component):
 
         # weights and carousel pass from lane to lane
         for k, lane in enumerate(lanes):
-            behind = k * LANE_SKEW
+            behind = Timing(config).behind(k)
             before = lanes[k - 1].written if k else weights.weights
             m.d.comb += [
                 lane.step.eq(delay(m, carousel.step, behind, control=True, name=f"step_{k}")),
@@ -97,7 +97,7 @@ class Core(wiring.Component):
                 host.host_words[k].eq(lane.host_word),
             ]
         m.d.comb += [
-            weights.step.eq(carousel.step),
+            weights.step.eq(lanes[0].step),
             weights.host_bank.eq(host.store_bank),
             weights.host_address.eq(host.store_address),
             *(weights.written[p].eq(lanes[-1].written[p]) for p in range(config.macs)),

@@ -239,7 +239,7 @@ class HostPort(wiring.Component):
             ]
         fills = Signal()
         if config.refill:
-            stood = delay(m, fills, Timing(config).region, control=True, name="fills")
+            stood = delay(m, fills, Timing(config).reach, control=True, name="fills")
             m.d.comb += [
                 fills.eq(bus.w_en & decoded & ~quiet & to_state),
                 self.host_fill.eq(gate(1 << lane, fills & stood)),

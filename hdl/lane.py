@@ -221,8 +221,10 @@ class Lane(wiring.Component):
             relaxation.deal_slot.eq(self.deal_slot),
             relaxation.look_slot.eq(self.look_slot),
             relaxation.look_backward.eq(self.look_backward),
-            self.look_steps.eq(relaxation.look_steps),
-            self.look_unsettled.eq(relaxation.look_unsettled),
+            self.look_steps.eq(delay(m, relaxation.look_steps, time.reach, name="look_steps")),
+            self.look_unsettled.eq(
+                delay(m, relaxation.look_unsettled, time.reach, name="look_unsettled")
+            ),
             relaxation.use_slot.eq(self.use_slot),
             self.skip.eq(relaxation.skip),
             self.ready.eq(ready),
@@ -445,7 +447,7 @@ class Lane(wiring.Component):
             integrator.keep.eq(keep),
             integrator.clear.eq(self.clear),
             integrator.clear_energy.eq(self.clear_energy),
-            self.energy.eq(integrator.energy),
+            self.energy.eq(delay(m, integrator.energy, time.reach, name="energy_out")),
             self.saturated.eq(integrator.saturated),
         ]
         if config.higher:

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from hdl.noise import NoiseSeed
-from hdl.timing import LANE_SKEW, Timing
+from hdl.timing import Timing
 
 __all__ = ["Schedule", "utilisation"]
 
@@ -58,7 +58,7 @@ class Schedule:
         while deals or any(rings):
             heads = [ring[0][0] for ring in rings if ring]
             start = max(free, min(heads)) if heads else None
-            if deals and (start is None or deal_at <= start + LANE_SKEW * lanes):
+            if deals and (start is None or deal_at <= start + self.time.behind(lanes)):
                 pattern, left = deals[0]
                 if deal_at not in finishes[pattern % lanes]:
                     deals.popleft()
@@ -66,7 +66,7 @@ class Schedule:
                 deal_at += 1
                 continue
             for lane, ring in enumerate(rings):
-                picked = start + LANE_SKEW * lane
+                picked = start + self.time.behind(lane)
                 if not ring or ring[0][0] > picked:
                     continue
                 _, pattern, left = ring.pop(0)
@@ -96,7 +96,7 @@ class Schedule:
             now = started + 1
             for pattern in range(first, min(first + lanes, patterns)):
                 hashed = pattern + lanes < patterns
-                now += 1 + max(self.time.memory + 2, NoiseSeed.latency * hashed)
+                now += 1 + max(self.time.look + 2, NoiseSeed.latency * hashed)
         if self.config.momentum:
             started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep

@@ -76,7 +76,7 @@ class StateMemory(wiring.Component):
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
     host_* : one word by :class:`Region`; a read takes a cycle more, to leave by a register. The
-        region of a write stands :attr:`hdl.timing.Timing.region` cycles before
+        region of a write stands :attr:`hdl.timing.Timing.reach` cycles before
     host_fill, host_filled : In, Out
         Write it when there is room, while the core runs; it is written.
     """
@@ -149,7 +149,7 @@ class StateMemory(wiring.Component):
             m.d.comb += self.host_filled.eq(self.host_fill & free)
             host_writes, host_write = host | self.host_filled, host_write | self.host_filled
 
-        stood = Timing(self.config).region
+        stood = Timing(self.config).reach
         region_written = Region(delay(m, region, stood, name="host_region_written"))
 
         def chosen(*regions):

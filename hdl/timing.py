@@ -71,9 +71,18 @@ class Timing:
         return terms + self.fold_pipeline if config.higher else 0
 
     @property
-    def region(self):
-        """Cycles that the region of a host's word stands before it, to reach one of many lanes."""
+    def reach(self):
+        """Cycles from what is common to one of several lanes, or back: a register on the way."""
         return int(self.config.lanes > 1)
+
+    @property
+    def look(self):
+        """To look up the steps of a lane's pattern."""
+        return self.memory + self.reach
+
+    def behind(self, lane):
+        """Cycles that a lane is behind the carousel."""
+        return self.reach + LANE_SKEW * lane
 
     @property
     def operand(self):
@@ -159,4 +168,4 @@ class Timing:
     @property
     def drain(self):
         """Cycles after which nothing that the carousel has issued is still under way."""
-        return self.turnaround + self.fold + self.update_lag + LANE_SKEW * self.config.lanes + 5
+        return self.turnaround + self.fold + self.update_lag + self.behind(self.config.lanes) + 5

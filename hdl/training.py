@@ -127,7 +127,7 @@ class Training(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, time = self.config, Timing(self.config)
-        lanes, memory = config.lanes, time.memory
+        lanes, look = config.lanes, time.look
         m.submodules.seed = seed = NoiseSeed()
         next_dealt = Signal(self.place)
         next_drawn = Signal(self.place)  # of its noise
@@ -136,12 +136,12 @@ class Training(wiring.Component):
         lane, next_slot = Signal(range(max(2, lanes))), Signal(self.slot_range)
         last_lane = lane == lanes - 1
         next_lane = gate(lane + 1, ~last_lane)
-        # tick: 0, then up to memory + 2 until a pattern is reported, whose steps stand by then
-        tick, looked_up, report = Signal(range(memory + 4)), Signal(), Signal()
+        # tick: 0, then up to look + 2 until a pattern is reported, whose steps stand by then
+        tick, looked_up, report = Signal(range(look + 4)), Signal(), Signal()
         used = self.use.bit_select(lane, 1)
         # known a cycle late, which is in time where some pass between two patterns
         is_last = Signal()
-        will_be = (tick == memory + 1) | (looked_up & ~report)
+        will_be = (tick == look + 1) | (looked_up & ~report)
         m.d.sync += [
             looked_up.eq(will_be),
             report.eq(will_be & seed.almost & (self.space | ~self.logging)),
@@ -346,7 +346,7 @@ class Training(wiring.Component):
                         hash_or_idle()
                     m.d.sync += tick.eq(tick + 1)
                 m.d.comb += self.look_backward.eq(tick != 0)
-                with m.If(tick == memory):
+                with m.If(tick == look):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
                 with m.If(report):
                     m.d.comb += pushes.eq(self.logging & used)
