@@ -257,7 +257,8 @@ class Integrator(wiring.Component):
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
-        m.d.comb += self.finishing.eq(valid[write - 2] & element[write - 2].last)
+        ahead = write - 2 - time.reach
+        m.d.comb += self.finishing.eq(valid[ahead] & element[ahead].last)
         m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)

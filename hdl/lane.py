@@ -175,10 +175,14 @@ class Lane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, f, time = self.config, self.config.formats, Timing(self.config)
-        step, settings = self.step, self.settings
-        if config.lanes > 1:  # each has its own, which may lie near it
-            settings = Signal(settings_layout(config), name="own_settings", reset_less=True)
-            m.d.sync += settings.eq(self.settings)
+        step = self.step
+
+        def near(value, name, *, control=False):
+            """From or to what is common to all lanes, by a register if there are several."""
+            return delay(m, value, time.reach, name=name, control=control)
+
+        settings = settings_layout(config)(near(self.settings, "settings"))
+        use_slot, use = near(self.use_slot, "use_slot"), near(self.use, "use")
         m.submodules.relaxation = relaxation = RelaxationControl(config)
         m.submodules.state = state = self.state
         m.submodules.noise = noise = NoiseStream()
@@ -205,11 +209,11 @@ class Lane(wiring.Component):
         relax = step.start_kind == Kind.RELAX
         with m.If(step.start):
             m.d.sync += [
-                sweep.slot.eq(Mux(relax, relaxation.sweep.slot, self.use_slot)),
+                sweep.slot.eq(Mux(relax, relaxation.sweep.slot, use_slot)),
                 sweep.bank.eq(Mux(relax, relaxation.sweep.bank, relaxation.use_bank)),
                 sweep.fresh.eq(relaxation.sweep.fresh & relax),
                 sweep.backward.eq(relaxation.sweep.backward & relax),
-                active.eq(Mux(relax, ready, self.use & ~relaxation.skip)),
+                active.eq(Mux(relax, ready, use & ~relaxation.skip)),
             ]
         m.d.comb += [
             relaxation.take.eq(step.start_relax & ready),
@@ -217,15 +221,13 @@ class Lane(wiring.Component):
             relaxation.fixed.eq(fixed),
             relaxation.errors.eq(errors),
             relaxation.keep.eq(keep),
-            relaxation.deal.eq(self.deal),
-            relaxation.deal_slot.eq(self.deal_slot),
-            relaxation.look_slot.eq(self.look_slot),
-            relaxation.look_backward.eq(self.look_backward),
-            self.look_steps.eq(delay(m, relaxation.look_steps, time.reach, name="look_steps")),
-            self.look_unsettled.eq(
-                delay(m, relaxation.look_unsettled, time.reach, name="look_unsettled")
-            ),
-            relaxation.use_slot.eq(self.use_slot),
+            relaxation.deal.eq(near(self.deal, "deal", control=True)),
+            relaxation.deal_slot.eq(near(self.deal_slot, "deal_slot")),
+            relaxation.look_slot.eq(near(self.look_slot, "look_slot")),
+            relaxation.look_backward.eq(near(self.look_backward, "look_backward")),
+            self.look_steps.eq(near(relaxation.look_steps, "look_steps")),
+            self.look_unsettled.eq(near(relaxation.look_unsettled, "look_unsettled")),
+            relaxation.use_slot.eq(use_slot),
             self.skip.eq(relaxation.skip),
             self.ready.eq(ready),
             self.idle.eq(relaxation.idle),
@@ -447,7 +449,7 @@ class Lane(wiring.Component):
             integrator.keep.eq(keep),
             integrator.clear.eq(self.clear),
             integrator.clear_energy.eq(self.clear_energy),
-            self.energy.eq(delay(m, integrator.energy, time.reach, name="energy_out")),
+            self.energy.eq(near(integrator.energy, "energy_out")),
             self.saturated.eq(integrator.saturated),
         ]
         if config.higher:

@@ -49,12 +49,12 @@ class Schedule:
         return max(now, free) + self.time.drain + 1
 
     def _relax(self, begin, free, steps):
-        """(cycle in which all lanes are idle, a cycle behind the last deal)."""
+        """(cycle in which all lanes are idle, in which the deal is over)."""
         lanes, sweep = self.config.lanes, self.config.sweep
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
         finishes = [set() for _ in range(lanes)]
         deals = deque((a, list(map(int, pair))) for a, pair in enumerate(steps))
-        deal_at, idle = begin + 1, begin
+        deal_at, idle = begin + 1 + self.time.reach, begin
         while deals or any(rings):
             heads = [ring[0][0] for ring in rings if ring]
             start = max(free, min(heads)) if heads else None
@@ -79,7 +79,7 @@ class Schedule:
                 else:
                     idle = max(idle, finish + 1)
             free = start + sweep
-        return idle, deal_at
+        return idle, deal_at - self.time.reach
 
     def _update(self, settled, now, patterns):
         """(first cycle of what follows, first in which the carousel is free) behind the updates."""

@@ -78,7 +78,7 @@ class Timing:
     @property
     def look(self):
         """To look up the steps of a lane's pattern."""
-        return self.memory + self.reach
+        return self.memory + 2 * self.reach
 
     def behind(self, lane):
         """Cycles that a lane is behind the carousel."""
