@@ -55,8 +55,9 @@ class Integrator(wiring.Component):
         To the state memory.
     finishing, finish, done, moved, far, closing : Out
         With the last element written (``finish``): which sweep it was, and whether any step was
-        above ``tolerance`` and above ``use_within``, both meaningful only then. Two cycles earlier,
-        ``finishing`` is ``finish``; one and a memory's latency earlier, ``closing`` is ``done``.
+        above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
+        ``finish`` as many cycles ahead as :attr:`hdl.timing.Timing.notice`; ``closing`` is ``done``
+        one and a memory's latency ahead.
     energy : Out
         Σ J² over the first steps of y.
     saturated : Out
@@ -257,7 +258,7 @@ class Integrator(wiring.Component):
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
-        ahead = write - 2 - time.reach
+        ahead = write - time.notice
         m.d.comb += self.finishing.eq(valid[ahead] & element[ahead].last)
         m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²

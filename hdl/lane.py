@@ -89,9 +89,10 @@ class Lane(wiring.Component):
     """Relaxes its patterns, and takes part in the UPDATE that is common to all lanes.
 
     At each start of the carousel it picks one of its patterns that is ready, and FORWARD or
-    BACKWARD as that pattern needs; else it idles. Lane l lives
-    :data:`hdl.timing.LANE_SKEW`·l cycles behind lane 0, which is what the delays of ``step`` and of
-    the weights outside amount to.
+    BACKWARD as that pattern needs; else it idles. It lives :meth:`hdl.timing.Timing.behind` cycles
+    behind the carousel, which is what the delays of ``step`` and of the weights outside amount to.
+    Of several lanes, each may lie far away: control reaches it, and is reached, by a register,
+    :attr:`hdl.timing.Timing.reach`.
 
     Parameters
     ----------
@@ -108,14 +109,15 @@ class Lane(wiring.Component):
     store : In
         The word of a WRITE.
     deal, deal_slot, finishing : In, In, Out
-        A batch: take these patterns, none beside a finish, which is said two cycles ahead.
+        A batch: take these patterns; none comes beside a finish, which is said in time for that.
     use_slot, use : In
         The slot whose turn it is in an UPDATE; take part.
     noise_load, noise_z : In
         Start of the next UPDATE's rounding noise.
     probe_column, probe_valid, probe : column of a PROBE; its words of W, in order
     ready, idle, skip, energy : Out
-    look_slot, look_backward, look_steps, look_unsettled : steps of a settled pattern
+    look_slot, look_backward, look_steps, look_unsettled : steps of a settled
+        pattern, :attr:`hdl.timing.Timing.look` cycles later
     clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
     noise : with momentum, the PEs' rounding noise
     host_* : the state memory's

@@ -76,6 +76,11 @@ class Timing:
         return int(self.config.lanes > 1)
 
     @property
+    def notice(self):
+        """Cycles that a finish is said ahead, so that no deal reaches a lane beside it."""
+        return 2 + self.reach
+
+    @property
     def look(self):
         """To look up the steps of a lane's pattern."""
         return self.memory + 2 * self.reach

@@ -57,7 +57,7 @@ class Training(wiring.Component):
     busy, phase : Out
         A run is under way; what it does.
     begun, deal, deal_slot, finishing, idle : to and from the lanes: a new batch; its next pattern,
-        not beside a finish, which is said two cycles ahead
+        not beside a finish, which is said :attr:`hdl.timing.Timing.notice` cycles ahead
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first

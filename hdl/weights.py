@@ -32,7 +32,7 @@ class WeightMemory(wiring.Component):
     Members
     -------
     step : In
-        The carousel.
+        The carousel, in the first lane's time.
     host_bank, host_address : In
         Where a WRITE goes; held until it is done.
     weights : Out, array of P
