@@ -232,7 +232,7 @@ class Lane(wiring.Component):
             relaxation.use_slot.eq(use_slot),
             self.skip.eq(relaxation.skip),
             self.ready.eq(ready),
-            self.idle.eq(relaxation.idle),
+            self.idle.eq(near(relaxation.idle, "idle", control=True)),
         ]
 
         # What this step is, for this lane.

@@ -86,7 +86,7 @@ class Schedule:
         lanes, sweep = self.config.lanes, self.config.sweep
         for lane in range(lanes):
             now += 1 + (NoiseSeed.latency if lane < patterns else 1)
-        now = max(now, settled) + 1
+        now = max(now, settled + self.time.reach) + 1
         last = 0
         # with a single port an UPDATE takes another turn
         another = (sweep + self.time.before_update) * self.config.spram
@@ -100,4 +100,4 @@ class Schedule:
         if self.config.momentum:
             started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep
-        return now + 2 * lanes + 1, last
+        return now + (2 + self.time.reach) * lanes + 1, last

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import gate, unreset
+from hdl.fixed import delay, gate, unreset
 from hdl.noise import NoiseSeed
 from hdl.relaxation import STEP_BITS
 from hdl.timing import Timing
@@ -150,8 +150,13 @@ class Training(wiring.Component):
         drain = Signal(range(time.drain + 1))
         begins = Signal()  # a batch
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
-        steps, unsettled = Array(self.look_steps)[lane], self.look_unsettled.bit_select(lane, 1)
-        energy = Array(self.energy)[lane]
+
+        def of_lane(values, name):
+            """Of this lane; of several, chosen in a cycle of its own."""
+            return delay(m, Array(values)[lane], time.reach, name=name)
+
+        steps, energy = of_lane(self.look_steps, "steps"), of_lane(self.energy, "energy")
+        unsettled = of_lane(self.look_unsettled, "unsettled")
         of_energy, high, again = Signal(), Signal(), Signal()
         # of the pattern under report, looked up by then
         more_unsettled, more_skipped, left_out = Signal(2), Signal(), Signal(lanes)
@@ -232,11 +237,6 @@ class Training(wiring.Component):
             hashed = self.drawn & ~self.random if config.random_start else self.drawn
             m.d.comb += seed.load.eq(self.errors & wanted & ~hashed)
 
-        def load_lane():
-            """Give the hash to this lane, or tell it that there is no pattern for it."""
-            m.d.comb += loads.eq(1)
-            m.d.sync += lane.eq(next_lane)
-
         # Two machines, since one of so many states is slow to decode: this one deals a batch, those
         # that follow, or one that it draws first.
         free, deals = Signal(lanes, init=-1), Signal()  # of a finish, which a deal waits for
@@ -309,10 +309,11 @@ class Training(wiring.Component):
                         m.next = "WAIT"
 
         # And this one updates, when the batch has settled.
+        chosen_energy = "CHOOSE" if time.reach else "ENERGY"
         m.d.sync += [self.noise_load.eq(gate(takes << lane, loads)), self.begun.eq(begins)]
         with m.If(self.started):
             m.d.sync += self.update.eq(0)
-        with m.FSM(name="update_state"):
+        with m.FSM(name="update_state") as updating:
             with m.State("WAIT"):  # for a command, the deal, or the last weights on their way
                 with m.If(self.start):
                     begin()
@@ -329,7 +330,7 @@ class Training(wiring.Component):
                 m.next = "LOAD"
             with m.State("LOAD"):
                 with m.If(seed.ready):
-                    load_lane()
+                    m.d.sync += lane.eq(next_lane)
                     m.next = "HASH"
                     with m.If(last_lane):
                         m.next = "SETTLE"
@@ -350,20 +351,14 @@ class Training(wiring.Component):
                     m.d.sync += [x_steps.eq(steps), x_unsettled.eq(unsettled)]
                 with m.If(report):
                     m.d.comb += pushes.eq(self.logging & used)
-                    m.d.sync += [
-                        tick.eq(0),
-                        count.eq(count + used),
-                        unsettled_count.eq(unsettled_count + more_unsettled),
-                        skipped_count.eq(skipped_count + more_skipped),
-                    ]
-                    load_lane()
+                    m.d.sync += [tick.eq(0), count.eq(count + used), lane.eq(next_lane)]
                     with m.If(last_lane):
                         m.d.sync += self.slot.eq(Mux(takes, next_drawn.slot, next_slot))
                         with m.If(self.errors):
                             m.d.sync += self.update.eq(1)
                     with m.If(is_last):
                         m.d.sync += [lane.eq(0), self.update.eq(0), of_energy.eq(1)]
-                        m.next = "ENERGY"
+                        m.next = chosen_energy
                         if config.momentum:
                             with m.If(self.errors):
                                 m.next = "MOMENTUM"
@@ -377,7 +372,10 @@ class Training(wiring.Component):
                         m.d.sync += [self.noise_load.eq(1), self.update.eq(1), self.apply.eq(1)]
                     with m.If(self.started & self.apply):
                         m.d.sync += self.apply.eq(0)
-                        m.next = "ENERGY"
+                        m.next = chosen_energy
+            if time.reach:
+                with m.State("CHOOSE"):
+                    m.next = "ENERGY"
             with m.State("ENERGY"):
                 with m.If(~self.logging | ~self.errors):
                     m.next = "AGAIN"
@@ -386,6 +384,7 @@ class Training(wiring.Component):
                     m.d.sync += high.eq(~high)
                     with m.If(high):
                         m.d.sync += lane.eq(next_lane)
+                        m.next = chosen_energy
                         with m.If(last_lane):
                             m.next = "AGAIN"
             with m.State("AGAIN"):
@@ -398,7 +397,14 @@ class Training(wiring.Component):
                 with m.Else():
                     m.d.sync += [self.phase.eq(Phase.DRAIN), drain.eq(time.drain)]
 
-        # what a load comes to, by itself since it is known late
+        # What a report comes to; and a load, which gives the hash to this lane, or tells it that
+        # there is no pattern for it. By themselves, since they are known late.
+        with m.If(report):
+            m.d.sync += [
+                unsettled_count.eq(unsettled_count + more_unsettled),
+                skipped_count.eq(skipped_count + more_skipped),
+            ]
+        m.d.comb += loads.eq(report | (updating.ongoing("LOAD") & seed.ready))
         with m.If(loads):
             m.d.sync += [
                 self.use.bit_select(lane, 1).eq(takes),
