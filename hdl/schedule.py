@@ -54,7 +54,7 @@ class Schedule:
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
         finishes = [set() for _ in range(lanes)]
         deals = deque((a, list(map(int, pair))) for a, pair in enumerate(steps))
-        deal_at, idle = begin + 1 + self.time.reach, begin
+        deal_at, idle = begin + 1 + 2 * self.time.reach, begin
         while deals or any(rings):
             heads = [ring[0][0] for ring in rings if ring]
             start = max(free, min(heads)) if heads else None
@@ -100,4 +100,4 @@ class Schedule:
         if self.config.momentum:
             started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep
-        return now + (2 + self.time.reach) * lanes + 1, last
+        return now + (2 + 2 * self.time.reach) * lanes + 1, last

@@ -82,8 +82,8 @@ class Timing:
 
     @property
     def look(self):
-        """To look up the steps of a lane's pattern: there, back, and chosen among the lanes'."""
-        return self.memory + 3 * self.reach
+        """To look up the steps of a lane's pattern, and to choose them among the lanes'."""
+        return self.memory + 2 * self.reach
 
     def behind(self, lane):
         """Cycles that a lane is behind the carousel."""

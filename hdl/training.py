@@ -152,8 +152,9 @@ class Training(wiring.Component):
         x_steps, x_unsettled = Signal(STEP_BITS), Signal()
 
         def of_lane(values, name):
-            """Of this lane; of several, chosen in a cycle of its own."""
-            return delay(m, Array(values)[lane], time.reach, name=name)
+            """Of this lane; of several, chosen in two cycles."""
+            which = delay(m, lane, time.reach, name=f"lane_of_{name}")
+            return delay(m, Array(values)[which], time.reach, name=name)
 
         steps, energy = of_lane(self.look_steps, "steps"), of_lane(self.energy, "energy")
         unsettled = of_lane(self.look_unsettled, "unsettled")
@@ -250,7 +251,7 @@ class Training(wiring.Component):
         bit, chosen, all_dealt = Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
-                with m.If(begins):
+                with m.If(self.begun if time.reach else begins):
                     m.d.sync += left.eq(self.batch)
                     m.next = "DEAL"
                     if config.random_start:
@@ -374,8 +375,10 @@ class Training(wiring.Component):
                         m.d.sync += self.apply.eq(0)
                         m.next = chosen_energy
             if time.reach:
-                with m.State("CHOOSE"):
-                    m.next = "ENERGY"
+                with m.State("CHOOSE"):  # a lane's energy, in two cycles
+                    m.d.sync += high.eq(~high)
+                    with m.If(high):
+                        m.next = "ENERGY"
             with m.State("ENERGY"):
                 with m.If(~self.logging | ~self.errors):
                     m.next = "AGAIN"
