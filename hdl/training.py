@@ -251,7 +251,9 @@ class Training(wiring.Component):
         bit, chosen, all_dealt = Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
-                with m.If(self.begun if time.reach else begins):
+                with m.If(
+                    self.begun if time.reach else begins
+                ):  # of several lanes, it lies far off
                     m.d.sync += left.eq(self.batch)
                     m.next = "DEAL"
                     if config.random_start:

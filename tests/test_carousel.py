@@ -163,10 +163,11 @@ def test_at_rest_nothing_is_on_its_way(name, kind):
     rest = resting.index(1, start)
     assert resting == [1] * start + [0] * (rest - start) + [1] * (len(resting) - rest)
     time = Timing(config)
+    last_bank = start + time.behind(0) + config.macs - 1
     if kind == Kind.WRITE:
-        assert rest > start + time.last_write + config.macs - 1
+        assert rest > last_bank + time.last_write
     elif kind == Kind.PROBE:
-        assert rest > start + length - 1 + time.result + config.macs - 1 + time.tree
+        assert rest > last_bank + length - 1 + time.result + time.tree
     else:  # a turn that starts now reads each word after its writing
         assert rest + 1 == start + least_start(config, Kind.UPDATE, Kind.RELAX)
 
