@@ -250,10 +250,8 @@ class Training(wiring.Component):
         chance, found = Signal(self.pattern), Signal()  # the latter: chance is 0
         bit, chosen, all_dealt = Signal(5), Signal(), Signal()
         with m.FSM(name="deal_state"):
-            with m.State("WAIT"):
-                with m.If(
-                    self.begun if time.reach else begins
-                ):  # of several lanes, it lies far off
+            with m.State("WAIT"):  # with several lanes, by a register between the machines
+                with m.If(self.begun if time.reach else begins):
                     m.d.sync += left.eq(self.batch)
                     m.next = "DEAL"
                     if config.random_start:

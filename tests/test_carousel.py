@@ -84,7 +84,7 @@ def least_start(config, before, kind):
         # last result is in the log; both for the longer
         written = time.last_write + config.macs + 2
         logged = time.result + config.macs + time.tree
-        return turn(config, before) - 1 + max(written, logged)
+        return turn(config, before) - 1 + time.behind(0) + max(written, logged)
     if before == Kind.RELAX:
         return sweep
 
