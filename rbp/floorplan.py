@@ -2,7 +2,7 @@
 
 A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
 multipliers, the lanes' PEs of a column stand above each other, their bank of weights between them,
-and a lane's memories in its middle, its other multipliers beside them. By itself nextpnr draws all
+and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr draws all
 memories into the device's middle, where its router then never ends.
 """
 
@@ -45,10 +45,20 @@ def floorplan(config, device, rtlil):
         for p in range(macs):
             pe = multipliers.pop(f"lane_{lane}.pe_{p}.multiplier")
             along[row(lane, p)] += [(p * sites // macs, name) for name in pe]
-
-    # memories: the banks between the lanes, near the first, which reads them; a lane's own side by
-    # side in a row that has room. What has no room is left to nextpnr.
+    for lane in range(lanes):
+        own = _of_lane(multipliers, lane)
+        home = row(lane, macs // 2)
+        room = [y for y in rows if len(along[y]) + len(own) <= sites]
+        if room:
+            along[min(room, key=lambda y: abs(y - home))] += [(middle, name) for name in own]
     plan = {}
+    for y, cells in along.items():
+        cells.sort(key=lambda cell: cell[0])
+        at = _apart([k for k, _ in cells], sites)
+        plan |= {name: _multiplier(grid, y, k) for k, (_, name) in zip(at, cells, strict=True)}
+
+    # memories: the banks between the lanes, a lane's own side by side in a row that has room. What
+    # has no room is left to nextpnr.
     blocks = _cells(rtlil, "DP16KD")
     free = {y: set(range(sites)) for y in grid.bram_rows}
     beside = {y: [] for y in grid.bram_rows}
@@ -64,8 +74,7 @@ def floorplan(config, device, rtlil):
 
     between = [y for y in free if rows[0] < y < rows[-1]] or list(free)
     for p in range(macs):
-        home = min(between, key=lambda y: abs(y - row(0, p)))
-        wanted = p * sites // macs
+        home, wanted = between[p % len(between)], p * sites // macs
         banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
         for name in chain(*banks):
             if places := [(y, k) for y in free for k in free[y]]:
@@ -73,25 +82,13 @@ def floorplan(config, device, rtlil):
                 y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
                 free[y].remove(k)
                 plan[name] = _block_ram(grid, y, k)
-    homes = [row(lane, macs // 2) for lane in range(lanes)]
     for lane in range(lanes):
         own = _of_lane(blocks, lane)
-        if y := nearest(homes[lane], len(own)):
+        if y := nearest(row(lane, macs // 2), len(own)):
             beside[y] += own
-            homes[lane] = y
     for y, names in beside.items():
         at = sorted(sorted(free[y], key=lambda k: abs(k - middle))[: len(names)])
         plan |= {name: _block_ram(grid, y, k) for name, k in zip(names, at, strict=True)}
-
-    # a lane's other multipliers: near its memories
-    for lane, home in enumerate(homes):
-        own = _of_lane(multipliers, lane)
-        if room := [y for y in rows if len(along[y]) + len(own) <= sites]:
-            along[min(room, key=lambda y: abs(y - home))] += [(middle, name) for name in own]
-    for y, cells in along.items():
-        cells.sort(key=lambda cell: cell[0])
-        at = _apart([k for k, _ in cells], sites)
-        plan |= {name: _multiplier(grid, y, k) for k, (_, name) in zip(at, cells, strict=True)}
     return plan
 
 
