@@ -116,8 +116,8 @@ class Lane(wiring.Component):
         Start of the next UPDATE's rounding noise.
     probe_column, probe_valid, probe : column of a PROBE; its words of W, in order
     ready, idle, skip, energy : Out
-    look_slot, look_backward, look_steps, look_unsettled : steps of a settled
-        pattern, :attr:`hdl.timing.Timing.look` cycles later
+    look_slot, look_backward, look_steps, look_unsettled : steps of a settled pattern, the memory's
+        latency and ``reach`` later
     clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
     noise : with momentum, the PEs' rounding noise
     host_* : the state memory's
