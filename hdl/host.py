@@ -118,12 +118,13 @@ class HostPort(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included: the log's next word, and two registers."""
-        return self.config.device.memory + 4
+        """Cycles of a read, the first included: there, the log's next word, two registers, back."""
+        time = Timing(self.config)
+        return time.memory + 4 + 2 * time.reach
 
     def elaborate(self, platform):
         m = Module()
-        config, bus, amap = self.config, self.bus, self.map
+        config, bus, amap, time = self.config, self.bus, self.map, Timing(self.config)
         settings = self.settings
         # the master holds its address: all but the decoding of a write sees it a cycle later
         address = Signal(len(bus.addr), reset_less=True)
@@ -185,7 +186,7 @@ class HostPort(wiring.Component):
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
         # a word of the state is the host's if no run was under way when its memory took the address
-        asked_quietly = delay(m, quiet, config.device.memory, name="asked_quietly")
+        asked_quietly = delay(m, quiet, time.memory + 2 * time.reach, name="asked_quietly")
         from_state, from_register = Signal(reset_less=True), Signal(reset_less=True)
         of_state, read = Signal(reset_less=True), Signal(32, reset_less=True)
         found = Array(self.host_words)[lane].as_unsigned()
@@ -239,7 +240,7 @@ class HostPort(wiring.Component):
             ]
         fills = Signal()
         if config.refill:
-            stood = delay(m, fills, Timing(config).reach, control=True, name="fills")
+            stood = delay(m, fills, time.reach, control=True, name="fills")
             m.d.comb += [
                 fills.eq(bus.w_en & decoded & ~quiet & to_state),
                 self.host_fill.eq(gate(1 << lane, fills & stood)),

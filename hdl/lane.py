@@ -462,8 +462,9 @@ class Lane(wiring.Component):
                 m.d.sync += clipped.eq(1)
             m.d.comb += self.saturated.state.eq(integrator.saturated.state | clipped)
         for name in "select write region slot unit data".split():
-            m.d.comb += getattr(state, f"host_{name}").eq(getattr(self, f"host_{name}"))
-        m.d.comb += self.host_word.eq(state.host_word)
+            host = near(getattr(self, f"host_{name}"), f"host_{name}_in", control=name == "write")
+            m.d.comb += getattr(state, f"host_{name}").eq(host)
+        m.d.comb += self.host_word.eq(near(state.host_word, "host_word_out"))
         if config.refill:
             m.d.comb += [
                 state.host_fill.eq(self.host_fill),

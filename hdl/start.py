@@ -16,16 +16,16 @@ class RandomStart(wiring.Component):
 
     Written through the host's port of the state memory while nothing relaxes: unit by unit c, but
     where the unit is clamped, and x(t0), once f(c) is there. Takes N · (memory + 2) cycles a
-    pattern, and what f takes. Golden model: :meth:`golden.training.Learning.start_words`.
+    pattern, and what f and the way to one of several lanes take. Golden model:
+    :meth:`golden.training.Learning.start_words`.
 
     Members
     -------
     go, z, ready : In, In, Out
         Draw from the hash z; done.
     unit, clamp : Out, In
-        Whether that unit is clamped, the memory's latency later.
+        Whether that unit is clamped, the way to its lane and the memory's latency later.
     write, region, data : Out
-        The region as early as :class:`hdl.state.StateMemory` wants it.
     """
 
     def __init__(self, config):
@@ -45,17 +45,17 @@ class RandomStart(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        memory = self.config.device.memory
         z, busy = Signal(32, reset_less=True), Signal()
         time = Timing(self.config)
-        end = memory + 1 + time.factor
+        clamped = time.reach + time.memory
+        end = clamped + 1 + time.factor
         tick = Signal(range(end + 1))
         last = tick == end
         m.d.comb += [
             self.ready.eq(~busy),
             self.data.eq(z >> (32 - self.config.formats.state.fraction)),
-            self.region.eq(Mux(tick >= end - time.reach, Region.X_START, Region.C_START)),
-            self.write.eq(busy & (last | ((tick == memory) & ~self.clamp))),
+            self.region.eq(Mux(last, Region.X_START, Region.C_START)),
+            self.write.eq(busy & (last | ((tick == clamped) & ~self.clamp))),
         ]
         with m.If(self.go):
             m.d.sync += [z.eq(xorshift(self.z)), busy.eq(1), tick.eq(0), self.unit.eq(0)]

@@ -75,8 +75,7 @@ class StateMemory(wiring.Component):
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
-    host_* : one word by :class:`Region`; a read takes a cycle more, to leave by a register. The
-        region of a write stands :attr:`hdl.timing.Timing.reach` cycles before
+    host_* : one word by :class:`Region`; a read takes a cycle more, to leave by a register
     host_fill, host_filled : In, Out
         Write it when there is room, while the core runs; it is written.
     """
@@ -149,13 +148,10 @@ class StateMemory(wiring.Component):
             m.d.comb += self.host_filled.eq(self.host_fill & free)
             host_writes, host_write = host | self.host_filled, host_write | self.host_filled
 
-        stood = Timing(self.config).reach
-        region_written = Region(delay(m, region, stood, name="host_region_written"))
-
         def chosen(*regions):
             hit = Const(0, 1)
             for r in regions:
-                hit = hit | (region_written == r)
+                hit = hit | (region == r)
             return hit & host_write
 
         def ram(name, width, depth):
@@ -220,9 +216,9 @@ class StateMemory(wiring.Component):
             Mux(host_writes, self.host_slot, self.write_slot),
         )
         word = Mux(host_writes, self.host_data, self.write_data)
-        to_bank = Cat(region_written == Region.C_BANK1, region_written == Region.C_START)
+        to_bank = Cat(region == Region.C_BANK1, region == Region.C_START)
         bank = Mux(host_writes, to_bank, self.write_bank)
-        to_start = host_writes & (region_written == Region.X_START)
+        to_start = host_writes & (region == Region.X_START)
         to_c = self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)
         to_y = self.write_y | chosen(Region.Y)
         behind = latency - 1

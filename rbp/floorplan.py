@@ -1,9 +1,9 @@
 """Where the multipliers and memories of a large array lie: its chains along the device's rows.
 
 A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
-multipliers, the lanes' PEs of a column stand above each other, their bank of weights between them,
-and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr draws all
-memories into the device's middle, where its router then never ends.
+multipliers, the lanes' PEs of a column stand above each other, their bank of weights beside the
+first, and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr
+draws all memories into the device's middle, where its router then never ends.
 """
 
 import re
@@ -33,11 +33,14 @@ def floorplan(config, device, rtlil):
         (n for n in range(1, len(rows)) if config.multipliers <= DENSE * n * sites), len(rows)
     )
     rows = sorted(rows[:enough])
+    if rows[0] < min(grid.bram_rows):
+        rows.reverse()  # the first lane, which reads the weights, has block RAMs on both its sides
 
     # multipliers: where a lane does not fit a row, it goes on in the next
     def row(lane, p):
         return rows[(lane * len(rows) + p * len(rows) // macs) // lanes]
 
+    homes = [sum(row(lane, p) for p in range(macs)) / macs for lane in range(lanes)]
     middle = sites // 2
     multipliers = _cells(rtlil, "MULT18X18D")
     along = {y: [] for y in rows}  # (site, name)
@@ -47,34 +50,24 @@ def floorplan(config, device, rtlil):
             along[row(lane, p)] += [(p * sites // macs, name) for name in pe]
     for lane in range(lanes):
         own = _of_lane(multipliers, lane)
-        home = row(lane, macs // 2)
-        room = [y for y in rows if len(along[y]) + len(own) <= sites]
-        if room:
-            along[min(room, key=lambda y: abs(y - home))] += [(middle, name) for name in own]
+        if room := [y for y in rows if len(along[y]) + len(own) <= sites]:
+            y = min(room, key=lambda y: abs(y - homes[lane]))
+            along[y] += [(middle, name) for name in own]
     plan = {}
     for y, cells in along.items():
         cells.sort(key=lambda cell: cell[0])
         at = _apart([k for k, _ in cells], sites)
         plan |= {name: _multiplier(grid, y, k) for k, (_, name) in zip(at, cells, strict=True)}
 
-    # memories: the banks between the lanes, a lane's own side by side in a row that has room. What
-    # has no room is left to nextpnr.
+    # memories: the banks beside the first lane, a lane's own side by side as near as there is room.
+    # What has no room is left to nextpnr.
     blocks = _cells(rtlil, "DP16KD")
     free = {y: set(range(sites)) for y in grid.bram_rows}
     beside = {y: [] for y in grid.bram_rows}
-
-    def nearest(home, more):
-        """The nearest row of block RAMs that can take some more, dense if need be; or None."""
-        room = {y: len(free[y]) - len(beside[y]) - more for y in free}
-        rows = [y for y in free if room[y] >= 0]
-        loose = [y for y in rows if room[y] >= (1 - DENSE) * sites]
-        return min(
-            loose or rows, key=lambda y: (abs(y - home), -abs(y - grid.middle)), default=None
-        )
-
-    between = [y for y in free if rows[0] < y < rows[-1]] or list(free)
+    near = sorted(free, key=lambda y: (abs(y - homes[0]), abs(y - grid.middle)))
+    near = near[: max(1, len(rows) - 1)]
     for p in range(macs):
-        home, wanted = between[p % len(between)], p * sites // macs
+        home, wanted = near[p % len(near)], p * sites // macs
         banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
         for name in chain(*banks):
             if places := [(y, k) for y in free for k in free[y]]:
@@ -82,10 +75,11 @@ def floorplan(config, device, rtlil):
                 y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
                 free[y].remove(k)
                 plan[name] = _block_ram(grid, y, k)
-    for lane in range(lanes):
-        own = _of_lane(blocks, lane)
-        if y := nearest(row(lane, macs // 2), len(own)):
-            beside[y] += own
+    for lane, home in enumerate(homes):
+        for name in _of_lane(blocks, lane):
+            if room := [y for y in free if len(beside[y]) < len(free[y])]:
+                y = min(room, key=lambda y: (abs(y - home), -abs(y - grid.middle)))
+                beside[y] += [name]
     for y, names in beside.items():
         at = sorted(sorted(free[y], key=lambda k: abs(k - middle))[: len(names)])
         plan |= {name: _block_ram(grid, y, k) for name, k in zip(names, at, strict=True)}

@@ -205,10 +205,10 @@ def test_recall():
 # The host port
 
 
-@pytest.fixture
-def loaded():
+@pytest.fixture(params=[1, 2], ids="{}-lane".format)
+def loaded(request):
     """(core, driver, machine): loaded, about to train."""
-    config = Config(units=15, macs=5)
+    config = Config(units=15, macs=5, lanes=request.param)
     machine, driver = associative(config, 10, 4), Driver(config)
     with Simulator(library(config)) as core:
         core.do(driver.load(machine))
@@ -218,7 +218,7 @@ def loaded():
 def test_what_was_loaded_can_be_read(loaded):
     core, driver, machine = loaded
     assert core.do(driver.read("IDENTITY")) == IDENTITY
-    assert core.do(driver.read("SHAPE")) == 15 | 5 << 11 | 1 << 22
+    assert core.do(driver.read("SHAPE")) == 15 | 5 << 11 | driver.config.lanes << 22
     assert core.do(driver.read("SLOTS")) == 4
     assert (core.do(driver.read_state(Region.X_START, 4)) == machine.start).all()
     assert (core.do(driver.read_weights()) == machine.weights).all()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,8 @@ def test_grid():
     ],
 )
 def test_floorplan(name, machine):
-    """A chain runs to the right, at an even pace, a column's PEs and bank above each other."""
+    """A chain runs to the right, at an even pace, a column's PEs and bank above each other; lanes
+    follow each other from row to row; and where there is room, memories lie beside their lane."""
     target = synth.target(name, preset="w18", **machine)
     config, grid = target.config, target.device.grid
     assert target.planned
@@ -174,6 +176,14 @@ def test_floorplan(name, machine):
     assert len(set(plan.values())) == len(plan)
     width = grid.columns[-1] - grid.columns[0] + 9
     pace = width / config.macs
+    chains = [
+        [place(plan[f"core.lane_{lane}.pe_{p}.multiplier.mult"]) for p in range(config.macs)]
+        for lane in range(config.lanes)
+    ]
+    rows = [[y for _, y, _ in chain] for chain in chains]
+    assert (down := sum(rows, [])) == sorted(down, reverse=down[0] > down[-1])
+    for chain in chains:
+        assert all(a[0] < b[0] or a[1] != b[1] for a, b in pairwise(chain))
     for cell, site in plan.items():
         x, y, kind = place(site)
         assert kind == ("MULT18" if cell.endswith(".mult") else "EBR")
@@ -183,11 +193,9 @@ def test_floorplan(name, machine):
             assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 3 * 9  # three groups
         if "integrator" in cell and kind == "MULT18":
             assert abs(x - grid.columns[0] - width / 2) < 3 * 9
-        if pe := re.fullmatch(r"core\.lane_(\d+)\.pe_\d+\.multiplier\.mult", cell):
-            lane = int(pe[1])
-            if f"core.lane_{lane}.pe_{p + 1}.multiplier.mult" in plan:
-                after = place(plan[f"core.lane_{lane}.pe_{p + 1}.multiplier.mult"])
-                assert x < after[0] or y < after[1]
+        if kind == "EBR" and not config.momentum:
+            lane = re.search(r"lane_(\d+)", cell)
+            assert min(abs(y - row) for row in rows[int(lane[1]) if lane else 0]) <= 12
     kinds = ("bank", "velocity") if config.momentum else ("bank",)
     wanted = {
         *(
