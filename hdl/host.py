@@ -118,7 +118,8 @@ class HostPort(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included: there, the log's next word, two registers, back."""
+        """Cycles of a read, the first included: the log's next word, and two registers; and there
+        and back where there are several lanes."""
         time = Timing(self.config)
         return time.memory + 4 + 2 * time.reach
 

@@ -120,9 +120,10 @@ class Lane(wiring.Component):
         latency and ``reach`` later
     clear_energy, clear, saturated, overflow : sticky flags; a weight, or velocity, saturated
     noise : with momentum, the PEs' rounding noise
-    host_* : the state memory's
-    host_fill, host_filled : where the core can be refilled, the state memory's
-    host_clamp : with a random start, of ``host_unit``, the memory's latency later
+    host_* : the state memory's, ``reach`` later
+    host_fill, host_filled : where the core can be refilled, the state memory's; of what has been
+        there for ``reach``
+    host_clamp : with a random start, of ``host_unit``, the memory's latency and ``reach`` later
     """
 
     def __init__(self, config, *, first=True):

@@ -181,7 +181,8 @@ def test_floorplan(name, machine):
         for lane in range(config.lanes)
     ]
     rows = [[y for _, y, _ in chain] for chain in chains]
-    assert (down := sum(rows, [])) == sorted(down, reverse=down[0] > down[-1])
+    along = [y for row in rows for y in row]
+    assert along == sorted(along, reverse=along[0] > along[-1])
     for chain in chains:
         assert all(a[0] < b[0] or a[1] != b[1] for a, b in pairwise(chain))
     for cell, site in plan.items():
