@@ -118,10 +118,9 @@ class HostPort(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included: the log's next word, and two registers; and there
-        and back where there are several lanes."""
-        time = Timing(self.config)
-        return time.memory + 4 + 2 * time.reach
+        """Cycles of a read, the first included: a word of a lane's, or the log's next, and two
+        registers."""
+        return Timing(self.config).look + 4
 
     def elaborate(self, platform):
         m = Module()
@@ -187,7 +186,7 @@ class HostPort(wiring.Component):
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
         # a word of the state is the host's if no run was under way when its memory took the address
-        asked_quietly = delay(m, quiet, time.memory + 2 * time.reach, name="asked_quietly")
+        asked_quietly = delay(m, quiet, time.look, name="asked_quietly")
         from_state, from_register = Signal(reset_less=True), Signal(reset_less=True)
         of_state, read = Signal(reset_less=True), Signal(32, reset_less=True)
         found = Array(self.host_words)[lane].as_unsigned()

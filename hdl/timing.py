@@ -82,7 +82,7 @@ class Timing:
 
     @property
     def look(self):
-        """To look up the steps of a lane's pattern, and to choose them among the lanes'."""
+        """To look up what one of the lanes keeps: there, its memory, and back."""
         return self.memory + 2 * self.reach
 
     def behind(self, lane):

@@ -48,10 +48,10 @@ def floorplan(config, device, rtlil):
         for p in range(macs):
             pe = multipliers.pop(f"lane_{lane}.pe_{p}.multiplier")
             along[row(lane, p)] += [(p * sites // macs, name) for name in pe]
-    for lane in range(lanes):
+    for lane, home in enumerate(homes):
         own = _of_lane(multipliers, lane)
         if room := [y for y in rows if len(along[y]) + len(own) <= sites]:
-            y = min(room, key=lambda y: abs(y - homes[lane]))
+            y = min(room, key=lambda y: abs(y - home))
             along[y] += [(middle, name) for name in own]
     plan = {}
     for y, cells in along.items():
