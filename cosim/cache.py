@@ -2,15 +2,22 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
-__all__ = ["ROOT", "SOURCES", "cached"]
+import platformdirs
 
-ROOT = Path(__file__).resolve().parent.parent
+import rbp.golden
+import rbp.hdl
+
+__all__ = ["CACHE", "SOURCES", "cached"]
+
+CACHE = Path(os.environ.get("RBP_CACHE") or platformdirs.user_cache_path("rbp")).absolute()
+_FOLDERS = [Path(package.__file__).parent for package in (rbp.golden, rbp.hdl)]
 # What a core is made from, as it was when this process read it.
-SOURCES = [path.read_bytes() for d in ("golden", "hdl") for path in sorted((ROOT / d).glob("*.py"))]
+SOURCES = [path.read_bytes() for folder in _FOLDERS for path in sorted(folder.glob("*.py"))]
 
 
 def cached(root, kind, content, make):

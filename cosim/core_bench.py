@@ -1,8 +1,9 @@
 """The core under cocotb, in lockstep with golden: every word, after every phase of every update.
 
-Run by :func:`cosim.run.lockstep`, which hands over a job: a file with the configuration, the golden
-machine and what to do. The bench loads the core through its host port, lets it train by itself, and
-looks into its memories at the end of each phase. It stops at the first difference, and names it.
+Run by :func:`rbp.cosim.run.lockstep`, which hands over a job: a file with the configuration, the
+golden machine and what to do. The bench loads the core through its host port, lets it train by
+itself, and looks into its memories at the end of each phase. It stops at the first difference, and
+names it.
 """
 
 import pickle
@@ -14,10 +15,10 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
 
-from cosim.driver import Driver, Idle, Read
-from hdl.memory_map import Area
-from hdl.timing import Timing
-from hdl.training import Phase
+from rbp.cosim.driver import Driver, Idle, Read
+from rbp.hdl.memory_map import Area
+from rbp.hdl.timing import Timing
+from rbp.hdl.training import Phase
 
 PERIOD = 10  # ns
 

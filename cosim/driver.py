@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.noise import start_word
-from hdl.memory_map import AddressMap, Area
-from hdl.state import Region
-from hdl.timing import Timing
-from hdl.training import PLACE
+from rbp.golden.noise import start_word
+from rbp.hdl.memory_map import AddressMap, Area
+from rbp.hdl.state import Region
+from rbp.hdl.timing import Timing
+from rbp.hdl.training import PLACE
 
 __all__ = ["Driver", "Idle", "Read", "Report", "Write"]
 

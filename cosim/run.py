@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.build import BUILD, bench, library
-from cosim.driver import Driver
-from cosim.simulator import Simulator
-from golden.training import Machine
-from hdl.memory_map import Area
-from hdl.schedule import utilisation
-from hdl.state import Region
+from rbp.cosim.build import BUILD, bench, library
+from rbp.cosim.driver import Driver
+from rbp.cosim.simulator import Simulator
+from rbp.golden.training import Machine
+from rbp.hdl.memory_map import Area
+from rbp.hdl.schedule import utilisation
+from rbp.hdl.state import Region
 
 __all__ = ["Mismatch", "Run", "lockstep", "recall", "train"]
 
@@ -171,7 +171,7 @@ def lockstep(
         }
         (folder / "job").write_bytes(pickle.dumps(job))
         with _watching(folder / "progress", updates, progress):
-            runner(folder, "cosim.core_bench", [f"+job={folder / 'job'}"])
+            runner(folder, "rbp.cosim.core_bench", [f"+job={folder / 'job'}"])
         if not (folder / "outcome").exists():
             log = (folder / "log").read_text(errors="replace")
             raise RuntimeError(f"The bench ended without an outcome:\n{log}")

@@ -2,7 +2,7 @@
 
 import ctypes
 
-from cosim.driver import Read, Write
+from rbp.cosim.driver import Read, Write
 
 __all__ = ["Simulator"]
 
@@ -13,7 +13,7 @@ class Simulator:
     Parameters
     ----------
     path : Path
-        Its shared library, of :mod:`cosim.build`.
+        Its shared library, of :mod:`rbp.cosim.build`.
     seed : int
         Of what registers without an initial value hold before the reset; 0: zeros.
     reset : bool
@@ -58,7 +58,7 @@ class Simulator:
         return word.value
 
     def do(self, procedure):
-        """Carry out a procedure of :class:`cosim.driver.Driver`; returns what it returns."""
+        """Carry out a procedure of :class:`rbp.cosim.driver.Driver`; returns what it returns."""
         answer = None
         try:
             while True:

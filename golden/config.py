@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from golden.features import GREATEST_ORDER, Features, count
-from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS, activation, feature_tables, tables_for
+from rbp.golden.features import GREATEST_ORDER, Features, count
+from rbp.golden.formats import PRESETS
+from rbp.golden.tables import ACTIVATIONS, activation, feature_tables, tables_for
 
 __all__ = ["FAMILIES", "SPRAM_WORDS", "Config", "Family"]
 
@@ -58,7 +58,7 @@ class Config:
     preset : str
         Formats: one of ``w16``, ``w18``, ``w8``.
     activations : tuple of str
-        Tables built in, by :func:`golden.tables.activation`; each unit names one by its index.
+        Tables built in, by :func:`rbp.golden.tables.activation`; each unit names one by its index.
     degrees : tuple of int
         Of the products that a unit sums, 0 … 3; (1,) for a first-order network.
     feature : str

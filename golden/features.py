@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from golden.formats import Format, narrow
-from golden.tables import Table
+from rbp.golden.formats import Format, narrow
+from rbp.golden.tables import Table
 
 __all__ = ["GREATEST_ORDER", "Features", "count", "monomials"]
 

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from golden.formats import narrow, round_half_up, saturate
+from rbp.golden.formats import narrow, round_half_up, saturate
 
 __all__ = ["backward_step", "forward_step", "targets_error"]
 

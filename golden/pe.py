@@ -5,7 +5,7 @@ Sums are exact and unrounded. Patterns lie along the leading axis where there is
 
 import numpy as np
 
-from golden.formats import saturate
+from rbp.golden.formats import saturate
 
 __all__ = ["accumulate", "apply", "backward", "forward", "update"]
 

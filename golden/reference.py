@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from golden.relaxation import Relaxed, settle
-from golden.tables import activation
-from golden.training import Learning
+from rbp.golden.relaxation import Relaxed, settle
+from rbp.golden.tables import activation
+from rbp.golden.training import Learning
 
 __all__ = ["Products", "Reference", "activate", "exact_errors"]
 
@@ -23,7 +23,7 @@ def activate(names, u, derivative=0):
 
 @dataclass(frozen=True)
 class Products:
-    """φ of a higher-order network: the products of :func:`golden.features.monomials`, of f."""
+    """φ of a higher-order network: the products of :func:`rbp.golden.features.monomials`, of f."""
 
     monomials: tuple
     feature: str = "identity"
@@ -57,7 +57,7 @@ class Products:
 
 @dataclass
 class Reference:
-    """A network that learns, in floating point; the counterpart of ``golden.training.Machine``.
+    """A network that learns, in floating point; the counterpart of ``rbp.golden.training.Machine``.
 
     Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and
     ``start`` A×N. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import pe
-from golden.features import Features
-from golden.formats import Formats
-from golden.integrator import backward_step, forward_step, targets_error
-from golden.tables import Tables
+from rbp.golden import pe
+from rbp.golden.features import Features
+from rbp.golden.formats import Formats
+from rbp.golden.integrator import backward_step, forward_step, targets_error
+from rbp.golden.tables import Tables
 
 __all__ = ["Network", "Relaxed", "Settling", "relax", "settle"]
 

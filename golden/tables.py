@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.formats import Format, Formats, round_half_up, saturate
+from rbp.golden.formats import Format, Formats, round_half_up, saturate
 
 __all__ = [
     "ACTIVATIONS",

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from golden import pe
-from golden.noise import noise, start_word, stream_start, xorshift
-from golden.relaxation import Network, Relaxed, Settling, relax
+from rbp.golden import pe
+from rbp.golden.noise import noise, start_word, stream_start, xorshift
+from rbp.golden.relaxation import Network, Relaxed, Settling, relax
 
 __all__ = ["Learning", "Machine"]
 

@@ -1,5 +1,5 @@
-"""The hardware. ``hdl.Core(golden.config.Config(...))`` is a component like any other."""
+"""The hardware. ``rbp.hdl.Core(golden.config.Config(...))`` is a component like any other."""
 
-from hdl.core import Core
+from rbp.hdl.core import Core
 
 __all__ = ["Core"]

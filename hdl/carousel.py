@@ -7,8 +7,8 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import gate
-from hdl.timing import Timing
+from rbp.hdl.fixed import gate
+from rbp.hdl.timing import Timing
 
 __all__ = ["Carousel", "Kind", "step_layout"]
 
@@ -54,10 +54,10 @@ class Carousel(wiring.Component):
     """Turns back to back while any lane has a sweep to make; else the first that comes starts it.
 
     A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last
-    weights are written, and for its late reads (:attr:`hdl.timing.Timing.update_lag`), max(δ, δ + d
-    − S) cycles; an UPDATE behind an UPDATE max(0, d − S), d being :attr:`hdl.timing.Timing.reread`.
-    Behind a WRITE nothing starts until its bank has the word, behind a PROBE until its results have
-    left the tree.
+    weights are written, and for its late reads (:attr:`rbp.hdl.timing.Timing.update_lag`), max(δ, δ
+    + d − S) cycles; an UPDATE behind an UPDATE max(0, d − S), d being
+    :attr:`rbp.hdl.timing.Timing.reread`. Behind a WRITE nothing starts until its bank has the word,
+    behind a PROBE until its results have left the tree.
 
     Where weights have a single port, an UPDATE takes two turns: in the first the words of even
     numbers are due, in the second those of odd ones. Each waits until the last writing is over,

@@ -4,16 +4,16 @@ from amaranth.hdl import Array, Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hdl.carousel import Carousel
-from hdl.fixed import delay, unreset
-from hdl.host import HostPort, HostSignature
-from hdl.lane import Lane
-from hdl.log import Log
-from hdl.memory_map import AddressMap
-from hdl.start import RandomStart
-from hdl.timing import Timing
-from hdl.training import Phase, Training
-from hdl.weights import WeightMemory
+from rbp.hdl.carousel import Carousel
+from rbp.hdl.fixed import delay, unreset
+from rbp.hdl.host import HostPort, HostSignature
+from rbp.hdl.lane import Lane
+from rbp.hdl.log import Log
+from rbp.hdl.memory_map import AddressMap
+from rbp.hdl.start import RandomStart
+from rbp.hdl.timing import Timing
+from rbp.hdl.training import Phase, Training
+from rbp.hdl.weights import WeightMemory
 
 __all__ = ["Core"]
 
@@ -25,7 +25,7 @@ class Core(wiring.Component):
                                     └───────► weight memory ◄─────────┘
 
     The result depends on the network, the data and the formats alone. Golden model:
-    :class:`golden.training.Machine`, equal in every word. Cycles: :mod:`hdl.schedule`.
+    :class:`rbp.golden.training.Machine`, equal in every word. Cycles: :mod:`rbp.hdl.schedule`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Core(wiring.Component):
     Members
     -------
     bus : HostSignature
-        Word port over :mod:`hdl.memory_map`.
+        Word port over :mod:`rbp.hdl.memory_map`.
     phase : Out(Phase)
         What the run under way is doing.
     """

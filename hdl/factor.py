@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.primitives import Multiplier
-from hdl.table import Table
+from rbp.hdl.primitives import Multiplier
+from rbp.hdl.table import Table
 
 __all__ = ["Factor"]
 
@@ -13,8 +13,8 @@ __all__ = ["Factor"]
 class Factor(wiring.Component):
     """f(c) and f'(c), in STATE words, of a word of c.
 
-    Latency is :attr:`hdl.timing.Timing.factor`; throughput one a cycle, never stalled. Golden
-    model: the tables of ``golden.features.Features``.
+    Latency is :attr:`rbp.hdl.timing.Timing.factor`; throughput one a cycle, never stalled. Golden
+    model: the tables of ``rbp.golden.features.Features``.
     """
 
     def __init__(self, config):

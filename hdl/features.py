@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay
-from hdl.primitives import Ram
-from hdl.product import Product
-from hdl.state import c_place_layout
-from hdl.timing import Timing
+from rbp.hdl.fixed import delay
+from rbp.hdl.primitives import Ram
+from rbp.hdl.product import Product
+from rbp.hdl.state import c_place_layout
+from rbp.hdl.timing import Timing
 
 __all__ = ["Features", "Index"]
 
@@ -64,8 +64,8 @@ class Index(wiring.Component):
 class Features(wiring.Component):
     """φ_m = f(c_i) f(c_j) …, the product of column m.
 
-    Latency is :attr:`hdl.timing.Timing.feature` and the memory's; throughput one a cycle, never
-    stalled. Golden model: ``golden.features.Features.phi``.
+    Latency is :attr:`rbp.hdl.timing.Timing.feature` and the memory's; throughput one a cycle, never
+    stalled. Golden model: ``rbp.golden.features.Features.phi``.
 
     Members
     -------

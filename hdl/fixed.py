@@ -1,4 +1,4 @@
-"""Narrowing and delays, as expressions; the hardware side of ``golden.formats``."""
+"""Narrowing and delays, as expressions; the hardware side of ``rbp.golden.formats``."""
 
 from amaranth.hdl import Const, Mux, Signal, Value
 

@@ -4,13 +4,13 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.features import Index
-from hdl.fixed import delay, round_half_up, saturate
-from hdl.integrator import element_layout
-from hdl.primitives import Multiplier, Ram
-from hdl.product import Product
-from hdl.state import c_place_layout, place_layout
-from hdl.timing import Timing
+from rbp.hdl.features import Index
+from rbp.hdl.fixed import delay, round_half_up, saturate
+from rbp.hdl.integrator import element_layout
+from rbp.hdl.primitives import Multiplier, Ram
+from rbp.hdl.product import Product
+from rbp.hdl.state import c_place_layout, place_layout
+from rbp.hdl.timing import Timing
 
 __all__ = ["Fold"]
 
@@ -23,7 +23,7 @@ class Fold(wiring.Component):
 
     The sums of a BACKWARD are kept, two sweeps of them at most. When all have come, a table leads
     through what each unit adds up, a term a cycle: Σ degree cycles a sweep, besides the pipeline's.
-    No unit begins while four results wait. Golden model: ``golden.features.Features.fold``.
+    No unit begins while four results wait. Golden model: ``rbp.golden.features.Features.fold``.
 
     Members
     -------

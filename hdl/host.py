@@ -7,11 +7,11 @@ from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, gate
-from hdl.lane import settings_layout
-from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
-from hdl.state import Region
-from hdl.timing import Timing
+from rbp.hdl.fixed import delay, gate
+from rbp.hdl.lane import settings_layout
+from rbp.hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
+from rbp.hdl.state import Region
+from rbp.hdl.timing import Timing
 
 __all__ = ["HostPort", "HostSignature"]
 
@@ -38,7 +38,7 @@ class HostSignature(wiring.Signature):
 
 
 class HostPort(wiring.Component):
-    """Decodes the memory map (:mod:`hdl.memory_map`) and keeps the settings.
+    """Decodes the memory map (:mod:`rbp.hdl.memory_map`) and keeps the settings.
 
     A read takes :attr:`latency` cycles, a write two; a weight, a column and a start wait for the
     carousel. While a run is under way, writes but to CONTROL and reads of the state do nothing,
@@ -55,7 +55,7 @@ class HostPort(wiring.Component):
         Commands; ``stop`` stays until the run ends. A reset clears, too, so that most of what
         ``clear`` forgets needs no other reset: two would meet in a slow gate.
     noise_write, updates_write, first_write, set : Out
-        Counters of :mod:`hdl.training`, and what to set them to.
+        Counters of :mod:`rbp.hdl.training`, and what to set them to.
     values : In
         The registers that the core keeps, in the order of :attr:`READ_BY_CORE`.
     phase, saturated, busy, resting : In

@@ -4,11 +4,11 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, round_half_up, saturate, stages, unreset
-from hdl.primitives import Multiplier
-from hdl.state import flags_layout, place_layout
-from hdl.table import Table
-from hdl.timing import Timing
+from rbp.hdl.fixed import delay, round_half_up, saturate, stages, unreset
+from rbp.hdl.primitives import Multiplier
+from rbp.hdl.state import flags_layout, place_layout
+from rbp.hdl.table import Table
+from rbp.hdl.timing import Timing
 
 __all__ = ["Integrator", "element_layout"]
 
@@ -37,9 +37,9 @@ class Integrator(wiring.Component):
     b is 0 where the unit is clamped, J where it is no target; Δt = 2**-k. Two multipliers: FORWARD
     interpolates g and g' with them, BACKWARD multiplies g'·e and J·J.
 
-    Latency is :attr:`hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its
+    Latency is :attr:`rbp.hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its
     state is written; throughput one element a cycle, never stalled. Narrowing saturates and says so
-    by role. Golden model: :mod:`golden.integrator`.
+    by role. Golden model: :mod:`rbp.golden.integrator`.
 
     Members
     -------
@@ -56,8 +56,8 @@ class Integrator(wiring.Component):
     finishing, finish, done, moved, far, closing : Out
         With the last element written (``finish``): which sweep it was, and whether any step was
         above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
-        ``finish`` as many cycles ahead as :attr:`hdl.timing.Timing.notice`; ``closing`` is ``done``
-        one and a memory's latency ahead.
+        ``finish`` as many cycles ahead as :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is
+        ``done`` one and a memory's latency ahead.
     energy : Out
         Σ J² over the first steps of y.
     saturated : Out

@@ -4,18 +4,18 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.carousel import Kind, step_layout
-from hdl.features import Features
-from hdl.fixed import delay, gate
-from hdl.fold import Fold
-from hdl.integrator import Integrator
-from hdl.noise import NoiseStream
-from hdl.pe import PE, token_layout
-from hdl.primitives import Ram
-from hdl.relaxation import STEP_BITS, RelaxationControl, sweep_layout
-from hdl.state import Region, StateMemory
-from hdl.timing import Timing
-from hdl.tree import ResultTree
+from rbp.hdl.carousel import Kind, step_layout
+from rbp.hdl.features import Features
+from rbp.hdl.fixed import delay, gate
+from rbp.hdl.fold import Fold
+from rbp.hdl.integrator import Integrator
+from rbp.hdl.noise import NoiseStream
+from rbp.hdl.pe import PE, token_layout
+from rbp.hdl.primitives import Ram
+from rbp.hdl.relaxation import STEP_BITS, RelaxationControl, sweep_layout
+from rbp.hdl.state import Region, StateMemory
+from rbp.hdl.timing import Timing
+from rbp.hdl.tree import ResultTree
 
 __all__ = ["DelayLine", "Lane", "settings_layout"]
 
@@ -89,10 +89,10 @@ class Lane(wiring.Component):
     """Relaxes its patterns, and takes part in the UPDATE that is common to all lanes.
 
     At each start of the carousel it picks one of its patterns that is ready, and FORWARD or
-    BACKWARD as that pattern needs; else it idles. It lives :meth:`hdl.timing.Timing.behind` cycles
-    behind the carousel, which is what the delays of ``step`` and of the weights outside amount to.
-    Of several lanes, each may lie far away: control reaches it, and is reached, by a register,
-    :attr:`hdl.timing.Timing.reach`.
+    BACKWARD as that pattern needs; else it idles. It lives :meth:`rbp.hdl.timing.Timing.behind`
+    cycles behind the carousel, which is what the delays of ``step`` and of the weights outside
+    amount to. Of several lanes, each may lie far away: control reaches it, and is reached, by a
+    register, :attr:`rbp.hdl.timing.Timing.reach`.
 
     Parameters
     ----------

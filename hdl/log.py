@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import unreset
-from hdl.primitives import Ram
+from rbp.hdl.fixed import unreset
+from rbp.hdl.primitives import Ram
 
 __all__ = ["Log"]
 

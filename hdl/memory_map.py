@@ -10,12 +10,12 @@ Addresses count 32-bit words. The upper two bits choose the area:
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
 
-Regions of the state are those of :class:`hdl.state.Region`: T, I, x(t0) and the start of c, x, y
-of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
+Regions of the state are those of :class:`rbp.hdl.state.Region`: T, I, x(t0) and the start of c, x,
+y of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
 
 A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
 velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
-What a run writes to the log is said in :class:`hdl.training.Training`.
+What a run writes to the log is said in :class:`rbp.hdl.training.Training`.
 """
 
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, gate, saturate
-from hdl.timing import LANE_SKEW
+from rbp.hdl.fixed import delay, gate, saturate
+from rbp.hdl.timing import LANE_SKEW
 
 __all__ = ["Momentum"]
 
@@ -15,7 +15,7 @@ class Momentum(wiring.Component):
 
     A weight of 0 stays 0, one that becomes 0 turns into 1. Latency is that of an UPDATE through all
     lanes, LANE_SKEW·L cycles; throughput one word a cycle. There is one a bank, however many the
-    lanes. Golden model: :func:`golden.pe.apply`.
+    lanes. Golden model: :func:`rbp.golden.pe.apply`.
 
     Members
     -------

@@ -4,14 +4,14 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.noise import GOLDEN_RATIO
-from hdl.fixed import gate
+from rbp.golden.noise import GOLDEN_RATIO
+from rbp.hdl.fixed import gate
 
 __all__ = ["NoiseSeed", "NoiseStream", "xorshift"]
 
 
 def xorshift(z):
-    """X, as in ``golden.noise.xorshift``."""
+    """X, as in ``rbp.golden.noise.xorshift``."""
     z = z ^ Cat(Const(0, 13), z[:19])
     z = z ^ z[17:]
     return z ^ Cat(Const(0, 5), z[:27])
@@ -21,7 +21,7 @@ class NoiseSeed(wiring.Component):
     """Hashes s = seed + (t+1)·9E3779B9 into z: z = s; three times z = X(X(z)) + s; never 0.
 
     ``load`` goes on to the next t; ``ready`` falls with it and rises :attr:`latency` cycles later.
-    One serves all lanes. Golden model: :func:`golden.noise.stream_start`.
+    One serves all lanes. Golden model: :func:`rbp.golden.noise.stream_start`.
 
     Members
     -------
@@ -90,7 +90,7 @@ class NoiseStream(wiring.Component):
     """Draws R(t, 0, j) = X^(j+1)(z) >> 16, a column a cycle.
 
     The next update's z is loaded while the present one draws. Golden model:
-    :func:`golden.noise.noise`.
+    :func:`rbp.golden.noise.noise`.
 
     Members
     -------

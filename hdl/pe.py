@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.noise import MASK
-from hdl.fixed import gate, saturate
-from hdl.primitives import Adder, Multiplier
+from rbp.golden.noise import MASK
+from rbp.hdl.fixed import gate, saturate
+from rbp.hdl.primitives import Adder, Multiplier
 
 __all__ = ["PE", "token_layout"]
 
@@ -65,8 +65,8 @@ class PE(wiring.Component):
     so one adder serves all. A weight of 0 stays 0, a weight that becomes 0 turns into 1. WRITE is a
     BACKWARD with φ = 0 whose partial sum carries the word.
 
-    Latency is that of :class:`hdl.timing.Timing`; throughput one token a cycle, never stalled.
-    Golden model: :mod:`golden.pe`. Measured on UP5K (w16, four η): see the README's table.
+    Latency is that of :class:`rbp.hdl.timing.Timing`; throughput one token a cycle, never stalled.
+    Golden model: :mod:`rbp.golden.pe`. Measured on UP5K (w16, four η): see the README's table.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from golden.config import SPRAM_WORDS
-from hdl.fixed import delay, gate
+from rbp.golden.config import SPRAM_WORDS
+from rbp.hdl.fixed import delay, gate
 
 __all__ = ["Adder", "Multiplier", "Ram", "SinglePortRam"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, round_half_up, saturate
-from hdl.primitives import Multiplier
+from rbp.hdl.fixed import delay, round_half_up, saturate
+from rbp.hdl.primitives import Multiplier
 
 __all__ = ["Product"]
 
@@ -14,7 +14,7 @@ class Product(wiring.Component):
     """((a·b)·c) …, in STATE words; a multiplier for each factor but the first.
 
     Latency is :meth:`latency`; throughput one product a cycle, never stalled. Golden model:
-    ``golden.features.Features``.
+    ``rbp.golden.features.Features``.
 
     Parameters
     ----------

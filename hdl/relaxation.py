@@ -4,9 +4,9 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, gate
-from hdl.integrator import element_layout
-from hdl.primitives import Ram
+from rbp.hdl.fixed import delay, gate
+from rbp.hdl.integrator import element_layout
+from rbp.hdl.primitives import Ram
 
 __all__ = ["STEP_BITS", "RelaxationControl", "sweep_layout"]
 
@@ -30,7 +30,7 @@ class RelaxationControl(wiring.Component):
     schedule.
 
     A finish is followed by the pattern's next sweep in the ring one cycle later. Golden model:
-    :func:`golden.relaxation.settle`.
+    :func:`rbp.golden.relaxation.settle`.
 
     Members
     -------

@@ -9,8 +9,8 @@ from collections import deque
 
 import numpy as np
 
-from hdl.noise import NoiseSeed
-from hdl.timing import Timing
+from rbp.hdl.noise import NoiseSeed
+from rbp.hdl.timing import Timing
 
 __all__ = ["Schedule", "utilisation"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.noise import xorshift
-from hdl.state import Region
-from hdl.timing import Timing
+from rbp.hdl.noise import xorshift
+from rbp.hdl.state import Region
+from rbp.hdl.timing import Timing
 
 __all__ = ["RandomStart"]
 
@@ -17,7 +17,7 @@ class RandomStart(wiring.Component):
     Written through the host's port of the state memory while nothing relaxes: unit by unit c, but
     where the unit is clamped, and x(t0), once f(c) is there. Takes N · (memory + 2) cycles a
     pattern, and what f and the way to one of several lanes take. Golden model:
-    :meth:`golden.training.Learning.start_words`.
+    :meth:`rbp.golden.training.Learning.start_words`.
 
     Members
     -------

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.factor import Factor
-from hdl.fixed import delay, unreset
-from hdl.primitives import Ram
-from hdl.timing import Timing
+from rbp.hdl.factor import Factor
+from rbp.hdl.fixed import delay, unreset
+from rbp.hdl.primitives import Ram
+from rbp.hdl.timing import Timing
 
 __all__ = ["Region", "StateMemory", "c_place_layout", "flags_layout", "place_layout"]
 
@@ -57,7 +57,8 @@ class StateMemory(wiring.Component):
     clamped unit's c is T, which the host puts into all three banks; it is never written here.
 
     A higher-order network needs a copy of c for each factor of a product, and for each of a
-    derivative; and it keeps f(c) in place of c, and f'(c), by way of :class:`hdl.factor.Factor`.
+    derivative; and it keeps f(c) in place of c, and f'(c), by way of
+    :class:`rbp.hdl.factor.Factor`.
 
     Latency of every read is that of the family's memory. What is written can be read a cycle later,
     or two where the family's memory is slow: there is a register before it then. The host writes

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Const, Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.tables import GUARD
-from hdl.fixed import delay, saturate
-from hdl.primitives import Ram
+from rbp.golden.tables import GUARD
+from rbp.hdl.fixed import delay, saturate
+from rbp.hdl.primitives import Ram
 
 __all__ = ["Table"]
 
@@ -19,12 +19,12 @@ class Table(wiring.Component):
 
     Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that of
     a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
-    factors. One word a cycle, never stalled. Golden model: :class:`golden.tables.Table`; error at
-    most one unit in the last place.
+    factors. One word a cycle, never stalled. Golden model: :class:`rbp.golden.tables.Table`; error
+    at most one unit in the last place.
 
     Parameters
     ----------
-    tables : tuple of golden.tables.Table
+    tables : tuple of rbp.golden.tables.Table
         Of equal size, one for each activation built in.
     device : Family
         Latencies.

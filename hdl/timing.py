@@ -13,7 +13,7 @@ cycles behind PE 0. A field reaches PE p's register at the cycle given here, plu
 
 from dataclasses import dataclass
 
-from golden.features import count
+from rbp.golden.features import count
 
 __all__ = ["LANE_SKEW", "Timing"]
 

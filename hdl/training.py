@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import delay, gate, unreset
-from hdl.noise import NoiseSeed
-from hdl.relaxation import STEP_BITS
-from hdl.timing import Timing
+from rbp.hdl.fixed import delay, gate, unreset
+from rbp.hdl.noise import NoiseSeed
+from rbp.hdl.relaxation import STEP_BITS
+from rbp.hdl.timing import Timing
 
 __all__ = ["PLACE", "Phase", "Training"]
 
@@ -41,7 +41,7 @@ class Training(wiring.Component):
     Logged for each pattern: ``{y unsettled, y steps, x unsettled, x steps}``, 1 and 15 bits each;
     then for each lane, after an update, its Σ J² in two words, the lower first.
 
-    Golden model: :class:`golden.training.Machine`.
+    Golden model: :class:`rbp.golden.training.Machine`.
 
     Members
     -------
@@ -57,7 +57,7 @@ class Training(wiring.Component):
     busy, phase : Out
         A run is under way; what it does.
     begun, deal, deal_slot, finishing, idle : to and from the lanes: a new batch; its next pattern,
-        not beside a finish, which is said :attr:`hdl.timing.Timing.notice` cycles ahead
+        not beside a finish, which is said :attr:`rbp.hdl.timing.Timing.notice` cycles ahead
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first

@@ -7,8 +7,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.fixed import gate
-from hdl.timing import Timing
+from rbp.hdl.fixed import gate
+from rbp.hdl.timing import Timing
 
 __all__ = ["ResultTree"]
 
@@ -21,7 +21,7 @@ class ResultTree(wiring.Component):
     after PE 0, so u_0 … u_{P−1} come out in order, and BACKWARD's sums of the next sweep, from the
     last PE, right behind them.
 
-    Latency is :attr:`hdl.timing.Timing.tree` cycles; throughput one result a cycle.
+    Latency is :attr:`rbp.hdl.timing.Timing.tree` cycles; throughput one result a cycle.
 
     Members
     -------

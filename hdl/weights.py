@@ -4,11 +4,11 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.carousel import Kind, step_layout
-from hdl.fixed import delay, stages
-from hdl.momentum import Momentum
-from hdl.primitives import Ram, SinglePortRam
-from hdl.timing import Timing
+from rbp.hdl.carousel import Kind, step_layout
+from rbp.hdl.fixed import delay, stages
+from rbp.hdl.momentum import Momentum
+from rbp.hdl.primitives import Ram, SinglePortRam
+from rbp.hdl.timing import Timing
 
 __all__ = ["WeightMemory"]
 
@@ -17,17 +17,17 @@ class WeightMemory(wiring.Component):
     """Holds W once: bank p has rows p, P + p, …; w[i][j] is at (i div P)·M + j of bank i mod P.
 
     The address is a counter that starts with a turn and moves from bank to bank, a cycle each. In
-    an UPDATE it lags by :attr:`hdl.timing.Timing.update_lag`, so that the weight meets the product
-    at the adder, and serves the writing too, behind the last lane. A word is never read in the
-    cycle in which it is written, nor between its reading in an UPDATE and its writing: the carousel
-    waits.
+    an UPDATE it lags by :attr:`rbp.hdl.timing.Timing.update_lag`, so that the weight meets the
+    product at the adder, and serves the writing too, behind the last lane. A word is never read in
+    the cycle in which it is written, nor between its reading in an UPDATE and its writing: the
+    carousel waits.
 
     Where the banks have a single port, an UPDATE goes round twice, for the words of even and for
     those of odd addresses: a weight is written an odd number of cycles after its reading, so that
     the port takes turns.
 
     With momentum there are as many banks of velocities. An UPDATE reads and writes those; an APPLY,
-    in the same cycles, both, by way of :class:`hdl.momentum.Momentum`.
+    in the same cycles, both, by way of :class:`rbp.hdl.momentum.Momentum`.
 
     Members
     -------
@@ -36,11 +36,11 @@ class WeightMemory(wiring.Component):
     host_bank, host_address : In
         Where a WRITE goes; held until it is done.
     weights : Out, array of P
-        To the first lane, in cycle :attr:`hdl.timing.Timing.operand` (UPDATE: ``add``), plus p.
+        To the first lane, in cycle :attr:`rbp.hdl.timing.Timing.operand` (UPDATE: ``add``), plus p.
     written : In, array of P
-        From the last lane, in cycle :attr:`hdl.timing.Timing.last_write`, plus p.
+        From the last lane, in cycle :attr:`rbp.hdl.timing.Timing.last_write`, plus p.
     host_velocity, friction, noise, clipped : with momentum
-        What a WRITE or a PROBE is of; for :class:`hdl.momentum.Momentum`.
+        What a WRITE or a PROBE is of; for :class:`rbp.hdl.momentum.Momentum`.
     """
 
     def __init__(self, config):

@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from golden.formats import PRESETS
-from golden.reference import Products, activate
 from rbp.checks import integer, raw_words
+from rbp.golden.formats import PRESETS
+from rbp.golden.reference import Products, activate
 from rbp.plots import draw_analysis, letter, save_record
 from rbp.result import Result
 from rbp.settings import Settings

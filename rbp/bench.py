@@ -1,19 +1,19 @@
 """``rbp bench``: how well the core's multipliers are used, and how fast that is.
 
-Settle steps are those of golden; cycles follow from them exactly (:mod:`hdl.schedule`, which the
-tests hold to the Verilated core's counter), so the first table is reproducible to the last digit.
-The others are measured (:mod:`rbp.speed`).
+Settle steps are those of golden; cycles follow from them exactly (:mod:`rbp.hdl.schedule`, which
+the tests hold to the Verilated core's counter), so the first table is reproducible to the last
+digit. The others are measured (:mod:`rbp.speed`).
 """
 
 import json
 
 import numpy as np
 
-from golden.config import Config
-from hdl.schedule import Schedule, utilisation
 from rbp import figure1, speed
 from rbp.engines import machine
 from rbp.files import written
+from rbp.golden.config import Config
+from rbp.hdl.schedule import Schedule, utilisation
 from rbp.problem import Problem
 from rbp.settings import Settings
 

@@ -4,8 +4,8 @@ import operator
 
 import numpy as np
 
-from golden.features import GREATEST_ORDER
 from rbp.errors import InputError
+from rbp.golden.features import GREATEST_ORDER
 
 __all__ = ["boolean", "choice", "degrees", "finite", "integer", "numbers", "raw_words"]
 

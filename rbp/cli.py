@@ -10,12 +10,12 @@ import sys
 import time
 from dataclasses import fields
 
-from golden.features import monomials
 from rbp import analyse, engines, examples, figure1
 from rbp.checks import degrees, integer
 from rbp.devices import DEVICES, MACHINE, machine
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
+from rbp.golden.features import monomials
 from rbp.problem import Problem
 from rbp.result import ENGINES, Result
 from rbp.settings import Settings

@@ -18,10 +18,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from golden.relaxation import settle
 from rbp import examples, figure1
 from rbp.engines import machine, recall, train
 from rbp.errors import InputError
+from rbp.golden.relaxation import settle
 from rbp.plots import new_figure, studies
 from rbp.problem import Problem
 from rbp.settings import Settings
@@ -46,7 +46,7 @@ def master_slave(reference):
 
     By (11), ∂x_k/∂w_rs = P_kr x_s, where P = L⁻¹ G settles by dP/dt = −P + G (W P + 1): N²
     equations of N products each, for each pattern. ``reference`` is a
-    :class:`~golden.reference.Reference`.
+    :class:`~rbp.golden.reference.Reference`.
 
     Returns
     -------

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, replace
 
-from golden.config import Config
-from golden.tables import ACTIVATIONS
 from rbp.checks import choice, degrees, integer
 from rbp.errors import InputError
+from rbp.golden.config import Config
+from rbp.golden.tables import ACTIVATIONS
 
 __all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine", "sprams"]
 
@@ -44,7 +44,7 @@ class Device:
     Parameters
     ----------
     family, soft_family : str
-        Of :data:`golden.config.FAMILIES`, with multipliers of its own and with none.
+        Of :data:`rbp.golden.config.FAMILIES`, with multipliers of its own and with none.
     synthesis, soft : str
         yosys's command; the same when no hard multiplier is to be used.
     place : str

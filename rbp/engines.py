@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from golden.formats import PRESETS, ROLES, saturate
-from golden.reference import Reference
-from golden.training import Learning
 from rbp.checks import choice, finite, integer, numbers, raw_words
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_keys
+from rbp.golden.formats import PRESETS, ROLES, saturate
+from rbp.golden.reference import Reference
+from rbp.golden.training import Learning
 from rbp.result import ENGINES, Result, States
 from rbp.settings import Settings
 
@@ -106,7 +106,8 @@ def recall(result, cues, engine="rtl", progress=None, **flags) -> States:
 
 
 def machine(problem, settings, engine, earlier=None):
-    """What learns: ``golden.reference.Reference`` for float64, else ``golden.training.Machine``.
+    """What learns: ``rbp.golden.reference.Reference`` for float64, else
+    ``rbp.golden.training.Machine``.
 
     It stands where ``earlier`` ended, or at the start. All that can be refused is refused here.
     """
@@ -168,11 +169,11 @@ def unclamped(trained, start, inputs, settling):
 
 
 def on_core(job, *arguments):
-    """A job of ``cosim.run`` on the Verilated core.
+    """A job of ``rbp.cosim.run`` on the Verilated core.
 
     Imported here, so that the other engines do not need the simulator.
     """
-    from cosim import run
+    from rbp.cosim import run
 
     try:
         return getattr(run, job)(*arguments)
@@ -181,7 +182,7 @@ def on_core(job, *arguments):
 
 
 def _stepped(start, updates, progress):
-    """Train in Python; the same fields as those of ``cosim.run.Run``."""
+    """Train in Python; the same fields as those of ``rbp.cosim.run.Run``."""
     energy, steps = [], []
     with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge, which is seen below
         for done in range(1, updates + 1):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.features import count, monomials
 from rbp import figure1
 from rbp.checks import choice, degrees
 from rbp.errors import InputError
+from rbp.golden.features import count, monomials
 from rbp.problem import Problem
 
 __all__ = ["EXAMPLES", "Example", "command", "digits", "digits_test", "find", "half_digits"]

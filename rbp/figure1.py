@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from golden.reference import Reference
 from rbp.checks import choice, integer
 from rbp.engines import machine, on_core, unclamped
 from rbp.errors import CheckFailed
+from rbp.golden.reference import Reference
 from rbp.plots import new_figure, save_record
 from rbp.problem import Problem
 from rbp.result import ENGINES

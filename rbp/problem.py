@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from golden.features import count, monomials
-from golden.reference import Products
-from golden.relaxation import Network
-from golden.tables import ACTIVATIONS, SAMPLES, register
-from golden.training import Machine
 from rbp.checks import boolean, choice, degrees, finite, numbers, raw_words
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
+from rbp.golden.features import count, monomials
+from rbp.golden.reference import Products
+from rbp.golden.relaxation import Network
+from rbp.golden.tables import ACTIVATIONS, SAMPLES, register
+from rbp.golden.training import Machine
 
 __all__ = ["Problem"]
 
@@ -45,8 +45,8 @@ class Problem:
         ``logistic``, ``tanh`` or ``sin``, for all units or for each; or, in either place, a pair of
         functions g and g' of float arrays, which are sampled and named by their content.
     tables : K×2×16385 float, optional
-        Samples of g and g' at ``golden.tables.SAMPLES``, of the functions that ``activation`` names
-        besides; needed only where a file is made by other means than :meth:`save`.
+        Samples of g and g' at ``rbp.golden.tables.SAMPLES``, of the functions that ``activation``
+        names besides; needed only where a file is made by other means than :meth:`save`.
     order : int or several
         Degrees of the products that a unit sums: one of 1 … 3, or several of 0 … 3.
     feature : str

@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from golden.formats import PRESETS, ROLES
 from rbp.checks import choice, finite, integer, numbers
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
+from rbp.golden.formats import PRESETS, ROLES
 from rbp.problem import Problem
 from rbp.settings import Settings
 

@@ -3,13 +3,13 @@
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
-from golden.config import FAMILIES, Config
-from golden.formats import PRESETS
-from golden.relaxation import Settling
-from golden.tables import ACTIVATIONS
-from golden.training import Learning
 from rbp.checks import choice, integer
 from rbp.errors import InputError
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.relaxation import Settling
+from rbp.golden.tables import ACTIVATIONS
+from rbp.golden.training import Learning
 
 __all__ = ["Settings"]
 

@@ -1,26 +1,27 @@
 """How fast: an update on a device beside CPU programs, and a simulated cycle by three ways.
 
 Every figure is measured in one run, on this machine, and given as a ratio besides. A device's time
-is exact cycles (:mod:`hdl.schedule`) over the Fmax that ``synth/baselines.json`` has for its core,
-there with its own slots.
+is exact cycles (:mod:`rbp.hdl.schedule`) over the Fmax that ``synth/baselines.json`` has for its
+core, there with its own slots.
 """
 
 import ctypes
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from cosim import run
-from cosim.build import BUILD, library
-from cosim.cache import ROOT, cached
-from cosim.driver import Driver
-from cosim.simulator import Simulator
-from hdl.schedule import Schedule
 from rbp import baselines, figure1, flow
+from rbp.cosim import run
+from rbp.cosim.build import BUILD, library
+from rbp.cosim.cache import cached
+from rbp.cosim.driver import Driver
+from rbp.cosim.simulator import Simulator
 from rbp.devices import block_rams
 from rbp.engines import machine
+from rbp.hdl.schedule import Schedule
 from rbp.settings import Settings
 
 __all__ = ["FLAGS", "cpu", "rival", "simulation"]
@@ -32,7 +33,7 @@ TOLERANCE = 4 * 2.0**-14
 
 def rival():
     """The C++ program ``rival.cpp``, compiled for this machine, as a function."""
-    source = ROOT / "rbp" / "rival.cpp"
+    source = Path(__file__).parent / "rival.cpp"
 
     def make(folder):
         subprocess.run(["g++", *FLAGS, "-o", folder / "rival.so", source], check=True)

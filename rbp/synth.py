@@ -1,7 +1,7 @@
 """``rbp synth``: how big a core is on a device, and how fast.
 
 The core is synthesised once, and placed and routed with several seeds, since one alone says little.
-It stands behind two pins (:mod:`hdl.harness`), whose registers are counted with it.
+It stands behind two pins (:mod:`rbp.hdl.harness`), whose registers are counted with it.
 """
 
 import json
@@ -9,12 +9,12 @@ import re
 import statistics
 from dataclasses import asdict, dataclass, replace
 
-from golden.config import Config
 from rbp import flow
 from rbp.checks import integer
 from rbp.devices import DEVICES, Device, block_rams, device, machine, sprams
 from rbp.errors import InputError
 from rbp.floorplan import floorplan
+from rbp.golden.config import Config
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from amaranth.back import verilog
 
-from golden.formats import ROLES
-from hdl.core import Core
-from hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
-from hdl.state import Region, flags_layout
 from rbp.devices import flags
 from rbp.errors import InputError
 from rbp.files import check_output, written
+from rbp.golden.formats import ROLES
+from rbp.hdl.core import Core
+from rbp.hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
+from rbp.hdl.state import Region, flags_layout
 
 __all__ = ["LINT_OFF", "check_outputs", "header", "markdown", "text", "write"]
 

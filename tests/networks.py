@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from golden.relaxation import Network, Settling
-from golden.training import Learning, Machine
+from rbp.golden.relaxation import Network, Settling
+from rbp.golden.training import Learning, Machine
 
 __all__ = ["associative", "draw", "example1", "single"]
 

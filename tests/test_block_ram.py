@@ -7,9 +7,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import FAMILIES
-from hdl.primitives import Ram, SinglePortRam
 from rbp import flow
+from rbp.golden.config import FAMILIES
+from rbp.hdl.primitives import Ram, SinglePortRam
 from tests.cells import with_cells
 
 DEPTHS = {17: 20, 1024: 20, 2048: 20, 4096: 6, 8192: 3, 16384: 2}  # to bits of a word

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from golden.config import Config
-from hdl.carousel import Carousel, Kind
-from hdl.timing import Timing
+from rbp.golden.config import Config
+from rbp.hdl.carousel import Carousel, Kind
+from rbp.hdl.timing import Timing
 from tests.support import simulate
 
 CONFIGS = {

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-import cosim.run
 import rbp
+import rbp.cosim.run
 from rbp import figure1
 from rbp.cli import main
 
@@ -84,9 +84,9 @@ def test_remarks(tmp_path, capsys):
 
 def test_failed_check(problem, tmp_path, capsys, monkeypatch):
     def mismatch(*arguments):
-        raise cosim.run.Mismatch("update 3, pattern 1, x[4]: core 17, golden 18")
+        raise rbp.cosim.run.Mismatch("update 3, pattern 1, x[4]: core 17, golden 18")
 
-    monkeypatch.setattr(cosim.run, "train", mismatch)
+    monkeypatch.setattr(rbp.cosim.run, "train", mismatch)
     assert run("train", problem, "--updates", 5, "--out", tmp_path / "r.npz") == 1
     assert capsys.readouterr().err == "rbp: update 3, pattern 1, x[4]: core 17, golden 18\n"
     assert not (tmp_path / "r.npz").exists()

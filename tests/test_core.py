@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim import run
-from cosim.build import library
-from cosim.driver import Driver
-from cosim.simulator import Simulator
-from golden.config import Config
-from golden.relaxation import Settling
-from golden.training import Learning
-from hdl.memory_map import IDENTITY
-from hdl.schedule import Schedule, utilisation
-from hdl.state import Region
+from rbp.cosim import run
+from rbp.cosim.build import library
+from rbp.cosim.driver import Driver
+from rbp.cosim.simulator import Simulator
+from rbp.golden.config import Config
+from rbp.golden.relaxation import Settling
+from rbp.golden.training import Learning
+from rbp.hdl.memory_map import IDENTITY
+from rbp.hdl.schedule import Schedule, utilisation
+from rbp.hdl.state import Region
 from tests.networks import associative, draw, example1, single
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import rbp
-from golden.formats import PRESETS
 from rbp import examples, figure1
 from rbp.analyse import fixed_points, free_networks
 from rbp.cli import _parser, main
 from rbp.engines import machine
+from rbp.golden.formats import PRESETS
 from rbp.settings import Settings
 
 EPS = np.finfo(float).eps

@@ -9,8 +9,8 @@ from amaranth.hdl import Module, ResetInserter, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import PRESETS, ROLES, Format, narrow, round_half_up, saturate
-from hdl import fixed
+from rbp.golden.formats import PRESETS, ROLES, Format, narrow, round_half_up, saturate
+from rbp.hdl import fixed
 from tests.support import play, timeline
 
 HALF = Fraction(1, 2)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import rbp
-from golden import pe
-from golden.config import Config
-from golden.formats import PRESETS
-from golden.noise import noise
-from golden.reference import Reference, exact_errors
-from golden.relaxation import Settling
 from rbp import figure1
 from rbp.engines import machine
+from rbp.golden import pe
+from rbp.golden.config import Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.noise import noise
+from rbp.golden.reference import Reference, exact_errors
+from rbp.golden.relaxation import Settling
 from rbp.settings import Settings
 
 # Products

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from golden.config import Config
-from golden.formats import PRESETS
-from golden.integrator import backward_step, forward_step, targets_error
-from golden.relaxation import Network
-from hdl.integrator import Integrator
-from hdl.timing import Timing
+from rbp.golden.config import Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.integrator import backward_step, forward_step, targets_error
+from rbp.golden.relaxation import Network
+from rbp.hdl.integrator import Integrator
+from rbp.hdl.timing import Timing
 from tests.support import play, timeline, words
 
 ALL = ("logistic", "tanh", "sin")

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from cosim.driver import Write
-from cosim.run import Mismatch, lockstep
-from golden.config import Config
-from hdl.memory_map import AddressMap
-from hdl.state import Region
+from rbp.cosim.driver import Write
+from rbp.cosim.run import Mismatch, lockstep
+from rbp.golden.config import Config
+from rbp.hdl.memory_map import AddressMap
+from rbp.hdl.state import Region
 from tests.networks import associative, example1
 
 SHAPES = {

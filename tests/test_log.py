@@ -5,8 +5,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from golden.config import FAMILIES, Config
-from hdl.log import Log
+from rbp.golden.config import FAMILIES, Config
+from rbp.hdl.log import Log
 from tests.support import play, timeline
 
 DEPTH = 8

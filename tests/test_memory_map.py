@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from golden.config import Config
-from hdl.memory_map import REGISTERS, AddressMap, Area
-from hdl.state import Region
+from rbp.golden.config import Config
+from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
+from rbp.hdl.state import Region
 
 CONFIGS = {
     "one unit": Config(units=1, macs=1, slots=1),

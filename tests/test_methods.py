@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.build import library
-from cosim.driver import Driver
-from cosim.run import lockstep, train
-from cosim.simulator import Simulator
-from golden import pe
-from golden.config import Config
-from golden.noise import start_word, stream_start
-from golden.relaxation import Settling
-from golden.training import Learning
-from hdl.schedule import Schedule
+from rbp.cosim.build import library
+from rbp.cosim.driver import Driver
+from rbp.cosim.run import lockstep, train
+from rbp.cosim.simulator import Simulator
+from rbp.golden import pe
+from rbp.golden.config import Config
+from rbp.golden.noise import start_word, stream_start
+from rbp.golden.relaxation import Settling
+from rbp.golden.training import Learning
+from rbp.hdl.schedule import Schedule
 from tests.networks import associative, draw
 from tests.support import words
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from cosim import run
-from golden.config import Config
-from hdl.schedule import Schedule
 from rbp import flow
+from rbp.cosim import run
 from rbp.devices import DEVICES
+from rbp.golden.config import Config
+from rbp.hdl.schedule import Schedule
 from tests.cells import with_cells
 from tests.networks import associative
 

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import Config
-from golden.noise import GOLDEN_RATIO, noise, start_word, stream_start, xorshift
-from hdl.noise import NoiseSeed, NoiseStream
-from hdl.pe import PE
+from rbp.golden.config import Config
+from rbp.golden.noise import GOLDEN_RATIO, noise, start_word, stream_start, xorshift
+from rbp.hdl.noise import NoiseSeed, NoiseStream
+from rbp.hdl.pe import PE
 from tests.support import play, timeline
 
 ZERO_ENDS = (0x00000000, 0x5A638178, 0x6D6CF38F, 0xE5155850)

@@ -7,15 +7,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from cosim.run import lockstep, recall, train
-from golden.config import Config
-from golden.features import Features, count, monomials
-from golden.formats import PRESETS
-from golden.reference import Products, Reference, exact_errors
-from golden.relaxation import Settling
-from golden.tables import ACTIVATIONS, feature_tables
-from golden.training import Learning
-from hdl.schedule import utilisation
+from rbp.cosim.run import lockstep, recall, train
+from rbp.golden.config import Config
+from rbp.golden.features import Features, count, monomials
+from rbp.golden.formats import PRESETS
+from rbp.golden.reference import Products, Reference, exact_errors
+from rbp.golden.relaxation import Settling
+from rbp.golden.tables import ACTIVATIONS, feature_tables
+from rbp.golden.training import Learning
+from rbp.hdl.schedule import utilisation
 from tests.networks import associative, draw, example1
 
 ORDERS = [(1,), (2,), (3,), (1, 2), (0, 1, 2), (0, 3)]

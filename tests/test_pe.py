@@ -9,12 +9,12 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import pe as golden
-from golden.config import FAMILIES, Config
-from golden.formats import PRESETS
-from golden.noise import noise
-from hdl.pe import PE, token_layout
-from hdl.timing import LANE_SKEW, Timing
+from rbp.golden import pe as golden
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.noise import noise
+from rbp.hdl.pe import PE, token_layout
+from rbp.hdl.timing import LANE_SKEW, Timing
 from tests.support import corners, play, timeline, words
 
 FAMILY_NAMES = ("generic", "ice40hx", "ecp5")
@@ -61,7 +61,7 @@ class Chain(wiring.Component):
 
 class Sweeps:
     """Writes sweeps of one block of P rows into a timeline, one behind the other, and what golden
-    says must come of them, in the cycles that :class:`hdl.timing.Timing` gives."""
+    says must come of them, in the cycles that :class:`rbp.hdl.timing.Timing` gives."""
 
     def __init__(self, config):
         self.config, self.time, self.line = config, Timing(config), timeline()

@@ -3,12 +3,12 @@
 import pytest
 from amaranth.back import rtlil
 
-from cosim import build, run
-from cosim.simulator import Simulator
-from golden.config import Config
-from hdl.core import Core
-from hdl.memory_map import AddressMap
 from rbp import flow
+from rbp.cosim import build, run
+from rbp.cosim.simulator import Simulator
+from rbp.golden.config import Config
+from rbp.hdl.core import Core
+from rbp.hdl.memory_map import AddressMap
 from tests.networks import associative
 
 CONFIG = Config(units=3, macs=2, slots=2, lanes=2)

@@ -7,9 +7,9 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import FAMILIES
-from hdl.primitives import Adder, Multiplier, Ram
 from rbp import flow
+from rbp.golden.config import FAMILIES
+from rbp.hdl.primitives import Adder, Multiplier, Ram
 from tests.support import play, timeline
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import rbp
-from golden.tables import SAMPLES
 from rbp.errors import InputError
+from rbp.golden.tables import SAMPLES
 from rbp.settings import Settings
 
 

@@ -7,13 +7,13 @@ from math import exp
 import numpy as np
 import pytest
 
-from golden import pe
-from golden.config import FAMILIES, Config
-from golden.formats import PRESETS
-from golden.reference import Reference
-from golden.relaxation import Network, Settling, settle
-from golden.training import Learning, Machine
-from hdl.relaxation import RelaxationControl
+from rbp.golden import pe
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.reference import Reference
+from rbp.golden.relaxation import Network, Settling, settle
+from rbp.golden.training import Learning, Machine
+from rbp.hdl.relaxation import RelaxationControl
 from tests.support import play, timeline
 
 INTEGRATOR = 5

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import rbp
-from golden.formats import ROLES
 from rbp import figure1
+from rbp.golden.formats import ROLES
 
 UPDATES = 12
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cosim.cache import cached
 from rbp import baselines, flow, synth
 from rbp.cli import main
+from rbp.cosim.cache import cached
 from rbp.devices import DEVICES, block_rams, flags, machine
 from rbp.errors import CheckFailed, InputError
 from rbp.floorplan import floorplan

@@ -8,11 +8,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.config import FAMILIES, Config
-from golden.formats import PRESETS
-from golden.tables import ACTIVATIONS, SAMPLES, register, tables_for
-from hdl.primitives import Multiplier
-from hdl.table import Table
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.formats import PRESETS
+from rbp.golden.tables import ACTIVATIONS, SAMPLES, register, tables_for
+from rbp.hdl.primitives import Multiplier
+from rbp.hdl.table import Table
 from tests.support import play, timeline
 
 ALL = tuple(ACTIVATIONS)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from golden.config import Config
-from hdl.timing import Timing
-from hdl.tree import ResultTree
+from rbp.golden.config import Config
+from rbp.hdl.timing import Timing
+from rbp.hdl.tree import ResultTree
 from tests.support import play, timeline
 
 

