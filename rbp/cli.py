@@ -134,14 +134,14 @@ def _figure1(arguments):
 def _verilog(arguments):
     from rbp import synth, verilog  # the hardware description takes half a second to import
 
-    verilog.check_outputs(arguments.out)
+    verilog.check_outputs(arguments.out, force=arguments.force)
     flags = _machine_flags(arguments)
     if arguments.device is None:
         config = machine(**flags)
     else:
         target = synth.target(arguments.device, **flags)
         config = target.config
-    paths = verilog.write(config, arguments.out, arguments.device)
+    paths = verilog.write(config, arguments.out, arguments.device, arguments.name)
     if arguments.device is not None:
         _remark(target)
     print("wrote", *paths)
@@ -293,14 +293,15 @@ def _parser():
         verbs,
         "verilog",
         _verilog,
-        "a core as one Verilog file, with its memory map",
-        "Beside FILE.v, FILE.md and FILE.h hold the memory map, for people and for C.",
+        "a core as one Verilog file, with the manual of its port",
+        "Beside FILE.v: FILE_manual.md, how to train and recall, and FILE_regs.h, for C.",
         "rbp verilog --units 15 --macs 5 --out core.v",
     )
     _core(verb)
     verb.add_argument(
         "--device", metavar="D", help=f"use its primitives: {', '.join(DEVICES)} (default: none)"
     )
+    _named(verb)
     verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
 
     verb = _verb(
@@ -369,6 +370,12 @@ def _parser():
     verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
     verb.add_argument("--list", action="store_true", help="list the names")
     return parser
+
+
+def _named(verb):
+    """Of verbs that write a core."""
+    _option(verb, "--name", "rbp_core", "NAME", "of the module, and so of macros and functions")
+    verb.add_argument("--force", action="store_true", help="replace files that rbp did not make")
 
 
 def _machine(group, slots):

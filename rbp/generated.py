@@ -1,0 +1,102 @@
+"""What all files share that ``rbp`` generates: their mark, their names, and whom they replace."""
+
+import os
+import re
+from contextlib import ExitStack
+from importlib.metadata import version
+
+from rbp.errors import InputError
+from rbp.files import check_output, written
+from rbp.golden.formats import ROLES
+
+__all__ = [
+    "NAME",
+    "check_files",
+    "check_name",
+    "formats",
+    "made_by",
+    "parameters",
+    "title",
+    "write_files",
+]
+
+NAME = "rbp_core"
+"""Of a core, where none is given."""
+
+_MARK = "Made by rbp "
+_HEAD = 400  # bytes in which the mark is looked for: it is in the first lines
+
+
+def made_by(command):
+    """The mark: which ``rbp`` made a file, and by which command."""
+    return f"{_MARK}{version('rbp')}: {command}"
+
+
+def check_name(name):
+    """A core's name, from which those of modules, macros and functions are made."""
+    if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
+        raise InputError(
+            "name must be lower-case letters, digits and underscores, at most 64, the first a "
+            f"letter, not {name!r}"
+        )
+    return name
+
+
+def check_files(paths, *, force=False):
+    """Refuse, before a long job, what could not be written at its end, or is not ours.
+
+    A file that bears no mark is replaced only by ``force``.
+    """
+    for path in paths:
+        check_output(path)
+        if force or not os.path.exists(path):
+            continue
+        with open(path, "rb") as file:
+            if _MARK.encode() not in file.read(_HEAD):
+                raise InputError(f"{path} was not made by rbp: --force replaces it")
+
+
+def write_files(contents):
+    """Write ``{path: text}``, all complete before the first takes its name; returns the paths."""
+    with ExitStack() as files:
+        for path, content in contents.items():
+            files.enter_context(written(path)).write(content.encode())
+    return [os.fspath(path) for path in contents]
+
+
+def title(config):
+    """One line that says what a core is."""
+    return (
+        f"A recurrent network of {config.units} units that learns, {config.lanes} x {config.macs} "
+        "multipliers"
+    )
+
+
+def formats(config):
+    """Format of each role that a core has."""
+    named = {role: getattr(config.formats, role) for role in ROLES}
+    return {
+        role: fmt for role, fmt in named.items() if fmt and (role != "velocity" or config.momentum)
+    }
+
+
+def parameters(config):
+    """What is fixed in a core, by name, in words."""
+    of_roles = ", ".join(f"{role} {fmt}" for role, fmt in formats(config).items())
+    return {
+        "units": config.units,
+        "macs": config.macs,
+        "lanes": config.lanes,
+        "slots": config.slots,
+        "preset": f"{config.preset} ({of_roles})",
+        "activation": ", ".join(config.activations),
+        "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
+        "order": ", ".join(map(str, config.degrees)),
+        "feature": config.feature,
+        "momentum": "yes" if config.momentum else "no",
+        "refill": "yes" if config.refill else "no",
+        "random start": "yes" if config.random_start else "no",
+        "weight memory": "one port" if config.spram else "two ports",
+        "log words": config.log_depth,
+        "primitives": config.family,
+    }

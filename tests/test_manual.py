@@ -1,0 +1,153 @@
+"""The manual and the header of a core: they give the addresses that the hardware has."""
+
+import re
+import subprocess
+
+import pytest
+
+from rbp import verilog
+from rbp.cosim.build import verilator_environment
+from rbp.devices import machine
+from rbp.hdl.memory_map import REGISTERS, AddressMap
+from rbp.hdl.state import Region
+from rbp.header import header
+from rbp.manual import manual
+from tests.test_lint import CONFIGS
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return CONFIGS[request.param]
+
+
+def addresses(config):
+    """Samples: ``name or (function, arguments)`` and what the address map says."""
+    amap = AddressMap(config)
+    samples = {f"RBP_CORE_REG_{r.name}": amap.register(r.name) for r in REGISTERS}
+    patterns, units = config.lanes * config.slots, config.units
+    for region in Region:
+        for pattern in {0, patterns // 2, patterns - 1}:
+            for unit in {0, units // 2, units - 1}:
+                call = f"rbp_core_state(RBP_CORE_REGION_{region.name}, {pattern}, {unit})"
+                samples[call] = amap.state(region, pattern, unit)
+    for i in range(units):
+        for j in {0, units // 3, units - 1}:
+            samples[f"rbp_core_weight({i}, {j})"] = amap.weight(i, j)
+    return samples
+
+
+@pytest.mark.parametrize("compiler", [["gcc", "-std=c99"], ["g++", "-std=c++11"]])
+def test_c_header(tmp_path, config, compiler):
+    expected = addresses(config)
+    prints = "".join(f'    printf("%u\\n", (unsigned)({name}));\n' for name in expected)
+    (tmp_path / "net_regs.h").write_text(header(config))
+    source = tmp_path / ("main.c" if compiler[0] == "gcc" else "main.cpp")
+    source.write_text(
+        f'#include "net_regs.h"\n#include "net_regs.h"\n#include <stdio.h>\n'
+        f"int main(void)\n{{\n{prints}    return 0;\n}}\n"
+    )
+    warn = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+    subprocess.run([*compiler, *warn, "-o", "main", source], cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    assert dict(zip(expected, map(int, done.stdout.split()), strict=True)) == expected
+
+
+def test_markdown(config):
+    """Its tables and formulas give the addresses, too."""
+    text, amap = manual(config), AddressMap(config)
+    table = dict(re.findall(r"^\| (0x\w+) \| (\w+) \|", text, re.M))
+    assert {name: int(at, 16) for at, name in table.items()} == {
+        r.name: amap.register(r.name) for r in REGISTERS
+    }
+    state, weight = (
+        compile(found.replace("div", "//").replace("mod", "%"), "formula", "eval")
+        for found in re.findall(r"`(0x.*)`", text)
+    )
+    lanes = config.lanes
+    assert f"slot a div {lanes} of lane a mod {lanes}." in text
+    for region in Region:
+        assert f"| {region.value} | {region.name} | 0x{amap.state(region, 0, 0):x} |" in text
+        for a in range(lanes * config.slots):
+            names = {"lane": a % lanes, "slot": a // lanes, "region": region.value, "i": 0}
+            assert eval(state, names) == amap.state(region, a, 0)
+    for i in range(config.units):
+        for j in range(config.units):
+            assert eval(weight, {"i": i, "j": j}) == amap.weight(i, j)
+
+
+def test_flags_and_activations():
+    text = header(CONFIGS["w8"])
+    for line in ("FLAG_CLAMP 0u", "FLAG_TARGET 1u", "FLAG_INPUT 2u", "FLAG_ACTIVATION 3u"):
+        assert f"#define RBP_CORE_{line}\n" in text
+    assert "#define RBP_CORE_ACTIVATION_SIN 2u\n" in text
+    assert "| 3-4 | activation | 0 logistic, 1 tanh, 2 sin |" in manual(CONFIGS["w8"])
+    assert "ACTIVATION_SIN" not in header(CONFIGS["default"])
+
+
+HOST = """
+#include <cstdio>
+#include "Vrbp_core.h"
+#include "net_regs.h"
+
+static Vrbp_core core;
+
+static void cycle() { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
+
+static uint32_t request(uint32_t address, uint32_t data, bool write)
+{
+    core.bus_addr = address, core.bus_w_data = data, core.bus_w_en = write, core.bus_r_en = !write;
+    core.clk = 0;
+    for (int k = 0; core.eval(), core.bus_wait; k++) {
+        if (k == 1000) { std::puts("the core does not answer"); std::exit(1); }
+        cycle();
+        core.clk = 0;
+    }
+    uint32_t word = core.bus_r_data;
+    cycle();
+    core.bus_w_en = core.bus_r_en = 0;
+    return word;
+}
+
+int main()
+{
+    core.rst = 1; cycle(); core.rst = 0;
+    bool good = request(RBP_CORE_REG_IDENTITY, 0, false) == RBP_CORE_IDENTITY;
+    uint32_t shape = RBP_CORE_UNITS | RBP_CORE_MACS << 11 | RBP_CORE_LANES << 22;
+    good &= request(RBP_CORE_REG_SHAPE, 0, false) == shape;
+    good &= request(RBP_CORE_REG_SLOTS, 0, false) == RBP_CORE_SLOTS;
+    for (uint32_t a = 0; a < RBP_CORE_LANES * RBP_CORE_SLOTS; a++)
+        for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
+            request(rbp_core_state(RBP_CORE_REGION_X, a, i), 1000 * a + i, true);
+    for (uint32_t a = 0; a < RBP_CORE_LANES * RBP_CORE_SLOTS; a++)
+        for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
+            good &= request(rbp_core_state(RBP_CORE_REGION_X, a, i), 0, false) == 1000 * a + i;
+    for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
+        for (uint32_t j = 0; j < RBP_CORE_TERMS; j++)
+            request(rbp_core_weight(i, j), 100 * i + j + 1, true);
+    for (uint32_t j = 0; j < RBP_CORE_TERMS; j++) {
+        request(RBP_CORE_REG_COLUMN, j, true);
+        for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < RBP_CORE_UNITS; k++)
+            if (k == 1000) { std::puts("no column"); return 1; }
+        for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
+            good &= request(RBP_CORE_REG_LOG, 0, false) == 100 * i + j + 1;
+    }
+    std::puts(good ? "good" : "bad");
+    return !good;
+}
+"""
+
+
+def test_a_host_in_c(tmp_path):
+    """The header's addresses, on the Verilog beside it."""
+    config = machine(units=5, macs=2, lanes=2, slots=3)
+    verilog.write(config, tmp_path / "net.v")
+    (tmp_path / "host.cpp").write_text(HOST)
+    environment = verilator_environment()
+    # As in cosim/build.py: the package was never configured for its compiler.
+    environment["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0"
+    command = ["verilator", "--cc", "--exe", "--build", "-Wall", "net.v", "host.cpp"]
+    command += ["-CFLAGS", f"-I{tmp_path}", "--top-module", "rbp_core"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    host = subprocess.run([tmp_path / "obj_dir" / "Vrbp_core"], capture_output=True, text=True)
+    assert (host.returncode, host.stdout) == (0, "good\n")
