@@ -147,6 +147,20 @@ def _verilog(arguments):
     print("wrote", *paths)
 
 
+def _testbench(arguments):
+    from rbp import testbench
+
+    testbench.check_outputs(arguments.out, arguments.name, force=arguments.force)
+    paths = testbench.write(
+        _source(arguments.source),
+        arguments.out,
+        arguments.updates,
+        name=arguments.name,
+        **_flags(arguments),
+    )
+    print("wrote", *paths)
+
+
 def _bench(arguments):
     from rbp import bench
 
@@ -261,19 +275,7 @@ def _parser():
     verb.add_argument("--out", required=True, metavar="RESULT.npz", help="where to")
     _engine(verb, None, "rtl, or that of the result")
     _machine(verb.add_argument_group("machine flags"), "as many as needed")
-    group = verb.add_argument_group("learning flags")
-    _flag(group, "method", str, "NAME", "deterministic (default), stochastic, concurrent")
-    _flag(group, "batch", int, "B", "patterns of an update (default: all; 1 for the other methods)")
-    _flag(group, "eta_shift", int, "K", "η = 2^K, K in -6 … 1 (default: 0)")
-    _flag(group, "rounding", str, "NAME", "stochastic or nearest (default: stochastic)")
-    _settling(group)
-    _flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
-    _flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
-    _flag(
-        group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
-    )
-    _flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
-    _flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
+    _learning(verb)
 
     verb = _verb(
         verbs,
@@ -319,6 +321,22 @@ def _parser():
     _core(verb)
     _option(verb, "--seeds", 3, "K", "times to place and route, 1 … 99")
     _option(verb, "--out", "synth.json", "FILE", "where to")
+
+    verb = _verb(
+        verbs,
+        "testbench",
+        _testbench,
+        "a core, a problem in hex words, and a Verilog testbench that checks itself",
+        "In any simulator it trains, compares every word that the core reports and learns with the "
+        "golden model, and recalls. Its first lines say how to run it.",
+        "rbp testbench problem.npz --updates 20 --out build/testbench",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    _option(verb, "--updates", 20, "U", "how many")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder, made if need be")
+    _named(verb)
+    _machine(verb.add_argument_group("machine flags"), "as many as needed")
+    _learning(verb)
 
     verb = _verb(
         verbs,
@@ -437,6 +455,22 @@ def _engine(verb, default, described):
         metavar="E",
         help=f"{', '.join(ENGINES)} (default: {described})",
     )
+
+
+def _learning(verb):
+    group = verb.add_argument_group("learning flags")
+    _flag(group, "method", str, "NAME", "deterministic (default), stochastic, concurrent")
+    _flag(group, "batch", int, "B", "patterns of an update (default: all; 1 for the other methods)")
+    _flag(group, "eta_shift", int, "K", "η = 2^K, K in -6 … 1 (default: 0)")
+    _flag(group, "rounding", str, "NAME", "stochastic or nearest (default: stochastic)")
+    _settling(group)
+    _flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
+    _flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
+    _flag(
+        group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
+    )
+    _flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
+    _flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
 
 
 def _settling(group):

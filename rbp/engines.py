@@ -15,7 +15,7 @@ from rbp.golden.training import Learning
 from rbp.result import ENGINES, Result, States
 from rbp.settings import Settings
 
-__all__ = ["machine", "on_core", "recall", "train", "unclamped"]
+__all__ = ["machine", "on_core", "origin", "recall", "train", "unclamped"]
 
 
 def train(source, updates, engine=None, progress=None, **flags) -> Result:
@@ -36,6 +36,24 @@ def train(source, updates, engine=None, progress=None, **flags) -> Result:
 
     Raises :class:`~rbp.errors.InputError` before anything runs.
     """
+    problem, settings, earlier = origin(source, **flags)
+    updates = integer("updates", updates, 1)
+    if engine is None:
+        engine = earlier.engine if earlier else "rtl"
+    start = machine(problem, settings, engine, earlier)
+    if engine == "rtl":
+        run = on_core("train", settings.config(problem), start, updates, progress)
+    else:
+        run = _stepped(start, updates, progress)
+    result = _result(problem, settings, engine, run)
+    return result.following(earlier) if earlier else result
+
+
+def origin(source, **flags):
+    """(problem, settings, earlier result or None) of a problem, or of a result to continue.
+
+    ``flags`` override the settings of a result; what must stay as it was is refused.
+    """
     earlier = source if isinstance(source, Result) else None
     if earlier is None:
         problem, settings = source, Settings(**flags)
@@ -49,16 +67,7 @@ def train(source, updates, engine=None, progress=None, **flags) -> Result:
         batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
         if batch != before:
             raise InputError(f"batch {batch} is not that of the result: expected {before}")
-    updates = integer("updates", updates, 1)
-    if engine is None:
-        engine = earlier.engine if earlier else "rtl"
-    start = machine(problem, settings, engine, earlier)
-    if engine == "rtl":
-        run = on_core("train", settings.config(problem), start, updates, progress)
-    else:
-        run = _stepped(start, updates, progress)
-    result = _result(problem, settings, engine, run)
-    return result.following(earlier) if earlier else result
+    return problem, settings, earlier
 
 
 def recall(result, cues, engine="rtl", progress=None, **flags) -> States:

@@ -19,7 +19,7 @@ from rbp.hdl.core import Core
 from rbp.header import header
 from rbp.manual import manual
 
-__all__ = ["LINT_OFF", "PORTS", "check_outputs", "command", "paths", "text", "write"]
+__all__ = ["LINT_OFF", "PORTS", "check_outputs", "command", "contents", "paths", "text", "write"]
 
 LINT_OFF = {
     "CASEOVERLAP": "casez with the default before it",
@@ -122,8 +122,13 @@ def check_outputs(out, *, force=False):
     check_files(paths(out), force=force)
 
 
+def contents(config, out, platform=None, name=NAME):
+    """The three files: ``{path: text}``."""
+    made = made_by(command(config, platform, check_name(name)))
+    texts = (text(config, platform, name), manual(config, name, made), header(config, name, made))
+    return dict(zip(paths(out), texts, strict=True))
+
+
 def write(config, out, platform=None, name=NAME):
     """Write the three files; returns their paths."""
-    made = made_by(command(config, platform, check_name(name)))
-    made = (text(config, platform, name), manual(config, name, made), header(config, name, made))
-    return write_files(dict(zip(paths(out), made, strict=True)))
+    return write_files(contents(config, out, platform, name))

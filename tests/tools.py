@@ -14,7 +14,7 @@ from rbp.cosim.build import verilator_environment
 
 __all__ = ["TOOLS", "simulate_icarus", "verilator", "wanted"]
 
-WALL = ("--lint-only", "-Wall")
+WALL = ("--lint-only", "--timing", "-Wall")
 
 
 def wanted(program):
