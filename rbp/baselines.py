@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rbp import synth
-from rbp.devices import DEVICES, flags
+from rbp.devices import DEVICES
 from rbp.errors import InputError
 from rbp.files import written
+from rbp.machines import flags
 
 __all__ = ["BASELINES", "ROWS", "Row", "compare", "load", "main", "measure", "table"]
 

@@ -12,10 +12,11 @@ from dataclasses import fields
 
 from rbp import analyse, engines, examples, figure1
 from rbp.checks import degrees, integer
-from rbp.devices import DEVICES, MACHINE, machine
+from rbp.devices import DEVICES
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
 from rbp.golden.features import monomials
+from rbp.machines import MACHINE, machine
 from rbp.problem import Problem
 from rbp.result import ENGINES, Result
 from rbp.settings import Settings
@@ -48,7 +49,7 @@ class _Progress:
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
         arguments.run(arguments)
     except InputError as error:
         return _complain(error, 2)
@@ -57,6 +58,15 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted, nothing was written", 130)
     return 0
+
+
+def _joined(argv):
+    """``--eta -6:1`` as one word, since argparse takes -6:1 for an option."""
+    words = list(map(str, argv))
+    for k in range(len(words) - 1, 0, -1):
+        if words[k - 1] == "--eta":
+            words[k - 1 : k + 1] = [f"--eta={words[k]}"]
+    return words
 
 
 def _complain(message, code):
@@ -196,7 +206,10 @@ def _remark(target):
 
 def _machine_flags(arguments):
     given = vars(arguments)
-    return {name: given[name] for name in MACHINE if name in given}
+    flags = {name: given[name] for name in MACHINE if name in given}
+    if arguments.like is not None:
+        flags["like"] = _source(arguments.like)
+    return flags
 
 
 def _features(arguments):
@@ -416,8 +429,14 @@ def _order(group):
 def _core(verb):
     """Flags of a core that no problem asks for."""
     group = verb.add_argument_group("machine flags")
-    group.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
-    _machine(group, "4")
+    _flag(group, "units", int, "N", "units, 1 … 1024; needed without --like")
+    group.add_argument(
+        "--like",
+        metavar="FILE.npz",
+        help="the core that trains this problem, or goes on with this result, but for other flags",
+    )
+    _machine(group, "4, or as many as --like needs")
+    _flag(group, "eta", str, "LOW:HIGH", "least and greatest log2 η (default: -6:1, on iCE40 -2:1)")
     _flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
     _order(group)
     _flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")

@@ -1,30 +1,12 @@
-"""The devices that ``rbp synth`` knows, and the core that flags ask for on one of them."""
+"""The devices that ``rbp synth`` knows."""
 
 import re
 from dataclasses import dataclass, replace
 
-from rbp.checks import choice, degrees, integer
+from rbp.checks import choice
 from rbp.errors import InputError
-from rbp.golden.config import Config
-from rbp.golden.tables import ACTIVATIONS
 
-__all__ = ["DEVICES", "MACHINE", "Device", "block_rams", "device", "flags", "machine", "sprams"]
-
-MACHINE = (
-    "units",
-    "macs",
-    "lanes",
-    "slots",
-    "preset",
-    "activation",
-    "order",
-    "feature",
-    "momentum",
-    "random_start",
-    "refill",
-    "spram",
-)
-"""The flags that :func:`machine` takes."""
+__all__ = ["DEVICES", "Device", "block_rams", "device", "sprams"]
 
 
 @dataclass(frozen=True)
@@ -199,68 +181,6 @@ DEVICES = {d.name: d for d in (_UP5K, _HX8K, _ECP5_25K, _ECP5_45K, _ECP5_85K)}
 def device(name) -> Device:
     """A device by name."""
     return DEVICES[choice("device", name, tuple(DEVICES))]
-
-
-def machine(
-    *,
-    units,
-    macs=None,
-    lanes=1,
-    slots=4,
-    preset="w16",
-    activation="logistic",
-    order=1,
-    feature="identity",
-    momentum=False,
-    random_start=False,
-    refill=False,
-    spram=False,
-    family="generic",
-) -> Config:
-    """The core that machine flags ask for.
-
-    ``macs`` is by default the smaller of N and 5; ``order`` may be several, ``1,2``;
-    ``activation`` names the tables built in, with
-    commas between. Raises :class:`~rbp.errors.InputError`.
-    """
-    units = integer("units", units, 1, 1024)
-    macs = min(units, 5) if macs is None else integer("macs", macs, 1, units)
-    named = [choice("activation", name, tuple(ACTIVATIONS)) for name in activation.split(",")]
-    choice("feature", feature, ("identity", *ACTIVATIONS))
-    try:
-        return Config(
-            units=units,
-            macs=macs,
-            lanes=lanes,
-            slots=slots,
-            preset=preset,
-            activations=tuple(name for name in ACTIVATIONS if name in named),
-            degrees=degrees(order),
-            feature=feature,
-            family=family,
-            momentum=momentum,
-            random_start=random_start,
-            refill=refill,
-            spram=spram,
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def flags(config):
-    """The machine flags that ask for a core, but for what is so anyway."""
-    given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
-    given |= {
-        "activation": ",".join(config.activations),
-        "order": ",".join(map(str, config.degrees)),
-        "feature": config.feature,
-    }
-    usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
-    usual |= {"order": "1", "feature": "identity"}
-    words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
-    words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
-    words += ["--refill"] * config.refill + ["--spram"] * config.spram
-    return " ".join(words)
 
 
 def block_rams(device, rtlil):

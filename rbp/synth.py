@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, replace
 
 from rbp import flow
 from rbp.checks import integer
-from rbp.devices import DEVICES, Device, block_rams, device, machine, sprams
+from rbp.devices import DEVICES, Device, block_rams, device, sprams
 from rbp.errors import InputError
 from rbp.floorplan import floorplan
 from rbp.golden.config import Config
+from rbp.machines import machine
 
 __all__ = ["Target", "critical_path", "run", "summary", "target"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
-from rbp.devices import flags
 from rbp.errors import CheckFailed, InputError
 from rbp.generated import NAME, check_files, check_name, made_by, parameters, title, write_files
 from rbp.hdl.core import Core
 from rbp.header import header
+from rbp.machines import flags
 from rbp.manual import manual
 
 __all__ = ["LINT_OFF", "PORTS", "check_outputs", "command", "contents", "paths", "text", "write"]

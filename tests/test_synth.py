@@ -16,9 +16,10 @@ import pytest
 from rbp import baselines, flow, synth
 from rbp.cli import main
 from rbp.cosim.cache import cached
-from rbp.devices import DEVICES, block_rams, flags, machine
+from rbp.devices import DEVICES, block_rams
 from rbp.errors import CheckFailed, InputError
 from rbp.floorplan import floorplan
+from rbp.machines import flags, machine
 
 SMALL = {"units": 3, "macs": 1, "preset": "w8"}
 FLAGS = ["--units", 3, "--macs", 1, "--preset", "w8", "--seeds", 1]

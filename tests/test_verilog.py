@@ -8,8 +8,8 @@ import pytest
 
 from rbp import verilog
 from rbp.cli import main
-from rbp.devices import machine
 from rbp.header import header
+from rbp.machines import machine
 from tests.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 

@@ -1,0 +1,132 @@
+"""The core that machine flags ask for, and the flags that ask for a core."""
+
+import re
+from dataclasses import fields
+
+from rbp.checks import choice, degrees, integer
+from rbp.errors import InputError
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.tables import ACTIVATIONS
+from rbp.result import Result
+from rbp.settings import Settings
+
+__all__ = ["MACHINE", "flags", "machine"]
+
+MACHINE = (
+    "units",
+    "macs",
+    "lanes",
+    "slots",
+    "preset",
+    "activation",
+    "order",
+    "feature",
+    "eta",
+    "momentum",
+    "random_start",
+    "refill",
+    "spram",
+)
+"""The flags that :func:`machine` takes."""
+
+LEAST_ETA, GREATEST_ETA = -8, 3
+
+_OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
+
+
+def machine(*, like=None, family="generic", **given) -> Config:
+    """The core that machine flags ask for.
+
+    Parameters
+    ----------
+    like : Problem or Result, optional
+        What it is to learn: the core is as ``rbp train`` builds it, but for the other flags.
+    family : str
+        Of :data:`rbp.golden.config.FAMILIES`.
+    given
+        By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
+        default the smaller of N and 5; ``order`` may be several, ``1,2``; ``activation`` names the
+        tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
+
+    Raises :class:`~rbp.errors.InputError`.
+    """
+    values = {} if like is None else _like(like)
+    if ("units" in given) == (like is not None):
+        raise InputError("a core needs either units, or like: a problem or a result")
+    for name, value in given.items():
+        values |= _of_flag(name, value)
+    values.setdefault("macs", min(values["units"], 5))
+    integer("macs", values["macs"], 1, values["units"])
+    try:
+        config = Config(**values, family=family)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if isinstance(like, Result):
+        _check_eta(config, like.settings.eta_shift)
+    return config
+
+
+def _like(source):
+    """What does not depend on a device, of the core that trains a problem or a result."""
+    problem, settings = source, Settings()
+    if isinstance(source, Result):
+        problem, settings = source.problem, source.settings
+    config = settings.config(problem)
+    return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in _OF_THE_DEVICE}
+
+
+def _of_flag(name, value):
+    """The field of a Config that a flag gives."""
+    match name:
+        case "units":
+            return {"units": integer("units", value, 1, 1024)}
+        case "activation":
+            named = [choice("activation", word, tuple(ACTIVATIONS)) for word in value.split(",")]
+            return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
+        case "order":
+            return {"degrees": degrees(value)}
+        case "feature":
+            return {"feature": choice("feature", value, ("identity", *ACTIVATIONS))}
+        case "eta":
+            return {"eta_shifts": _eta_range(value)}
+        case _:
+            return {name: value}
+
+
+def _eta_range(text):
+    found = re.fullmatch(r"(-?\d):(-?\d)", text)
+    low, high = map(int, found.groups()) if found else (1, 0)
+    if not LEAST_ETA <= low <= high <= GREATEST_ETA:
+        raise InputError(
+            f"eta must be LOW:HIGH, log2 of the least and the greatest η, within "
+            f"{LEAST_ETA}:{GREATEST_ETA}, not {text!r}"
+        )
+    return low, high
+
+
+def _check_eta(config, shift):
+    """Refuse a core that lacks the η that it is to learn with."""
+    low, high = config.eta_shifts
+    if not low <= shift <= high:
+        raise InputError(
+            f"eta_shift {shift} of the result is none of the core's, {low} … {high}: "
+            f"--eta {min(low, shift)}:{max(high, shift)} builds it in"
+        )
+
+
+def flags(config):
+    """The machine flags that ask for a core, but for what is so anyway."""
+    given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
+    given |= {
+        "activation": ",".join(config.activations),
+        "order": ",".join(map(str, config.degrees)),
+        "feature": config.feature,
+        "eta": "{}:{}".format(*config.eta_shifts),
+    }
+    usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
+    usual |= {"order": "1", "feature": "identity"}
+    usual |= {"eta": "{}:{}".format(*FAMILIES[config.family].eta_shifts)}
+    words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
+    words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
+    words += ["--refill"] * config.refill + ["--spram"] * config.spram
+    return " ".join(words)
