@@ -1,81 +1,195 @@
-"""The manual of a core's port."""
+"""The manual of a core's port, which is all that a user of the Verilog needs.
 
-from rbp.generated import NAME, parameters, title
+Its prose is ``manual.md``: ``@NAME@`` is filled in, and a line that begins with ``?momentum`` or
+``?!momentum`` is for cores with it, or without.
+"""
+
+import re
+from importlib.resources import files
+
+from rbp.generated import NAME, formats, parameters, title
+from rbp.golden.features import monomials
 from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
 from rbp.hdl.state import Region, flags_layout
-from rbp.header import ACCESS
+from rbp.hdl.timing import Timing
+from rbp.port import FIELDS, LOG, PORTS
 
-__all__ = ["manual"]
+__all__ = ["ACCESS", "manual", "meaning", "state_formula", "weight_formula"]
+
+ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
+
+_ROLES = {
+    "state": "x, x(t0), c, T, I",
+    "error": "y",
+    "weight": "w",
+    "net": "u, inside only",
+    "slope": "g'(u), inside only",
+    "velocity": "v",
+}
+
+_REGIONS = {
+    Region.C_START: ("write", "what feeds the sums at the start: x(t0), of a clamped unit T"),
+    Region.C_BANK0: ("write", "the same while it runs, in two copies"),
+    Region.C_BANK1: ("write", "the second copy"),
+    Region.X_START: ("read, write", "x(t0)"),
+    Region.X: ("read, write", "x, at the end of the last relaxation"),
+    Region.Y: ("read, write", "y, the same"),
+    Region.TARGET: ("write", "T"),
+    Region.INPUT: ("write", "I"),
+    Region.FLAGS: ("write", "what a unit is, see below"),
+}
 
 _FLAGS = {
     "clamp": "T, not x, feeds the sums while learning",
-    "target": "J = T - x, elsewhere 0",
-    "input": "I is added, elsewhere 0",
-    "activation": "{names}",
+    "target": "J = T - x drives its error; elsewhere J = 0",
+    "input": "I is added; elsewhere it is taken for 0",
+    "activation": "its function: {names}",
 }
 
 
 def manual(config, name=NAME, made=""):
-    """The memory map for people."""
-    amap = AddressMap(config)
-    names = ", ".join(f"{k} {activation}" for k, activation in enumerate(config.activations))
-    fields = {field: (place.offset, place.width) for field, place in flags_layout(config)}
-    lines = [
-        f"# {title(config)}",
-        "",
-        f"{made}",
-        "",
-        f"Addresses count 32-bit words and have {amap.width} bits.",
-        "",
-        "| parameter | value |",
-        "|---|---|",
-        *(f"| {key} | {value} |" for key, value in parameters(config).items()),
-        "",
-        "## Registers",
-        "",
-        "| address | name | access | meaning |",
-        "|---|---|---|---|",
-        *(
-            f"| 0x{amap.register(r.name):02x} | {r.name} | {ACCESS[r.access]} | "
-            f"{r.doc.replace('|', chr(92) + '|')} |"
+    """The manual of a core, in Markdown."""
+    amap, of = AddressMap(config), formats(config)
+    values = {
+        "NAME": name,
+        "HEADER": f"{name}_regs.h",
+        "TITLE": title(config),
+        "MADE": made,
+        "PARAMETERS": _table(parameters(config).items()),
+        "PORTS": _table((f"`{p}`", way, _width(p, amap), doc) for p, way, doc in PORTS),
+        "DIAGRAM": _diagram(_read_cycles(config)),
+        "READ": _read_cycles(config),
+        "SWEEP": config.sweep,
+        "ADDRESS_BITS": amap.width,
+        "FORMATS": _table(_format(role, fmt) for role, fmt in of.items()),
+        "REGISTERS": _table(
+            (f"0x{amap.register(r.name):02x}", r.name, ACCESS[r.access], meaning(r))
             for r in REGISTERS
         ),
-        "",
-        "While a run is under way, writes but to CONTROL are refused, and noted in STATUS.",
-        "",
-        "## State",
-        "",
-        f"Word of pattern a and unit i, in a region: `{_state_formula(amap)}`.",
-        f"Pattern a is slot a div {config.lanes} of lane a mod {config.lanes}.",
-        "A word is sign-extended.",
-        "",
-        "| region | name | pattern 0, unit 0 |",
-        "|---|---|---|",
-        *(f"| {r.value} | {r.name} | 0x{amap.state(r, 0, 0):x} |" for r in Region),
-        "",
-        "A unit's FLAGS, the same for all patterns, in slot 0 of every lane:",
-        "",
-        "| bits | name | meaning |",
-        "|---|---|---|",
-        *(
-            f"| {_bits(*place)} | {field} | {_FLAGS[field].format(names=names)} |"
-            for field, place in fields.items()
+        "FIELDS": "\n\n".join(_fields(config, word, fields) for word, fields in FIELDS.items()),
+        "ETA_ABOVE": -config.eta_shifts[0],
+        "ETA_ONE": -config.eta_shifts[0],
+        "TOLERANCE": "2" if config.preset == "w8" else "4 >> k, but at least 1",
+        "STATE": state_formula(amap),
+        "LANES": config.lanes,
+        "LAST_LANE": config.lanes - 1,
+        "PLACES": config.lanes * config.slots,
+        "REGIONS": _table(
+            (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", *_REGIONS[r]) for r in Region
         ),
-        "",
-        "## Weights",
-        "",
-        f"w[i][j], written only: `{_weight_formula(amap)}`.",
-        "A column j is read by writing j to COLUMN: it comes through the log.",
-        "",
+        "FLAGS": _table(_flag(config, name, place) for name, place in flags_layout(config)),
+        "WEIGHT": weight_formula(amap),
+        "VELOCITY": weight_formula(amap, Area.VELOCITIES),
+        "PRODUCTS": _products(config) if config.higher else "",
+        "UNITS": config.units,
+        "TERMS": config.terms,
+        "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
+        **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
+        **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in Region},
+        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
+        "LOG_DEPTH": config.log_depth,
+        "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.meaning}" for f in LOG),
+        "ERROR_SQUARED": 2 * of["error"].fraction,
+        "HALF": f"{1 << (of['state'].fraction - 1):x}",
+        "DRAWS": _draws(config),
+    }
+    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), _chosen(config))
+
+
+def meaning(register):
+    """Of a register; of one that has fields, they say it."""
+    return "see below" if register.name in FIELDS else register.doc
+
+
+def _chosen(config):
+    """The lines for this core."""
+    has = {name: getattr(config, name) for name in ("higher", "momentum", "refill")}
+    lines = []
+    for line in (files("rbp") / "manual.md").read_text().splitlines():
+        found = re.fullmatch(r"\?(!?)(\w+) ?(.*)", line)
+        if not found:
+            lines.append(line)
+        elif has[found[2]] != bool(found[1]):
+            lines.append(found[3])
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows):
+    """Rows of Markdown."""
+    lines = (" | ".join(str(cell).replace("|", "\\|") for cell in row) for row in rows)
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _width(port, amap):
+    return {"bus_addr": amap.width, "bus_w_data": 32, "bus_r_data": 32, "phase": 2}.get(port, 1)
+
+
+def _format(role, fmt):
+    span = f"{fmt.to_float(fmt.min):g} ... {fmt.to_float(fmt.max):.9g}"
+    return role, _ROLES[role], fmt.width, fmt.fraction, span
+
+
+def _read_cycles(config):
+    return Timing(config).look + 4  # as HostPort.latency
+
+
+def _diagram(read):
+    """A read of so many cycles, and the shortest write, six characters a cycle."""
+    reading = [0] + [1] * read + [0] * 3
+    writing = [0] * (read + 1) + [1, 1, 0]
+    waiting = [0] + [1] * (read - 1) + [0, 1, 0, 0]
+
+    def wave(levels):
+        drawn = ""
+        for before, level in zip([0, *levels], levels, strict=False):
+            edge = {(0, 1): "/", (1, 0): "\\", (0, 0): "_", (1, 1): "-"}[before, level]
+            drawn += edge + ("-" if level else "_") * 5
+        return drawn
+
+    words = ["......"] * (read + 4)
+    words[read] = "<word>"
+    rows = {
+        "cycle": "".join(f"  {k:<4d}" for k in range(read + 4)),
+        "clk": "/--\\__" * (read + 4),
+        "bus_r_en": wave(reading),
+        "bus_w_en": wave(writing),
+        "bus_wait": wave(waiting),
+        "bus_r_data": "".join(words),
+    }
+    return "\n".join(f"    {name:12s}{row}".rstrip() for name, row in rows.items())
+
+
+def _fields(config, word, fields):
+    """Table of the fields of a register."""
+    rows = [f for f in fields if not f.needs or getattr(config, f.needs)]
+    table = _table((f.bits, f.name, f.meaning) for f in rows)
+    return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{table}"
+
+
+def _flag(config, name, place):
+    last = place.offset + place.width - 1
+    bits = str(last) if place.width == 1 else f"{place.offset}-{last}"
+    names = ", ".join(f"{k} {activation}" for k, activation in enumerate(config.activations))
+    return bits, name.upper(), _FLAGS[name].format(names=names)
+
+
+def _products(config):
+    """What the columns are, as far as a line holds it."""
+    products = list(monomials(config.units, config.degrees))
+    said = [
+        f"{j}: " + ("*".join(f"f(x{i})" for i in p) or "1") for j, p in enumerate(products[:60])
     ]
-    return "\n".join(lines)
+    return ", ".join(said) + (", as `rbp features` lists them all" if len(products) > 60 else "")
 
 
-def _bits(first, width):
-    return str(first) if width == 1 else f"{first}-{first + width - 1}"
+def _draws(config):
+    extra = ["one for each where x(t0) is drawn"] * config.random_start
+    extra += ["one at its end for the velocities"] * config.momentum
+    return "".join(f", and {text}" for text in extra)
 
 
-def _state_formula(amap):
+def state_formula(amap):
+    """Address of a word of the state, as arithmetic."""
     region = amap.slot_bits + amap.unit_bits
     lane = amap.region_bits + region
     return (
@@ -84,9 +198,10 @@ def _state_formula(amap):
     )
 
 
-def _weight_formula(amap):
+def weight_formula(amap, area=Area.WEIGHTS):
+    """Address of w[i][j], or of its velocity, as arithmetic."""
     macs, terms = amap.config.macs, amap.config.terms
     return (
-        f"0x{Area.WEIGHTS.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
+        f"0x{area.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
         f"(i div {macs}) * {terms} + j"
     )

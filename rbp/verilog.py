@@ -18,8 +18,9 @@ from rbp.hdl.core import Core
 from rbp.header import header
 from rbp.machines import flags
 from rbp.manual import manual
+from rbp.port import PORTS
 
-__all__ = ["LINT_OFF", "PORTS", "check_outputs", "command", "contents", "paths", "text", "write"]
+__all__ = ["LINT_OFF", "check_outputs", "command", "contents", "paths", "text", "write"]
 
 LINT_OFF = {
     "CASEOVERLAP": "casez with the default before it",
@@ -30,18 +31,6 @@ LINT_OFF = {
     "WIDTH": "operands narrower than their sum, and sums wrapping as registers do",
 }
 """Rules of Verilator's, by names that its versions 5.006 and 5.48 know alike."""
-
-PORTS = (
-    ("clk", "in", "clock, rising edge"),
-    ("rst", "in", "reset, synchronous, active high"),
-    ("bus_addr", "in", "address of a 32-bit word, see the manual"),
-    ("bus_w_data", "in", "word to write"),
-    ("bus_w_en", "in", "write; held while bus_wait is high"),
-    ("bus_r_en", "in", "read; held while bus_wait is high"),
-    ("bus_r_data", "out", "word read, in the first cycle without bus_wait"),
-    ("bus_wait", "out", "the request is not done yet"),
-    ("phase", "out", "what the core is doing; 0: idle"),
-)
 
 _STRIPPED = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 

@@ -3,15 +3,17 @@
 import re
 import subprocess
 
+import numpy as np
 import pytest
 
 from rbp import verilog
 from rbp.cosim.build import verilator_environment
-from rbp.hdl.memory_map import REGISTERS, AddressMap
+from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
 from rbp.hdl.state import Region
 from rbp.header import header
 from rbp.machines import machine
 from rbp.manual import manual
+from rbp.problem import Problem
 from tests.test_lint import CONFIGS
 
 
@@ -52,35 +54,83 @@ def test_c_header(tmp_path, config, compiler):
     assert dict(zip(expected, map(int, done.stdout.split()), strict=True)) == expected
 
 
-def test_markdown(config):
-    """Its tables and formulas give the addresses, too."""
+def test_manual_gives_the_addresses(config):
     text, amap = manual(config), AddressMap(config)
     table = dict(re.findall(r"^\| (0x\w+) \| (\w+) \|", text, re.M))
     assert {name: int(at, 16) for at, name in table.items()} == {
         r.name: amap.register(r.name) for r in REGISTERS
     }
-    state, weight = (
+    state, weight, *velocity = (
         compile(found.replace("div", "//").replace("mod", "%"), "formula", "eval")
-        for found in re.findall(r"`(0x.*)`", text)
+        for found in re.findall(r"^    (0x.*)$", text, re.M)
     )
+    assert len(velocity) == config.momentum
     lanes = config.lanes
-    assert f"slot a div {lanes} of lane a mod {lanes}." in text
+    assert f"slot = a div {lanes} and lane = a mod {lanes}." in text
     for region in Region:
         assert f"| {region.value} | {region.name} | 0x{amap.state(region, 0, 0):x} |" in text
         for a in range(lanes * config.slots):
             names = {"lane": a % lanes, "slot": a // lanes, "region": region.value, "i": 0}
             assert eval(state, names) == amap.state(region, a, 0)
-    for i in range(config.units):
-        for j in range(config.units):
-            assert eval(weight, {"i": i, "j": j}) == amap.weight(i, j)
+    for formula, area in zip((weight, *velocity), (Area.WEIGHTS, Area.VELOCITIES), strict=False):
+        for i, j in np.ndindex(config.units, config.terms):
+            assert eval(formula, {"i": i, "j": j}) == amap.weight(i, j, area)
+
+
+def test_nothing_is_left_to_fill_in(config):
+    text = manual(config)
+    assert not re.search(r"@\w+@|^\?|\{\w+\}", text, re.M)
+    assert ("velocit" in text.lower()) == config.momentum
+
+
+def test_steps_are_numbered(config):
+    """Each procedure counts from 1, and its registers have their addresses."""
+    text, amap = manual(config), AddressMap(config)
+    for title in ("How to train", "How to recall"):
+        part = re.search(rf"^## {title}\n(.*?)^## ", text, re.M | re.S)[1]
+        numbers = list(map(int, re.findall(r"^(\d+)\. ", part, re.M)))
+        assert numbers == list(range(1, len(numbers) + 1))
+        for name, at in re.findall(r"(\w+)\s+\(0x(\w+)\)", part):
+            if name in {r.name for r in Region} - {"FLAGS"}:
+                assert int(at, 16) == amap.state(Region[name], 0, 0)
+            elif name != "FLAGS":
+                assert int(at, 16) == amap.register(name)
+
+
+def read_cycles(config):
+    return int(re.search(r"a read, which takes (\d+) cycles", manual(config))[1])
+
+
+def test_diagram(config):
+    """Its read takes as many cycles as the text says; :func:`test_a_host_in_c` counts them."""
+    rows = dict(re.findall(r"^    (bus_\w+) +(\S.*)$", manual(config), re.M))
+    cycles = read_cycles(config)
+    assert len(re.search(r"/-*", rows["bus_r_en"])[0]) == 6 * cycles
+    assert rows["bus_r_data"].index("<") == 6 * cycles
+    assert rows["bus_wait"].index("\\") == 6 * cycles
+
+
+def test_an_activation_of_the_users_own(tmp_path):
+    own = Problem(
+        weights=[[0.1]],
+        targets=[[0.5]],
+        target_units=[True],
+        activation=[(lambda u: np.tanh(2 * u) / 2, lambda u: 1 / np.cosh(np.clip(u, -9, 9)) ** 2)],
+    )
+    (tmp_path / "net_regs.h").write_text(header(machine(like=own)))
+    command = ["gcc", "-Wall", "-Werror", "-fsyntax-only", "-x", "c", "net_regs.h"]
+    subprocess.run(command, cwd=tmp_path, check=True)
 
 
 def test_flags_and_activations():
     text = header(CONFIGS["w8"])
-    for line in ("FLAG_CLAMP 0u", "FLAG_TARGET 1u", "FLAG_INPUT 2u", "FLAG_ACTIVATION 3u"):
-        assert f"#define RBP_CORE_{line}\n" in text
+    fields = ("CLAMP", "TARGET", "INPUT", "ACTIVATION")
+    for bit, field in enumerate(fields):
+        assert f"#define RBP_CORE_FLAG_{field}_BIT {bit}u\n" in text
+    assert "#define RBP_CORE_FLAG_ACTIVATION_BITS 2u\n" in text
     assert "#define RBP_CORE_ACTIVATION_SIN 2u\n" in text
-    assert "| 3-4 | activation | 0 logistic, 1 tanh, 2 sin |" in manual(CONFIGS["w8"])
+    names = "| 3-4 | ACTIVATION | its function: 0 logistic, 1 tanh, 2 sin |"
+    assert names in manual(CONFIGS["w8"])
     assert "ACTIVATION_SIN" not in header(CONFIGS["default"])
 
 
@@ -93,16 +143,19 @@ static Vrbp_core core;
 
 static void cycle() { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
 
+static int taken;  // cycles of the last request
+
 static uint32_t request(uint32_t address, uint32_t data, bool write)
 {
     core.bus_addr = address, core.bus_w_data = data, core.bus_w_en = write, core.bus_r_en = !write;
     core.clk = 0;
-    for (int k = 0; core.eval(), core.bus_wait; k++) {
-        if (k == 1000) { std::puts("the core does not answer"); std::exit(1); }
+    for (taken = 0; core.eval(), core.bus_wait; taken++) {
+        if (taken == 1000) { std::puts("the core does not answer"); std::exit(1); }
         cycle();
         core.clk = 0;
     }
     uint32_t word = core.bus_r_data;
+    taken++;
     cycle();
     core.bus_w_en = core.bus_r_en = 0;
     return word;
@@ -112,6 +165,7 @@ int main()
 {
     core.rst = 1; cycle(); core.rst = 0;
     bool good = request(RBP_CORE_REG_IDENTITY, 0, false) == RBP_CORE_IDENTITY;
+    good &= taken == READ_CYCLES;
     uint32_t shape = RBP_CORE_UNITS | RBP_CORE_MACS << 11 | RBP_CORE_LANES << 22;
     good &= request(RBP_CORE_REG_SHAPE, 0, false) == shape;
     good &= request(RBP_CORE_REG_SLOTS, 0, false) == RBP_CORE_SLOTS;
@@ -146,7 +200,12 @@ def test_a_host_in_c(tmp_path):
     # As in cosim/build.py: the package was never configured for its compiler.
     environment["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0"
     command = ["verilator", "--cc", "--exe", "--build", "-Wall", "net.v", "host.cpp"]
-    command += ["-CFLAGS", f"-I{tmp_path}", "--top-module", "rbp_core"]
+    command += [
+        "-CFLAGS",
+        f"-I{tmp_path} -DREAD_CYCLES={read_cycles(config)}",
+        "--top-module",
+        "rbp_core",
+    ]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     host = subprocess.run([tmp_path / "obj_dir" / "Vrbp_core"], capture_output=True, text=True)
