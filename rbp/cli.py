@@ -15,6 +15,7 @@ from rbp.checks import degrees, integer
 from rbp.devices import DEVICES
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_folder, check_output, read_npz, written
+from rbp.golden.config import FAMILIES
 from rbp.golden.features import monomials
 from rbp.machines import MACHINE, machine
 from rbp.problem import Problem
@@ -243,6 +244,9 @@ def _example(arguments):
     example.problem().save(arguments.out)
     print(f"wrote {arguments.out}; to train it:")
     print(examples.command(example, arguments.out))
+    low, high = FAMILIES["ice40"].eta_shifts
+    if not low <= (shift := example.flags.get("eta_shift", 0)) <= high:
+        print(f"an iCE40 core for it is built with --eta {min(low, shift)}:{max(high, shift)}")
 
 
 def _flags(arguments):

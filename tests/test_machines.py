@@ -72,6 +72,19 @@ def test_eta():
     )
 
 
+def test_an_example_says_which_eta_ice40_needs(tmp_path, capsys):
+    needs = "an iCE40 core for it is built with --eta"
+    for name, example in examples.EXAMPLES.items():
+        if example.flags.get("eta_shift", 0) >= -2 and name != "xor":
+            continue
+        try:
+            assert main(["example", name, "--out", str(tmp_path / "p.npz")]) == 0
+        except ImportError:  # of the digits' data
+            continue
+        said = capsys.readouterr().out
+        assert (f"{needs} {example.flags['eta_shift']}:1\n" in said) == (name != "xor")
+
+
 @pytest.mark.parametrize("text", ["-9:1", "0:4", "1:0", "-5", "a:b", "-5:1:2"])
 def test_bad_eta(tmp_path, capsys, text):
     argv = ["verilog", "--units", "3", "--eta", text, "--out", str(tmp_path / "net.v")]
