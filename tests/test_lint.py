@@ -15,7 +15,7 @@ from tests.tools import TOOLS
 CONFIGS = {
     "default": machine(units=15),
     "one unit": machine(units=1, slots=1),
-    "lanes": machine(units=7, macs=2, lanes=3, slots=5, preset="w18", activation="tanh,sin"),
+    "lanes": machine(units=7, macs=2, lanes=3, slots=5),
     "all options": machine(
         units=5,
         macs=2,

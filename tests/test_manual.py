@@ -161,6 +161,34 @@ static uint32_t request(uint32_t address, uint32_t data, bool write)
     return word;
 }
 
+// Requests that the manual says something about: withdrawn ones, and both enables at once.
+static bool unusual()
+{
+    uint32_t place = rbp_core_state(RBP_CORE_REGION_X, 0, 0);
+    request(place, 17, true);
+    core.bus_addr = place, core.bus_w_data = 18, core.bus_w_en = 1;
+    cycle();
+    core.bus_w_en = 0;
+    cycle();
+    bool good = request(place, 0, false) == 17;
+
+    core.bus_addr = place, core.bus_w_data = 19, core.bus_w_en = core.bus_r_en = 1;
+    core.clk = 0;
+    for (core.eval(); core.bus_wait; core.eval()) cycle(), core.clk = 0;
+    cycle();
+    core.bus_w_en = core.bus_r_en = 0;
+    cycle();
+    good &= request(place, 0, false) == 19;
+
+    request(RBP_CORE_REG_COLUMN, 0, true);
+    while (request(RBP_CORE_REG_LOG_COUNT, 0, false) < RBP_CORE_UNITS) continue;
+    core.bus_addr = RBP_CORE_REG_LOG, core.bus_r_en = 1;
+    for (int k = 1; k < READ_CYCLES; k++) cycle();
+    core.bus_r_en = 0;
+    cycle();
+    return good && request(RBP_CORE_REG_LOG_COUNT, 0, false) == RBP_CORE_UNITS;
+}
+
 int main()
 {
     core.rst = 1; cycle(); core.rst = 0;
@@ -185,6 +213,7 @@ int main()
         for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
             good &= request(RBP_CORE_REG_LOG, 0, false) == 100 * i + j + 1;
     }
+    good &= unusual();
     std::puts(good ? "good" : "bad");
     return !good;
 }
