@@ -24,19 +24,27 @@ OUTPUTS = {
         "SIGNEDP",
     ),
 }
-"""Pins that a core may leave open. To nextpnr an open input and a 0 are alike; simulators warn."""
+"""Pins that a core may leave open."""
 
 _INSTANCE = re.compile(rf"^  ({'|'.join(INPUTS)}) #\(.*?^  \) \S+ \(\n(.*?)\n  \);$", re.M | re.S)
 
 
-def tied(text):
-    """The same Verilog with 0 at each open input, and open outputs named."""
+def tied(text, name):
+    """The same Verilog with the open pins of cells named.
+
+    An input gets nothing, since nextpnr cannot bring a 0 to each; but in Icarus, which warns
+    of inputs without a value, 0. ``name`` is the core's.
+    """
+    macro = f"{name.upper()}_OPEN"
 
     def close(found):
         cell, ports = found.groups()
         given = set(re.findall(r"\.(\w+)\(", ports))
-        ends = [f"{pin}(1'h0)" for pin in INPUTS[cell] if pin not in given]
+        ends = [f"{pin}(`{macro})" for pin in INPUTS[cell] if pin not in given]
         ends += [f"{pin}()" for pin in OUTPUTS[cell] if pin not in given]
         return found[0].removesuffix("\n  );") + "".join(f",\n    .{e}" for e in ends) + "\n  );"
 
-    return _INSTANCE.sub(close, text)
+    closed = _INSTANCE.sub(close, text)
+    if f"`{macro}" not in closed:
+        return closed
+    return f"`ifdef __ICARUS__\n`define {macro} 1'b0\n`else\n`define {macro}\n`endif\n\n{closed}"

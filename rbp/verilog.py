@@ -51,7 +51,7 @@ def text(config, platform=None, name=NAME):
     body = _converted(
         rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
     )
-    body = tied(body) if platform else body
+    body = tied(body, name) if platform else body
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
     widths = {"clk": 1, "rst": 1} | {port: len(value) for port, (value, _) in ports.items()}

@@ -122,8 +122,10 @@ int main(void)
         write_flags(~0u);
         write_patterns(0);
         write_weights();
-        bus_write(NET_REG_UPDATES, UPDATES);
-        run(NET_CONTROL_TRAIN_BIT);
+        for (uint32_t left = UPDATES, now = 1; left; left -= now, now = left) { /* it goes on */
+            bus_write(NET_REG_UPDATES, now);
+            run(NET_CONTROL_TRAIN_BIT);
+        }
         print_weights();
 
         write_settings(PATTERNS, NET_USUAL_RECALL_LIMIT);

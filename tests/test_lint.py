@@ -116,3 +116,13 @@ def test_a_device_with_its_models(tmp_path, of_a_device, tool):
     assert accepted(tool, tmp_path, models(cells) + text) == ""
     if cells:
         assert accepted(tool, tmp_path, text) != ""  # there must be a model
+
+
+def test_open_pins_stay_open():
+    """But in Icarus: nextpnr cannot route a 0 to a multiplier's SRIB pins."""
+    config = machine(units=3, macs=1, slots=1, preset="w8", family="ecp5")
+    text = verilog.text(config, "ecp5-25k")
+    instance = re.search(r"^  MULT18X18D #.*?^  \);", text, re.M | re.S)[0]
+    assert ".SRIB9(`RBP_CORE_OPEN)," in instance
+    assert ".SIGNEDP()" in instance
+    assert text.count("`define RBP_CORE_OPEN 1'b0\n`else\n`define RBP_CORE_OPEN\n`endif\n") == 1
