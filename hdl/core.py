@@ -151,7 +151,9 @@ class Core(wiring.Component):
                 start.z.eq(training.noise_z),
                 start.clamp.eq(Array(lane.host_clamp for lane in lanes)[place.lane]),
             ]
-            may_fill = start.ready
+            # a lane's register may still hold what the start wrote last
+            was_ready = delay(m, start.ready, Timing(config).reach, name="start_was_ready")
+            may_fill = start.ready & was_ready
             with m.If(~start.ready):
                 for k, lane in enumerate(lanes):
                     m.d.comb += [
