@@ -80,11 +80,11 @@ class Driver:
         yield from self.write("CONTROL", CLEAR)
         yield from self.load_settings(machine)
         yield from self.load_flags(machine.network)
-        yield from self.load_patterns(machine)
         for region, words in ((Region.X, machine.x), (Region.Y, machine.y)):
             yield from self.load_state(region, words)
+        yield from self.load_patterns(machine)
         yield from self.load_weights(machine.weights)
-        if self.config.momentum:
+        if self.config.momentum and machine.velocity.any():  # else CLEAR has made them 0
             yield from self.load_weights(machine.velocity, Area.VELOCITIES)
 
     def load_settings(self, machine):
@@ -118,31 +118,24 @@ class Driver:
     def load_flags(self, network):
         flags = network.clamp_units | network.target_units << 1 | network.input_units << 2
         flags = flags | network.activation << 3
-        for lane in range(self.config.lanes):
-            for i in range(self.config.units):
-                yield Write(self.map.state(Region.FLAGS, lane, i), int(flags[i]))
+        for i in range(self.config.units):
+            yield Write(self.map.state(Region.FLAGS, 0, i), int(flags[i]))
 
     def load_patterns(self, machine, first=0):
-        """T, I, x(t0) of each pattern, the first one at place ``first``, and c of its x.
-
-        c of a clamped unit is T in all its banks.
-        """
+        """x(t0), I, T of each pattern, the first one at place ``first``; T last, of a clamped unit
+        to a region of its own."""
         clamp = machine.network.clamp_units
-        c_start, c = (np.where(clamp, machine.targets, x) for x in (machine.start, machine.x))
-        for region, words in (
-            (Region.TARGET, machine.targets),
-            (Region.INPUT, machine.inputs),
-            (Region.X_START, machine.start),
-            (Region.C_START, c_start),
-            (Region.C_BANK0, c),
-            (Region.C_BANK1, c),
-        ):
-            yield from self.load_state(region, words, first)
+        targets = [Region.CLAMPED if c else Region.TARGET for c in clamp]
+        yield from self.load_state(Region.X_START, machine.start, first)
+        yield from self.load_state(Region.INPUT, machine.inputs, first)
+        yield from self.load_state(targets, machine.targets, first)
 
     def load_state(self, region, words, first=0):
+        """Words of a region, or of one for each unit."""
+        regions = [region] * self.config.units if isinstance(region, Region) else region
         for a, row in enumerate(words, start=first):
             for i, word in enumerate(row):
-                yield Write(self.map.state(region, a, i), int(word) & 0xFFFFFFFF)
+                yield Write(self.map.state(regions[i], a, i), int(word) & 0xFFFFFFFF)
 
     def load_weights(self, weights, area=Area.WEIGHTS):
         """W, or the velocities."""

@@ -66,24 +66,28 @@ def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run
 
     x, y = machine.x.copy(), machine.y.copy()
     total, left, place = len(machine.targets), updates, 0
-    parts = _parts(machine, config.lanes * config.slots, updates)
+    capacity = config.lanes * config.slots
+    if len(machine.patterns()) > capacity:
+        raise ValueError(f"Patterns of an update must be at most {capacity}, the places")
+    refill = config.refill and total > capacity  # two halves of the places, by turns
+    parts = _parts(machine, capacity, updates)
     with core or Simulator(library(config)) as core:
         part, held, count = next(parts)
         core.do(driver.load(part))
-        if config.refill:
+        if refill:
             core.do(driver.write("PATTERNS", 2 * len(held)))
         while part:
             core.do(driver.start_training(count))
             following, next_held, next_count = next(parts, (None, None, None))
-            next_place = len(held) - place if config.refill else 0
-            if following and config.refill:
+            next_place = len(held) - place if refill else 0
+            if following and refill:
                 core.do(driver.load_patterns(following, next_place))
             core.do(driver.reports(len(part.patterns()), sink))
             left -= count
             if left * len(held) < total:  # else each pattern has its turn again
                 x[held] = core.do(driver.read_state(Region.X, len(held), place))
                 y[held] = core.do(driver.read_state(Region.Y, len(held), place))
-            if following and not config.refill:
+            if following and not refill:
                 core.do(driver.load_patterns(following))
             part, held, count, place = following, next_held, next_count, next_place
         unsettled, skipped, cycles, saturated = core.do(driver.counters())

@@ -28,12 +28,13 @@ class Kind(enum.Enum, shape=2):
 def step_layout(config):
     """The carousel's position; ``start`` comes the cycle before a turn's first step.
 
-    With momentum, an UPDATE without patterns is an APPLY: the velocities move the weights. Where
+    With momentum, an UPDATE without patterns is an APPLY, in which the velocities move the weights,
+    or makes the velocities ``zero``. Where
     weights have a single port, a word is ``due`` in one of an UPDATE's two turns.
     """
     return data.StructLayout(
         {
-            **({"apply": 1} if config.momentum else {}),
+            **({"apply": 1, "zero": 1} if config.momentum else {}),
             **({"due": 1} if config.spram else {}),
             "start": 1,
             "start_kind": Kind,
@@ -67,8 +68,8 @@ class Carousel(wiring.Component):
     -------
     relax, update, write, probe : In
         Requests; at most one of the last three, which is held until its turn starts.
-    apply : In
-        Only with momentum: the update is an APPLY.
+    apply, zero : In
+        Only with momentum: the update is an APPLY, or makes the velocities 0.
     updating, serving : Out
         The turn starts that ``update``, or that ``write`` or ``probe``, asks for; of two, the last.
     step : Out
@@ -89,7 +90,7 @@ class Carousel(wiring.Component):
                 "serving": Out(1),
                 "step": Out(step_layout(config)),
                 "resting": Out(1),
-                **({"apply": In(1)} if config.momentum else {}),
+                **({"apply": In(1), "zero": In(1)} if config.momentum else {}),
             }
         )
 
@@ -175,10 +176,10 @@ class Carousel(wiring.Component):
             holds_up.eq((ends & (kind != Kind.RELAX)) | write | holds_up_short),
         ]
         if config.momentum:
-            apply = Signal()
-            m.d.comb += step.apply.eq(apply)
+            apply, zero = Signal(), Signal()
+            m.d.comb += [step.apply.eq(apply), step.zero.eq(zero)]
             with m.If(step.start):
-                m.d.sync += apply.eq(self.apply)
+                m.d.sync += [apply.eq(self.apply), zero.eq(self.zero)]
         second = Const(1)  # the next turn of an UPDATE is its last
         if config.spram:
             second, due = Signal(), Signal(reset_less=True)

@@ -87,10 +87,12 @@ class Core(wiring.Component):
                 training.energy[k].eq(lane.energy),
                 lane.clear_energy.eq(training.begun),
                 lane.clear.eq(host.clear),
+                lane.abort.eq(host.abort),
                 lane.probe_column.eq(host.probe_column),
                 lane.host_select.eq(host.host_select),
                 lane.host_write.eq(host.host_write[k]),
                 lane.host_region.eq(host.host_region),
+                lane.host_bank.eq(host.host_bank),
                 lane.host_slot.eq(host.host_slot),
                 lane.host_unit.eq(host.host_unit),
                 lane.host_data.eq(host.host_data),
@@ -116,6 +118,8 @@ class Core(wiring.Component):
             training.drawn.eq(host.drawn),
             training.logging.eq(host.logging),
             training.stop.eq(host.stop),
+            training.abort.eq(host.abort),
+            host.fits.eq(training.fits),
             training.noise_write.eq(host.noise_write),
             training.updates_write.eq(host.updates_write),
             training.first_write.eq(host.first_write),
@@ -128,7 +132,7 @@ class Core(wiring.Component):
             host.phase.eq(training.phase),
             host.busy.eq(training.busy | host.train | host.recall),
             host.started.eq(carousel.serving),
-            host.resting.eq(carousel.resting),
+            host.resting.eq(carousel.resting & ~training.update),
         ]
         values = {
             "UPDATES": training.updates,
@@ -160,6 +164,7 @@ class Core(wiring.Component):
                         lane.host_select.eq(1),
                         lane.host_write.eq(start.write & (place.lane == k)),
                         lane.host_region.eq(start.region),
+                        lane.host_bank.eq(2),
                         lane.host_slot.eq(place.slot),
                         lane.host_unit.eq(start.unit),
                         lane.host_data.eq(start.data),
@@ -171,6 +176,7 @@ class Core(wiring.Component):
         if config.momentum:
             m.d.comb += [
                 carousel.apply.eq(training.apply),
+                carousel.zero.eq(training.zero),
                 weights.host_velocity.eq(host.velocity),
                 weights.friction.eq(host.settings.friction),
                 *(weights.noise[p].eq(lanes[0].noise[p]) for p in range(config.macs)),
@@ -190,7 +196,7 @@ class Core(wiring.Component):
         # log: a run's report, or a column of W
         probe = lanes[0].probe_valid
         m.d.comb += [
-            log.clear.eq(host.clear),
+            log.clear.eq(host.clear | host.abort),
             log.push.eq(training.push | (probe & log.space)),
             log.word.eq(Mux(probe, lanes[0].probe.as_unsigned(), training.word)),
             log.pop.eq(host.log_pop),

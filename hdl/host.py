@@ -1,21 +1,21 @@
 """Host port: one synchronous word port over the memory map."""
 
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.fixed import delay, gate
 from rbp.hdl.lane import settings_layout
-from rbp.hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
+from rbp.hdl.memory_map import IDENTITY, REGISTERS, STATE, AddressMap, Area, greatest
 from rbp.hdl.state import Region
 from rbp.hdl.timing import Timing
 
 __all__ = ["HostPort", "HostSignature"]
 
-REGISTER_BITS = (len(REGISTERS) - 1).bit_length()
+READABLE = {region for region, (access, _) in STATE.items() if "r" in access}
 
 
 class HostSignature(wiring.Signature):
@@ -40,10 +40,11 @@ class HostSignature(wiring.Signature):
 class HostPort(wiring.Component):
     """Decodes the memory map (:mod:`rbp.hdl.memory_map`) and keeps the settings.
 
-    A read takes :attr:`latency` cycles, a write two; a weight, a column and a start wait for the
-    carousel. While a run is under way, writes but to CONTROL and reads of the state do nothing,
-    read as 0, and are noted in STATUS; registers and the log can be read at any time. A core that
-    can be refilled takes writes to the state then as well, as soon as there is room.
+    A read takes :attr:`latency` cycles, a write two, of X and CLAMPED three and four; a weight, a
+    column and a start wait for the carousel, a CLEAR until a run has ended. What is refused does
+    nothing, reads as 0, and is noted in STATUS. While a run is under way, that is all but CONTROL,
+    and reads of registers and the log. A core that can be refilled takes writes to the state then
+    as well, as soon as there is room.
 
     Members
     -------
@@ -51,9 +52,11 @@ class HostPort(wiring.Component):
         To the master.
     settings, patterns, batch, drawn, logging : Out
         What the host has set.
-    train, recall, clear, stop : Out
-        Commands; ``stop`` stays until the run ends. A reset clears, too, so that most of what
-        ``clear`` forgets needs no other reset: two would meet in a slow gate.
+    train, recall, clear, stop, abort : Out
+        Commands; ``stop`` and ``abort``, for a CLEAR, stay until the run ends. A reset clears, too,
+        so that most of what ``clear`` forgets needs no other reset: two would meet in a slow gate.
+    fits : In
+        The next pattern is one of A.
     noise_write, updates_write, first_write, set : Out
         Counters of :mod:`rbp.hdl.training`, and what to set them to.
     values : In
@@ -85,6 +88,8 @@ class HostPort(wiring.Component):
                 "recall": Out(1),
                 "clear": Out(1, init=1),
                 "stop": Out(1),
+                "abort": Out(1),
+                "fits": In(1),
                 "noise_write": Out(1),
                 "updates_write": Out(1),
                 "first_write": Out(1),
@@ -97,6 +102,7 @@ class HostPort(wiring.Component):
                 "host_select": Out(1),
                 "host_write": Out(lanes),
                 "host_region": Out(Region),
+                "host_bank": Out(2),
                 "host_slot": Out(range(max(2, config.slots))),
                 "host_unit": Out(range(max(2, config.units))),
                 "host_data": Out(word),
@@ -132,7 +138,8 @@ class HostPort(wiring.Component):
         offset, area = address[: amap.offset_bits], Signal(Area)
         m.d.comb += area.eq(address[amap.offset_bits :])
         refused, quiet = Signal(), Signal()
-        m.d.sync += quiet.eq(~self.busy)
+        asked = Signal(2)  # a start, while it is looked at
+        m.d.sync += quiet.eq(~(self.busy | asked.any()))
 
         fields = {
             "PATTERNS": self.patterns,
@@ -142,22 +149,54 @@ class HostPort(wiring.Component):
             "USE_WITHIN": settings.use_within,
         }
 
+        # what has an address, decoded in a cycle of its own
+        coming, wanted = bus.addr[: amap.offset_bits], bus.addr[amap.offset_bits :]
+        hit = {}
+        for r in REGISTERS:
+            hit[r.name] = Signal(name=f"hit_{r.name.lower()}", reset_less=True)
+            at = (wanted == Area.REGISTERS.value) & (coming == amap.register(r.name))
+            m.d.sync += hit[r.name].eq(at)
+        to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
+        from_state, to_flags = Signal(reset_less=True), Signal(reset_less=True)
+        of_state, of_flags, of_weights = self._mapped(coming)
+        m.d.sync += [
+            to_state.eq((wanted == Area.STATE.value) & of_state),
+            to_flags.eq(of_flags),
+            to_weights.eq(
+                (wanted[1] if config.momentum else wanted == Area.WEIGHTS.value) & of_weights
+            ),
+        ]
+
         # the state memories
         unit, slot = amap.unit_bits, amap.unit_bits + amap.slot_bits
-        region = slot + amap.region_bits
+        region = Region(offset[slot : slot + amap.region_bits])
         lane = Signal(range(max(2, config.lanes)))
         m.d.comb += [
-            lane.eq(offset[region : region + amap.lane_bits]),
+            lane.eq(offset[slot + amap.region_bits :][: amap.lane_bits]),
             self.host_select.eq(quiet),
-            self.host_region.eq(offset[slot:region]),
+            self.host_region.eq(region),
             self.host_slot.eq(offset[unit:slot]),
             self.host_unit.eq(offset[:unit]),
+            from_state.eq(to_state & reduce(or_, (region == r for r in Region if r in READABLE))),
         ]
-        # a word goes where it is to a cycle after it is taken, when the address still stands
+        # a word goes where it is to a cycle after it is taken, when the address still stands; with
+        # it a bank of c, so a word that several banks hold is taken as many times
         word = Signal(32, reset_less=True)
         writing = Signal(config.lanes)
-        m.d.sync += word.eq(bus.w_data)
-        m.d.comb += [self.host_data.eq(word), self.host_write.eq(writing)]
+        turn, bank = Signal(2), Signal(2, reset_less=True)
+        last_turn = Mux(region == Region.X, 1, gate(Const(2), region == Region.CLAMPED))
+        goes_on, taken = turn != last_turn, Signal()
+        m.d.sync += [
+            word.eq(bus.w_data),
+            bank.eq(Mux(region == Region.X_START, 2, turn)),
+        ]
+        with m.If(taken):
+            m.d.sync += turn.eq(gate(turn + 1, goes_on))
+        m.d.comb += [
+            self.host_data.eq(word),
+            self.host_write.eq(writing),
+            self.host_bank.eq(bank),
+        ]
 
         # reading: everything after the same time; registers are chosen in a cycle of their own
         elapsed = Signal(range(self.latency))
@@ -172,106 +211,122 @@ class HostPort(wiring.Component):
             **dict(zip(self.READ_BY_CORE, self.values, strict=True)),
         }
         register = Signal(32, reset_less=True)
-        chosen = {}
-        for name in values:
-            chosen[name] = Signal(name=f"reads_{name.lower()}", reset_less=True)
-            m.d.sync += chosen[name].eq(offset[:REGISTER_BITS] == amap.register(name))
         m.d.sync += register.eq(
-            reduce(or_, (gate(value, chosen[name]) for name, value in values.items()))
+            reduce(or_, (gate(value, hit[name]) for name, value in values.items()))
         )
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
         awaiting = reading & ~arrived
-        m.d.sync += elapsed.eq(gate(elapsed + 1, awaiting))
+        starting = asked.any() | self.train | self.recall  # what a read should see the end of
+        m.d.sync += elapsed.eq(gate(elapsed + 1, awaiting & ~starting))
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
         # a word of the state is the host's if no run was under way when its memory took the address
         asked_quietly = delay(m, quiet, time.look, name="asked_quietly")
-        from_state, from_register = Signal(reset_less=True), Signal(reset_less=True)
-        of_state, read = Signal(reset_less=True), Signal(32, reset_less=True)
-        found = Array(self.host_words)[lane].as_unsigned()
+        found_state, found_register = Signal(reset_less=True), Signal(reset_less=True)
+        found, read = Signal(reset_less=True), Signal(32, reset_less=True)
+        of_lane = Array(self.host_words)[lane]
+        signed_word = Cat(of_lane, of_lane[-1].replicate(32 - len(of_lane)))
         m.d.sync += [
-            from_state.eq((area == Area.STATE) & asked_quietly),
-            from_register.eq((area == Area.REGISTERS) & (offset[REGISTER_BITS:] == 0)),
-            read.eq(gate(found, from_state) | gate(register, from_register)),
-            of_state.eq(from_state),
+            found_state.eq(from_state & asked_quietly),
+            found_register.eq(reduce(or_, (hit[name] for name in values))),
+            read.eq(gate(signed_word, found_state) | register),
+            found.eq(found_state | found_register),
         ]
         m.d.comb += bus.r_data.eq(read)
         with m.If(reading & arrived):
-            with m.If((area == Area.STATE) & ~of_state):
+            with m.If(~found):
                 m.d.sync += refused.eq(1)
-            m.d.comb += self.log_pop.eq(from_register & chosen["LOG"] & (self.log_count != 0))
+            m.d.comb += self.log_pop.eq(hit["LOG"] & (self.log_count != 0))
 
-        # writing: decoded in a cycle of its own, then done, and kept a cycle later; a weight or a
+        # writing: done in the cycle after it was decoded, and kept a cycle later; a weight or a
         # column is handed to the carousel
         decoded = Signal()
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
-        coming, asked = bus.addr[: amap.offset_bits], bus.addr[amap.offset_bits :]
-        hit = {
-            r.name: Signal(name=f"hit_{r.name.lower()}", reset_less=True)
-            for r in REGISTERS
-            if r.access != "ro"
-        }
-        for name, signal in hit.items():
-            at = (asked == Area.REGISTERS.value) & (coming == amap.register(name))
-            m.d.sync += signal.eq(at)
-        to_state, to_weights = Signal(reset_less=True), Signal(reset_less=True)
-        m.d.sync += [
-            to_state.eq(asked == Area.STATE.value),
-            to_weights.eq(asked[1] if config.momentum else asked == Area.WEIGHTS.value),
-        ]
-
         pending, pending_probe = Signal(), Signal()
         m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]
         with m.If(self.started):
             m.d.sync += [pending.eq(0), pending_probe.eq(0)]
-        control = hit.pop("CONTROL")  # done at once
+        written = {r.name: hit[r.name] for r in REGISTERS if r.access != "ro"}
+        control = written.pop("CONTROL")  # done at once
+        mapped = to_state | to_weights | control | reduce(or_, written.values())
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
-        to_carousel = to_weights | hit["COLUMN"] | control
+        to_carousel = to_weights | written["COLUMN"] | control
         blocked = pending | pending_probe | (to_carousel & ~self.resting)
-        doing = Signal()
+        doing, running = Signal(), Signal()
         with m.If(self.phase == 0):
             m.d.sync += self.stop.eq(0)
+        m.d.comb += running.eq(bus.w_en & decoded & ~quiet)
         with m.If(bus.w_en):
             m.d.comb += [
                 doing.eq(decoded & quiet & ~blocked),
-                bus.wait.eq(~decoded | (quiet & blocked)),
+                taken.eq(doing & to_state),
+                bus.wait.eq(~decoded | (quiet & (blocked | (to_state & goes_on)))),
             ]
         fills = Signal()
         if config.refill:
-            stood = delay(m, fills, time.reach, control=True, name="fills")
+            stood = fills  # long enough for all of it to have reached the lane
+            for k in range(1 + time.reach):
+                stood_q = Signal(name=f"fills_q{k + 1}")
+                m.d.sync += stood_q.eq(stood & ~taken)
+                stood = stood_q
             m.d.comb += [
-                fills.eq(bus.w_en & decoded & ~quiet & to_state),
+                fills.eq(running & to_state & ~to_flags),
                 self.host_fill.eq(gate(1 << lane, fills & stood)),
             ]
             with m.If(fills):
-                m.d.comb += bus.wait.eq(~self.host_filled)
-        with m.If(bus.w_en & decoded & ~quiet & ~fills):
-            with m.If(~control):
-                m.d.sync += refused.eq(1)
-            with m.Elif(bus.w_data[3]):
+                m.d.comb += [taken.eq(self.host_filled), bus.wait.eq(~self.host_filled | goes_on)]
+        # of all else, a run takes STOP, and CLEAR, which waits until it has ended
+        clears = control & bus.w_data[2]
+        m.d.sync += self.abort.eq(~quiet & (self.abort | (running & clears)))
+        with m.If(running & ~fills):
+            with m.If(clears):
+                m.d.comb += bus.wait.eq(1)
                 m.d.sync += self.stop.eq(1)
+            with m.Elif(control & bus.w_data[3]):
+                m.d.sync += self.stop.eq(1)
+            with m.Elif(~control | bus.w_data[:2].any()):
+                m.d.sync += refused.eq(1)
+        with m.If(doing & ~mapped):
+            m.d.sync += refused.eq(1)
+
+        # commands
         commands = doing & control
         train, recall, clear = bus.w_data[:3]
+        start = commands & (train | recall) & ~clear
         m.d.sync += [
-            self.train.eq(commands & train),
-            self.recall.eq(commands & recall & ~train),
             self.clear.eq(commands & clear),
+            asked.eq(Cat(start, asked[0])),
         ]
+        with m.If(start):
+            m.d.sync += settings.errors.eq(train)
         with m.If(commands):
-            with m.If(train | recall):
-                m.d.sync += settings.errors.eq(train)
             with m.If(clear):
                 m.d.sync += refused.eq(0)
+            with m.If(bus.w_data[4:].any() | (clear & (train | recall))):
+                m.d.sync += refused.eq(1)
 
+        # settings, each with whether it fits
         done = {}
-        for name, signal in (*hit.items(), ("weights", to_weights)):
+        for name, signal in (*written.items(), ("weights", to_weights)):
             done[name] = Signal(name=f"done_{name.lower()}")
             m.d.sync += done[name].eq(doing & signal)
         for name, signal in fields.items():
             with m.If(done[name]):
                 m.d.sync += signal.eq(word)
+        unfit = {}
+        low, high = config.eta_shifts
+        beyond = {name: word > most for name, most in greatest(config).items()}
+        modes = next(r.fields for r in REGISTERS if r.name == "MODE")
+        built = sum(f.mask for f in modes if not f.option or getattr(config, f.option))
+        beyond["MODE"] = (word & Const(~built & 0xFFFFFFFF, 32)).any() | (word[4:8] > high - low)
+        for name, out in beyond.items():
+            unfit[name] = Signal(name=f"unfit_{name.lower()}")
+            with m.If(done[name]):
+                m.d.sync += unfit[name].eq(out)
+                with m.If(out):
+                    m.d.sync += refused.eq(1)
         with m.If(done["MODE"]):
             m.d.sync += [
                 settings.dt_shift.eq(word[0:2]),
@@ -286,6 +341,27 @@ class HostPort(wiring.Component):
                 m.d.sync += settings.random.eq(word[13])
             if config.momentum:
                 m.d.sync += settings.friction.eq(word[16:])
+
+        # a start that fits, two cycles after the last setting at the earliest
+        checks, fit = Signal(4), Signal()
+        one = Signal()
+        m.d.sync += [
+            one.eq(self.batch == 1),
+            checks.eq(
+                Cat(
+                    ~Cat(unfit.values()).any(),
+                    self.batch != 0,
+                    self.batch <= self.patterns,
+                    settings.limit != 0,
+                )
+            ),
+            fit.eq(checks.all() & self.fits & (one | ~self.drawn | ~settings.errors)),
+            self.train.eq(asked[1] & fit & settings.errors),
+            self.recall.eq(asked[1] & fit & ~settings.errors),
+        ]
+        with m.If(asked[1] & ~fit):
+            m.d.sync += refused.eq(1)
+
         with m.If(done["weights"]):
             m.d.sync += [
                 pending.eq(1),
@@ -296,7 +372,11 @@ class HostPort(wiring.Component):
             if config.momentum:
                 m.d.sync += self.velocity.eq(area == Area.VELOCITIES)
         with m.If(done["COLUMN"]):
-            m.d.sync += [pending_probe.eq(1), self.probe_column.eq(word)]
+            other = word[16 + config.momentum :].any()
+            with m.If((word[:16] < config.terms) & ~other):
+                m.d.sync += [pending_probe.eq(1), self.probe_column.eq(word)]
+            with m.Else():
+                m.d.sync += refused.eq(1)
             if config.momentum:
                 m.d.sync += self.velocity.eq(word[16])
         m.d.comb += [
@@ -305,5 +385,41 @@ class HostPort(wiring.Component):
             self.first_write.eq(done["FIRST"]),
             self.set.eq(word),
         ]
-        m.d.sync += writing.eq(gate(1 << lane, doing & to_state))
+        m.d.sync += writing.eq(
+            gate((1 << lane) | to_flags.replicate(config.lanes), doing & to_state)
+        )
         return m
+
+    def _mapped(self, offset):
+        """Whether a word of the state, one of FLAGS, and one of the weights has this offset."""
+        config, amap = self.config, self.map
+
+        def split(*bits):
+            at = 0
+            for n in bits:
+                yield offset[at : at + n]
+                at += n
+            yield offset[at:]
+
+        unit, slot, region, lane, rest = split(
+            amap.unit_bits, amap.slot_bits, amap.region_bits, amap.lane_bits
+        )
+        flags = region == Region.FLAGS.value
+        counts = ((unit, config.units), (slot, config.slots), (lane, config.lanes))
+        inside = reduce(and_, (_below(field, count) for field, count in counts))
+        state = inside & ~rest.any() & (region != Region.X_DRAWN.value)
+        state = state & ~(flags & Cat(slot, lane).any())
+
+        word, bank, rest = split(amap.word_bits, amap.bank_bits)
+        before = (config.blocks - 1) * config.terms  # the first word of the last block
+        rows = config.units - (config.blocks - 1) * config.macs  # there
+        real = _below(bank, config.macs)
+        if rows < config.macs:
+            real = real & ((word < before) | (bank < rows))
+        weights = real & _below(word, config.blocks * config.terms) & ~rest.any()
+        return state, flags, weights
+
+
+def _below(field, count):
+    """``field < count``, where that is not always so."""
+    return Const(1, 1) if count == 1 << len(field) else field < count

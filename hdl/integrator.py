@@ -43,8 +43,9 @@ class Integrator(wiring.Component):
 
     Members
     -------
-    dt_shift, tolerance, use_within : In
-        k; limits of a step, in units, static while running.
+    dt_shift, tolerance, use_within, keep, errors : In
+        k; limits of a step, in units; go on from the last x and y; learn, so that a clamped unit's
+        c stays T. Static while running.
     clear_energy, clear : In
         Forget the energy; the saturation.
     valid, sum, element : In
@@ -77,6 +78,7 @@ class Integrator(wiring.Component):
                 "tolerance": In(15),
                 "use_within": In(15),
                 "keep": In(1),
+                "errors": In(1),
                 "clear_energy": In(1),
                 "clear": In(1),
                 "valid": In(1),
@@ -250,7 +252,7 @@ class Integrator(wiring.Component):
         m.d.comb += [
             self.write_data.eq(register(moved.shift_right(greatest), "write_data")),
             self.write_x.eq(forward[write]),
-            self.write_c.eq(forward[write] & ~flags[write].clamp),
+            self.write_c.eq(forward[write] & ~(flags[write].clamp & self.errors)),
             self.write_y.eq(backward[write]),
             self.write_bank.eq(done.bank),
             self.write_slot.eq(done.slot),

@@ -108,6 +108,8 @@ class Lane(wiring.Component):
         From the lane before or the memory; to the next or the memory.
     store : In
         The word of a WRITE.
+    abort : In
+        Let no relaxation go on.
     deal, deal_slot, finishing : In, In, Out
         A batch: take these patterns; none comes beside a finish, which is said in time for that.
     use_slot, use : In
@@ -140,6 +142,7 @@ class Lane(wiring.Component):
                 "weights": In(word).array(config.macs),
                 "written": Out(word).array(config.macs),
                 "store": In(word),
+                "abort": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
                 "finishing": Out(1),
@@ -166,6 +169,7 @@ class Lane(wiring.Component):
                 "host_select": In(1),
                 "host_write": In(1),
                 "host_region": In(Region),
+                "host_bank": In(2),
                 "host_slot": In(slot),
                 "host_unit": In(unit),
                 "host_data": In(signed(self.state.word)),
@@ -224,6 +228,7 @@ class Lane(wiring.Component):
             relaxation.fixed.eq(fixed),
             relaxation.errors.eq(errors),
             relaxation.keep.eq(keep),
+            relaxation.abort.eq(near(self.abort, "abort", control=True)),
             relaxation.deal.eq(near(self.deal, "deal", control=True)),
             relaxation.deal_slot.eq(near(self.deal_slot, "deal_slot")),
             relaxation.look_slot.eq(near(self.look_slot, "look_slot")),
@@ -450,6 +455,7 @@ class Lane(wiring.Component):
             m.d.comb += getattr(integrator, name).eq(settings[name])
         m.d.comb += [
             integrator.keep.eq(keep),
+            integrator.errors.eq(errors),
             integrator.clear.eq(self.clear),
             integrator.clear_energy.eq(self.clear_energy),
             self.energy.eq(near(integrator.energy, "energy_out")),
@@ -462,7 +468,7 @@ class Lane(wiring.Component):
             with m.Elif(features.clipped | fold.clipped):
                 m.d.sync += clipped.eq(1)
             m.d.comb += self.saturated.state.eq(integrator.saturated.state | clipped)
-        for name in "select write region slot unit data".split():
+        for name in "select write region bank slot unit data".split():
             host = near(getattr(self, f"host_{name}"), f"host_{name}_in", control=name == "write")
             m.d.comb += getattr(state, f"host_{name}").eq(host)
         m.d.comb += self.host_word.eq(near(state.host_word, "host_word_out"))

@@ -7,76 +7,194 @@ Addresses count 32-bit words. The upper two bits choose the area:
     2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
     3  velocities   the same, where momentum is built in
 
+Regions of the state are those of :class:`rbp.hdl.state.Region`; :data:`STATE` says what each holds.
+A word of the state is read with its sign in all upper bits.
+
+An access is *refused* where nothing has that address, where it cannot be read or written, while a
+run is under way (but for CONTROL, and for the state of a core that can be refilled), and where a
+start's settings do not fit. Then nothing happens, a read gives 0, and STATUS has the bit
+``refused`` until a CLEAR. A register that was given a value beyond its range refuses starts until
+it has one within.
+
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
 
-Regions of the state are those of :class:`rbp.hdl.state.Region`: T, I, x(t0) and the start of c, x,
-y of each pattern, and the flags of each unit, one copy a lane (slot 0). x, x(t0) and y can be read.
-
 A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
 velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
-What a run writes to the log is said in :class:`rbp.hdl.training.Training`.
 """
 
 from dataclasses import dataclass
 
 from amaranth.lib import enum
 
-__all__ = ["IDENTITY", "REGISTERS", "AddressMap", "Area", "Register"]
+from rbp.hdl.state import Region
 
-IDENTITY = 0x52425031  # "RBP1"
+__all__ = [
+    "IDENTITY",
+    "LOG_FIELDS",
+    "REGISTERS",
+    "STATE",
+    "AddressMap",
+    "Area",
+    "Field",
+    "Register",
+    "greatest",
+]
+
+IDENTITY = 0x52425032  # "RBP2"
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits of a word. ``option``: the attribute of Config without which they must be 0."""
+
+    name: str
+    low: int
+    width: int
+    doc: str
+    option: str | None = None
+
+    @property
+    def mask(self):
+        return ((1 << self.width) - 1) << self.low
 
 
 @dataclass(frozen=True)
 class Register:
-    """A word of the register area. Access: ``ro``, ``rw``, ``wo``. A run refuses writes but to
-    CONTROL."""
+    """A word of the register area. Access: ``ro``, ``rw``, ``wo``."""
 
     name: str
     access: str
     doc: str
+    fields: tuple[Field, ...] = ()
 
 
 REGISTERS = (
-    Register("IDENTITY", "ro", "0x52425031"),
-    Register("SHAPE", "ro", "bits 0-10 units, 11-21 macs, 22-25 lanes"),
-    Register("SLOTS", "ro", "bits 0-8 slots of a lane"),
-    Register("CONTROL", "wo", "bit 0 train, 1 recall, 2 clear counters, flags and log, 3 stop"),
+    Register("IDENTITY", "ro", f"0x{IDENTITY:08x}"),
+    Register(
+        "SHAPE",
+        "ro",
+        "what is built",
+        (
+            Field("UNITS", 0, 11, "N"),
+            Field("MACS", 11, 11, "P"),
+            Field("LANES", 22, 4, "L"),
+        ),
+    ),
+    Register("SLOTS", "ro", "patterns that a lane holds", (Field("SLOTS", 0, 9, "slots"),)),
+    Register(
+        "CONTROL",
+        "wo",
+        "commands, one in a write",
+        (
+            Field("TRAIN", 0, 1, "start a training"),
+            Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
+            Field(
+                "CLEAR",
+                2,
+                1,
+                "end a run, whatever it is at; forget counters, flags, log and FIRST; "
+                "make velocities 0",
+            ),
+            Field("STOP", 3, 1, "end the training after the update under way"),
+        ),
+    ),
     Register(
         "STATUS",
         "ro",
-        "bits 0-1 phase (0 idle), 2-5 saturated: state, error, net, weight; 6 refused an access; "
-        "7 saturated: velocity",
+        "what the core does, and what has happened since the last CLEAR",
+        (
+            Field("PHASE", 0, 2, "0 idle, 1 relaxing, 2 updating, 3 the last weights are coming"),
+            Field("SATURATED_STATE", 2, 1, "a word of the state was clamped to its format"),
+            Field("SATURATED_ERROR", 3, 1, "the same of y, J or b"),
+            Field("SATURATED_NET", 4, 1, "the same of u"),
+            Field("SATURATED_WEIGHT", 5, 1, "the same of a weight"),
+            Field("REFUSED", 6, 1, "an access was refused"),
+            Field("SATURATED_VELOCITY", 7, 1, "a velocity was clamped", "momentum"),
+        ),
     ),
-    Register("UPDATES", "rw", "updates still to make, 24 bits; 0: until stopped"),
+    Register("UPDATES", "rw", "updates still to make, up to 16777215; 0: until stopped"),
     Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
     Register("BATCH", "wo", "B, patterns of an update, 1 ... A; 1 where they are drawn"),
     Register(
         "FIRST",
         "wo",
-        "the next pattern a: bits 0-2 its lane a mod L, 16-23 its slot a div L",
+        "the next pattern a, less than A",
+        (
+            Field("LANE", 0, 3, "a mod L"),
+            Field("SLOT", 16, 8, "a div L"),
+        ),
     ),
     Register(
         "MODE",
         "wo",
-        "bits 0-1 k of dt = 2^-k, 4-7 log2 eta above its least, 8 round to nearest, "
-        "9 fixed steps, 10 log, 11 go on from the last x and y, 12 draw patterns, "
-        "13 draw x(t0), where built in, "
-        "16-18 k of a momentum of 1 - 2^-k, where built in",
+        "how it settles and learns",
+        (
+            Field("DT", 0, 2, "k of dt = 2^-k"),
+            Field("ETA", 4, 4, "log2 eta above its least"),
+            Field("NEAREST", 8, 1, "round weights to nearest, else with noise"),
+            Field("FIXED", 9, 1, "take LIMIT steps, settled or not"),
+            Field("LOG", 10, 1, "write the log"),
+            Field("KEEP", 11, 1, "go on from the last x and y"),
+            Field("DRAW", 12, 1, "draw the pattern of each update"),
+            Field("RANDOM", 13, 1, "draw x(t0)", "random_start"),
+            Field("FRICTION", 16, 3, "k of a momentum of 1 - 2^-k", "momentum"),
+        ),
     ),
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
-    Register("TOLERANCE", "wo", "settled when max|step| is at most this, in units"),
-    Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in units"),
+    Register("TOLERANCE", "wo", "settled when max|step| is at most this, in ulp, up to 32767"),
+    Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in ulp, up to 32767"),
     Register("NOISE", "wo", "seed + t * 0x9E3779B9, t the rank-1 updates so far"),
-    Register("UNSETTLED", "ro", "relaxations at their limit, 24 bits"),
-    Register("SKIPPED", "ro", "rank-1 updates left out, 24 bits"),
+    Register("UNSETTLED", "ro", "relaxations at their limit, modulo 2^24"),
+    Register("SKIPPED", "ro", "rank-1 updates left out, modulo 2^24"),
     Register("CYCLES", "ro", "cycles busy, bits 0-31"),
     Register("CYCLES_HIGH", "ro", "bits 32-47"),
-    Register("COLUMN", "wo", "bits 0-15 a column of W to the log; 16 of the velocities instead"),
+    Register(
+        "COLUMN",
+        "wo",
+        "what to write to the log",
+        (
+            Field("COLUMN", 0, 16, "column of W, less than M"),
+            Field("VELOCITIES", 16, 1, "of the velocities instead", "momentum"),
+        ),
+    ),
     Register("LOG_COUNT", "ro", "words in the log"),
-    Register("LOG", "ro", "the oldest word, which is taken out"),
+    Register("LOG", "ro", "the oldest word, which is taken out; without a word, anything"),
 )
 """In order of their addresses."""
+
+LOG_FIELDS = (
+    Field("X_STEPS", 0, 15, "Euler steps of x"),
+    Field("X_UNSETTLED", 15, 1, "x reached LIMIT"),
+    Field("Y_STEPS", 16, 15, "Euler steps of y; 0 in a recall"),
+    Field("Y_UNSETTLED", 31, 1, "y reached LIMIT"),
+)
+"""A word of the log for each pattern of a batch, in order; behind them, after an update, two words
+for each lane: the lower and the upper half of its sum of J*J."""
+
+STATE = {
+    Region.X_START: ("rw", "x(t0), and what a relaxation starts from"),
+    Region.X: ("rw", "x, and what a relaxation goes on from (KEEP)"),
+    Region.Y: ("rw", "y"),
+    Region.TARGET: ("wo", "T of a unit that is not clamped"),
+    Region.CLAMPED: ("wo", "T of a clamped unit, written behind its X_START and X"),
+    Region.INPUT: ("wo", "I"),
+    Region.FLAGS: ("wo", "of a unit, for all patterns: written at pattern 0"),
+}
+"""The regions that a host may use: access, and what is there."""
+
+
+def greatest(config):
+    """The greatest value of each register that holds a number, by name."""
+    held, steps = config.lanes * config.slots, (1 << 15) - 1
+    return {
+        "UPDATES": (1 << 24) - 1,
+        "PATTERNS": held,
+        "BATCH": held,
+        "LIMIT": steps,
+        "TOLERANCE": steps,
+        "USE_WITHIN": steps,
+    }
 
 
 class Area(enum.Enum, shape=2):
@@ -98,7 +216,7 @@ class AddressMap:
         self.unit_bits = _bits(config.units)
         self.slot_bits = _bits(config.slots)
         self.lane_bits = _bits(config.lanes)
-        self.region_bits = 4
+        self.region_bits = 3
         self.word_bits = _bits(config.blocks * config.terms)
         self.bank_bits = _bits(config.macs)
         self.offset_bits = max(

@@ -34,8 +34,9 @@ class RelaxationControl(wiring.Component):
 
     Members
     -------
-    limit, fixed, errors, keep : In
-        Step limit; no early exit; relax y after x; go on where the pattern's last relaxation ended.
+    limit, fixed, errors, keep, abort : In
+        Step limit; no early exit; relax y after x; go on where the pattern's last relaxation ended;
+        let no pattern go on.
     deal, deal_slot : In
         Put a pattern's first sweep into the ring, which is empty when a batch begins; not beside a
         finish.
@@ -62,6 +63,7 @@ class RelaxationControl(wiring.Component):
                 "fixed": In(1),
                 "errors": In(1),
                 "keep": In(1),
+                "abort": In(1),
                 "deal": In(1),
                 "deal_slot": In(slot),
                 "take": In(1),
@@ -142,7 +144,7 @@ class RelaxationControl(wiring.Component):
             steps.w_addr.eq(Cat(done.backward, done.slot)),
             steps.w_data.eq(Cat(count, at_limit & ~settled & ~self.fixed)),
         ]
-        put_back = self.finish & ~(stop & (done.backward | ~self.errors))
+        put_back = self.finish & ~(stop & (done.backward | ~self.errors)) & ~self.abort
         slot_bit = Signal(slots)
         m.d.comb += slot_bit.eq(1 << done.slot)
         with m.If(self.finish):

@@ -54,7 +54,7 @@ class RandomStart(wiring.Component):
         m.d.comb += [
             self.ready.eq(~busy),
             self.data.eq(z >> (32 - self.config.formats.state.fraction)),
-            self.region.eq(Mux(last, Region.X_START, Region.C_START)),
+            self.region.eq(Mux(last, Region.X_DRAWN, Region.X_START)),
             self.write.eq(busy & (last | ((tick == clamped) & ~self.clamp))),
         ]
         with m.If(self.go):

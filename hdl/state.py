@@ -12,18 +12,32 @@ from rbp.hdl.timing import Timing
 __all__ = ["Region", "StateMemory", "c_place_layout", "flags_layout", "place_layout"]
 
 
-class Region(enum.Enum, shape=4):
-    """What the host may write, for each pattern and unit; it reads X_START, X and Y."""
+class Region(enum.Enum, shape=3):
+    """What the host may write, for each pattern and unit; it reads X_START, X and Y.
 
-    C_START = 0
-    C_BANK0 = 1
-    C_BANK1 = 2
-    X_START = 3
-    X = 4
-    Y = 5
-    TARGET = 6
-    INPUT = 7
-    FLAGS = 8
+    A write of X_START, X or CLAMPED fills c as well. Of a unit, what is written last is what the
+    next relaxation starts from: so CLAMPED comes behind X_START and X.
+    """
+
+    X_START = 0
+    """x(t0), and c of a relaxation's start."""
+    X = 1
+    """x, and c of a relaxation that goes on."""
+    Y = 2
+    TARGET = 3
+    """T of a unit that is not clamped."""
+    CLAMPED = 4
+    """T of a clamped unit, and its c."""
+    INPUT = 5
+    FLAGS = 6
+    """Of a unit, the same for all patterns: written at pattern 0, for all lanes."""
+    X_DRAWN = 7
+    """x(t0) without c: of a random start, not of the host."""
+
+    @property
+    def banks(self):
+        """Banks of c that a write fills, one in a cycle: 0 and 1, and 2, the start's."""
+        return {Region.X_START: (2,), Region.X: (0, 1), Region.CLAMPED: (0, 1, 2)}.get(self, ())
 
 
 def flags_layout(config):
@@ -54,7 +68,7 @@ class StateMemory(wiring.Component):
     two copies: one streams to the PEs, one is the integrator's. Of x there are two as well: J takes
     it early, the Euler step late, which costs a block RAM and saves a word's way through all stages
     between. The rest is updated in place. A
-    clamped unit's c is T, which the host puts into all three banks; it is never written here.
+    clamped unit's c is T, in all three banks; while the core learns, it is never written here.
 
     A higher-order network needs a copy of c for each factor of a product, and for each of a
     derivative; and it keeps f(c) in place of c, and f'(c), by way of
@@ -76,7 +90,8 @@ class StateMemory(wiring.Component):
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
-    host_* : one word by :class:`Region`; a read takes a cycle more, to leave by a register
+    host_* : one word by :class:`Region`, with the bank of c; a read takes a cycle more, to leave by
+        a register
     host_fill, host_filled : In, Out
         Write it when there is room, while the core runs; it is written.
     """
@@ -115,6 +130,7 @@ class StateMemory(wiring.Component):
                 "host_select": In(1),
                 "host_write": In(1),
                 "host_region": In(Region),
+                "host_bank": In(2),
                 "host_slot": In(self.slot),
                 "host_unit": In(self.unit),
                 "host_data": In(signed(self.word)),
@@ -178,7 +194,7 @@ class StateMemory(wiring.Component):
             Mux(host, self.host_unit, self.before_read.unit),
             Mux(host, self.host_slot, self.before_read.slot),
         )
-        start = Mux(host, ~region.as_value()[2], self.before_start)  # of X_START, X and Y
+        start = Mux(host, region == Region.X_START, self.before_start)
         m.d.comb += [
             y_row.r_addr.eq(place(self.row_unit, self.row_slot)),
             x_now.r_addr.eq(here),
@@ -217,10 +233,9 @@ class StateMemory(wiring.Component):
             Mux(host_writes, self.host_slot, self.write_slot),
         )
         word = Mux(host_writes, self.host_data, self.write_data)
-        to_bank = Cat(region == Region.C_BANK1, region == Region.C_START)
-        bank = Mux(host_writes, to_bank, self.write_bank)
-        to_start = host_writes & (region == Region.X_START)
-        to_c = self.write_c | chosen(Region.C_START, Region.C_BANK0, Region.C_BANK1)
+        bank = Mux(host_writes, self.host_bank, self.write_bank)
+        to_start = host_writes & (region != Region.X)
+        to_c = self.write_c | chosen(*(r for r in Region if r.banks))
         to_y = self.write_y | chosen(Region.Y)
         behind = latency - 1
         c_place, c_word = Cat(there, bank), word
@@ -245,11 +260,15 @@ class StateMemory(wiring.Component):
                 memory.w_data.eq(delay(m, c_word, behind, name="w_data")),
             ]
         for memory, enable, addr in (
-            (x, self.write_x | chosen(Region.X, Region.X_START), Cat(there, to_start)),
+            (
+                x,
+                self.write_x | chosen(Region.X, Region.X_START, Region.X_DRAWN),
+                Cat(there, to_start),
+            ),
             (x_now, self.write_x | chosen(Region.X), there),
             (y, to_y, there),
             (y_row, to_y, there),
-            (target, chosen(Region.TARGET), there),
+            (target, chosen(Region.TARGET, Region.CLAMPED), there),
             (inputs, chosen(Region.INPUT), there),
             (flags, chosen(Region.FLAGS), there[: len(flags.w_addr)]),
         ):

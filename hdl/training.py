@@ -45,8 +45,11 @@ class Training(wiring.Component):
 
     Members
     -------
-    start, errors, patterns, batch, drawn, logging, stop : In
-        Begin; train (else recall); A; B; draw; report; end after the update under way.
+    start, errors, patterns, batch, drawn, logging, stop, abort : In
+        Begin; train (else recall); A; B; draw; report; end after the update under way, or as soon
+        as may be, whatever that leaves.
+    fits : Out
+        The next pattern is one of A, two cycles after either is set.
     updates : Out
         Updates still to make; counts down. 0: until stopped.
     noise_write, updates_write, first_write, set : In
@@ -61,7 +64,8 @@ class Training(wiring.Component):
     update, started, resting : to and from the carousel
     slot, use, noise_load, noise_z, skip : a round of updates
     random, start_go, start_ready, start_place : draw x(t0) of each of a batch's patterns first
-    apply : with momentum, the update is the one that moves the weights, behind a batch's last
+    apply, zero : with momentum, the update is the one that moves the weights, behind a batch's
+        last; or, behind a clear, one that makes the velocities 0
     look_backward, look_steps, look_unsettled, energy : what is logged
     push, word, space : to and from the log; a word comes a cycle after there was space
     """
@@ -89,6 +93,8 @@ class Training(wiring.Component):
                 "drawn": In(1),
                 "logging": In(1),
                 "stop": In(1),
+                "abort": In(1),
+                "fits": Out(1),
                 "noise_write": In(1),
                 "updates_write": In(1),
                 "first_write": In(1),
@@ -119,7 +125,7 @@ class Training(wiring.Component):
                 "push": Out(1),
                 "word": Out(32),
                 "space": In(1),
-                **({"apply": Out(1)} if config.momentum else {}),
+                **({"apply": Out(1), "zero": Out(1)} if config.momentum else {}),
                 **(random if config.random_start else {}),
             }
         )
@@ -145,7 +151,7 @@ class Training(wiring.Component):
         m.d.sync += [
             looked_up.eq(will_be),
             report.eq(will_be & seed.almost & (self.space | ~self.logging)),
-            is_last.eq(used & (count + 1 == self.batch)),
+            is_last.eq((used & (count + 1 == self.batch)) | self.abort),
         ]
         drain = Signal(range(time.drain + 1))
         begins = Signal()  # a batch
@@ -189,7 +195,13 @@ class Training(wiring.Component):
             m.d.sync += cycles.eq(cycles + 1)
         with m.If(self.updates_write):
             m.d.sync += self.updates.eq(self.set)
+        # a place that its fields do not hold fits nowhere
+        held = Signal(init=1)
+        at = next_dealt.slot * lanes + next_dealt.lane
+        m.d.sync += self.fits.eq(held & (at < self.patterns))
         with m.If(self.first_write):
+            to_lane, to_slot = (self.set[PLACE[name] :][:16] for name in ("lane", "slot"))
+            m.d.sync += held.eq((to_lane < lanes) & (to_slot < config.slots))
             m.d.sync += next_dealt.slot.eq(self.set[PLACE["slot"] :])
             if lanes > 1:
                 m.d.sync += next_dealt.lane.eq(self.set[PLACE["lane"] :])
@@ -198,6 +210,8 @@ class Training(wiring.Component):
                 unsettled_count.eq(0),
                 skipped_count.eq(0),
                 cycles.eq(0),
+                next_dealt.eq(0),
+                held.eq(1),
             ]
 
         def is_end(where):
@@ -318,6 +332,11 @@ class Training(wiring.Component):
             with m.State("WAIT"):  # for a command, the deal, or the last weights on their way
                 with m.If(self.start):
                     begin()
+                if config.momentum:
+                    with m.If(self.clear):
+                        m.d.sync += [self.update.eq(1), self.zero.eq(1), self.use.eq(0)]
+                    with m.If(self.started):
+                        m.d.sync += self.zero.eq(0)
                 with m.If(all_dealt):
                     m.d.sync += [all_dealt.eq(0), to_draw.eq(0)]
                     m.next = "HASH"
@@ -340,6 +359,9 @@ class Training(wiring.Component):
                     with m.If(self.errors):
                         m.d.sync += [self.phase.eq(Phase.UPDATE), self.update.eq(1)]
                     m.next = "REPORT"
+                    with m.If(self.abort):
+                        m.d.sync += self.update.eq(0)
+                        m.next = "AGAIN"
             # behind the start of an UPDATE, one turn for all lanes: the steps of this lane's
             # pattern, and the noise of its next
             with m.State("REPORT"):

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.carousel import Kind, step_layout
-from rbp.hdl.fixed import delay, stages
+from rbp.hdl.fixed import delay, gate, stages
 from rbp.hdl.momentum import Momentum
 from rbp.hdl.primitives import Ram, SinglePortRam
 from rbp.hdl.timing import Timing
@@ -27,7 +27,8 @@ class WeightMemory(wiring.Component):
     the port takes turns.
 
     With momentum there are as many banks of velocities. An UPDATE reads and writes those; an APPLY,
-    in the same cycles, both, by way of :class:`rbp.hdl.momentum.Momentum`.
+    in the same cycles, both, by way of :class:`rbp.hdl.momentum.Momentum`. Where the velocities are
+    to become 0, an UPDATE by nothing reads 0 for each of them, and writes it.
 
     Members
     -------
@@ -122,13 +123,15 @@ class WeightMemory(wiring.Component):
         probe = delay(m, step.valid & (step.kind == Kind.PROBE), before, name="probe")
         moving = (late & ~single) | (probe & self.host_velocity)
         velocity = stages(m, moving, self.config.macs + time.memory, name="velocity")[1:]
+        zero = delay(m, update & step.zero, before + time.update_lag, name="zero")
+        zero = stages(m, zero, self.config.macs + time.memory, name="zero")[1:]
         apply = delay(m, update & step.apply, before + time.update_lag, name="apply")
         apply = stages(m, apply, self.config.macs + behind, name="apply")[1:]
         clipped = Signal()
         m.d.sync += clipped.eq(0)
         for p, here in enumerate(single_here):
             m.submodules[f"momentum_{p}"] = momentum = Momentum(self.config)
-            at = p + behind
+            looked, at = p + time.memory, p + behind
             w_en = Mux(only[at], here & ~self.host_velocity, apply[at])
             v_en = Mux(only[at], here & self.host_velocity, 1)
             w = bank("bank", p, w_en, Mux(apply[at], momentum.weight_o, self.written[p]))
@@ -138,7 +141,7 @@ class WeightMemory(wiring.Component):
                 momentum.velocity.eq(v),
                 momentum.noise.eq(self.noise[p]),
                 momentum.friction.eq(self.friction),
-                self.weights[p].eq(Mux(velocity[p + time.memory], v, w)),
+                self.weights[p].eq(Mux(velocity[looked], gate(v, ~zero[looked]), w)),
             ]
             with m.If(enable[at] & apply[at] & momentum.clipped):
                 m.d.sync += clipped.eq(1)

@@ -114,10 +114,10 @@ class Bursts:
         self.late = {"slope": product - self.time.multiplier, "input": product + narrow}
         self.before = product + 2 * narrow
 
-    def add(self, elements, *, dt_shift=0, tolerance=0, use_within=0):
+    def add(self, elements, *, dt_shift=0, tolerance=0, use_within=0, errors=1):
         memory = self.time.memory
         energy, roles = elements.step(self.config, dt_shift)
-        self.bursts.append((self.now, elements, tolerance, use_within, energy, roles))
+        self.bursts.append((self.now, elements, tolerance, use_within, errors, energy, roles))
         self.line[self.now] |= {"clear": 1, "clear_energy": 1}
         end = self.now + 1 + len(elements) + self.time.integrator + 1
         for cycle in range(self.now, end):
@@ -125,6 +125,7 @@ class Bursts:
                 "dt_shift": dt_shift,
                 "tolerance": tolerance,
                 "use_within": use_within,
+                "errors": errors,
             }
         for k in range(len(elements)):
             cycle = self.now + 1 + k
@@ -158,7 +159,7 @@ class Bursts:
 
         narrow = self.config.device.narrow
         x, c, y, slope, finish = {}, {}, {}, {}, {}
-        for now, e, tolerance, use_within, energy, roles in self.bursts:
+        for now, e, tolerance, use_within, errors, energy, roles in self.bursts:
             begin = 0
             for k in np.flatnonzero(e.valid):
                 for name, late in self.late.items():
@@ -172,7 +173,7 @@ class Bursts:
                 else:
                     x[at] = to
                     slope[at - 1 - 2 * narrow] = (e.slot[k], e.unit[k], e.new_slope[k])
-                    if not e.is_clamp[k]:
+                    if not (e.is_clamp[k] and errors):
                         c[at] = (e.bank[k], *to)
                 if e.last[k]:
                     greatest = np.abs(e.step_[begin : k + 1]).max()
