@@ -8,6 +8,7 @@ import pytest
 
 from rbp import verilog
 from rbp.cli import main
+from rbp.hdl.memory_map import AddressMap
 from rbp.header import header
 from rbp.machines import machine
 from tests.test_lint import CONFIGS, text_of
@@ -81,7 +82,9 @@ def test_two_cores_in_one_design(tmp_path, tool):
     for name, config in pair().items():
         parts.append(verilog.text(config, name=name))
         width = re.search(r"input \[(\d+):0\] bus_addr", parts[-1])[1]
-        top = top.replace(f"{name.upper()}-1", width).replace("[7:0] addr", "[9:0] addr")
+        top = top.replace(f"{name.upper()}-1", width)
+    widest = max(AddressMap(config).width for config in pair().values())
+    top = top.replace("[7:0] addr", f"[{widest - 1}:0] addr")
     path = tmp_path / "pair.v"
     path.write_text(
         "".join(parts)
