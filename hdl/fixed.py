@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Const, Mux, Signal, Value
 
-__all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "unreset"]
+__all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "unreset", "within"]
 
 
 def gate(value, enable):
@@ -17,6 +17,13 @@ def unreset(m, output, name):
     q = Signal.like(output, name=name, reset_less=True)
     m.d.comb += output.eq(q)
     return q
+
+
+def within(value, most):
+    """``value <= most``, of an unsigned value: few gates, where a comparison takes a carry."""
+    bits = most.bit_length()
+    fits = ~value[bits:].any() if len(value) > bits else Const(1, 1)
+    return fits if most + 1 == 1 << bits else fits & (value[:bits] <= most)
 
 
 def round_half_up(value, shift):

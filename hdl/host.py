@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.fixed import delay, gate
+from rbp.hdl.fixed import delay, gate, within
 from rbp.hdl.lane import settings_layout
 from rbp.hdl.memory_map import IDENTITY, REGISTERS, STATE, AddressMap, Area, greatest
 from rbp.hdl.state import Region
@@ -317,10 +317,12 @@ class HostPort(wiring.Component):
                 m.d.sync += signal.eq(word)
         unfit = {}
         low, high = config.eta_shifts
-        beyond = {name: word > most for name, most in greatest(config).items()}
+        beyond = {name: ~within(word, most) for name, most in greatest(config).items()}
         modes = next(r.fields for r in REGISTERS if r.name == "MODE")
         built = sum(f.mask for f in modes if not f.option or getattr(config, f.option))
-        beyond["MODE"] = (word & Const(~built & 0xFFFFFFFF, 32)).any() | (word[4:8] > high - low)
+        beyond["MODE"] = (word & Const(~built & 0xFFFFFFFF, 32)).any() | ~within(
+            word[4:8], high - low
+        )
         for name, out in beyond.items():
             unfit[name] = Signal(name=f"unfit_{name.lower()}")
             with m.If(done[name]):
@@ -373,7 +375,7 @@ class HostPort(wiring.Component):
                 m.d.sync += self.velocity.eq(area == Area.VELOCITIES)
         with m.If(done["COLUMN"]):
             other = word[16 + config.momentum :].any()
-            with m.If((word[:16] < config.terms) & ~other):
+            with m.If(within(word[:16], config.terms - 1) & ~other):
                 m.d.sync += [pending_probe.eq(1), self.probe_column.eq(word)]
             with m.Else():
                 m.d.sync += refused.eq(1)
@@ -406,20 +408,15 @@ class HostPort(wiring.Component):
         )
         flags = region == Region.FLAGS.value
         counts = ((unit, config.units), (slot, config.slots), (lane, config.lanes))
-        inside = reduce(and_, (_below(field, count) for field, count in counts))
+        inside = reduce(and_, (within(field, count - 1) for field, count in counts))
         state = inside & ~rest.any() & (region != Region.X_DRAWN.value)
         state = state & ~(flags & Cat(slot, lane).any())
 
         word, bank, rest = split(amap.word_bits, amap.bank_bits)
         before = (config.blocks - 1) * config.terms  # the first word of the last block
         rows = config.units - (config.blocks - 1) * config.macs  # there
-        real = _below(bank, config.macs)
+        real = within(bank, config.macs - 1)
         if rows < config.macs:
             real = real & ((word < before) | (bank < rows))
-        weights = real & _below(word, config.blocks * config.terms) & ~rest.any()
+        weights = real & within(word, config.blocks * config.terms - 1) & ~rest.any()
         return state, flags, weights
-
-
-def _below(field, count):
-    """``field < count``, where that is not always so."""
-    return Const(1, 1) if count == 1 << len(field) else field < count

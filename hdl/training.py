@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.fixed import delay, gate, unreset
+from rbp.hdl.fixed import delay, gate, unreset, within
 from rbp.hdl.noise import NoiseSeed
 from rbp.hdl.relaxation import STEP_BITS
 from rbp.hdl.timing import Timing
@@ -201,7 +201,7 @@ class Training(wiring.Component):
         m.d.sync += self.fits.eq(held & (at < self.patterns))
         with m.If(self.first_write):
             to_lane, to_slot = (self.set[PLACE[name] :][:16] for name in ("lane", "slot"))
-            m.d.sync += held.eq((to_lane < lanes) & (to_slot < config.slots))
+            m.d.sync += held.eq(within(to_lane, lanes - 1) & within(to_slot, config.slots - 1))
             m.d.sync += next_dealt.slot.eq(self.set[PLACE["slot"] :])
             if lanes > 1:
                 m.d.sync += next_dealt.lane.eq(self.set[PLACE["lane"] :])
