@@ -19,6 +19,8 @@ it has one within.
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
 
+CLEAR makes all velocities 0, too, which takes a turn of the carousel.
+
 A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
 velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
 """
@@ -58,6 +60,11 @@ class Field:
     def mask(self):
         return ((1 << self.width) - 1) << self.low
 
+    @property
+    def bits(self):
+        """``low-high``, as a manual says it."""
+        return str(self.low) if self.width == 1 else f"{self.low}-{self.low + self.width - 1}"
+
 
 @dataclass(frozen=True)
 class Register:
@@ -89,13 +96,7 @@ REGISTERS = (
         (
             Field("TRAIN", 0, 1, "start a training"),
             Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
-            Field(
-                "CLEAR",
-                2,
-                1,
-                "end a run, whatever it is at; forget counters, flags, log and FIRST; "
-                "make velocities 0",
-            ),
+            Field("CLEAR", 2, 1, "end a run at once; forget counters, flags, log and FIRST"),
             Field("STOP", 3, 1, "end the training after the update under way"),
         ),
     ),
@@ -174,7 +175,7 @@ for each lane: the lower and the upper half of its sum of J*J."""
 
 STATE = {
     Region.X_START: ("rw", "x(t0), and what a relaxation starts from"),
-    Region.X: ("rw", "x, and what a relaxation goes on from (KEEP)"),
+    Region.X: ("rw", "x at the end of the last relaxation; what one goes on from (KEEP)"),
     Region.Y: ("rw", "y"),
     Region.TARGET: ("wo", "T of a unit that is not clamped"),
     Region.CLAMPED: ("wo", "T of a clamped unit, written behind its X_START and X"),

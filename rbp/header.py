@@ -2,10 +2,9 @@
 
 from rbp.generated import NAME, formats, title
 from rbp.golden.relaxation import Settling
-from rbp.hdl.memory_map import IDENTITY, REGISTERS, AddressMap, Area
-from rbp.hdl.state import Region, flags_layout
-from rbp.manual import ACCESS, meaning
-from rbp.port import FIELDS, LOG
+from rbp.hdl.memory_map import IDENTITY, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.state import flags_layout
+from rbp.manual import ACCESS, FIELDS, meaning
 from rbp.settings import Settings
 
 __all__ = ["header"]
@@ -118,10 +117,10 @@ def _groups(config):
         ],
     )
     for word, fields in FIELDS.items():
-        built = [f for f in fields if not f.needs or getattr(config, f.needs)]
+        built = [f for f in fields if not f.option or getattr(config, f.option)]
         yield f"bits of {word}", _bits(word, built)
-    yield "bits of a word of steps in the log", _bits("LOG", LOG)
-    yield "regions of the state", [(f"REGION_{r.name}", f"{r.value}u") for r in Region]
+    yield "bits of a word of steps in the log", _bits("LOG", LOG_FIELDS)
+    yield "regions of the state", [(f"REGION_{r.name}", f"{r.value}u") for r in STATE]
     flags = []
     for field, place in flags_layout(config):
         flags += _places("FLAG", field.upper(), place.offset, place.width)
@@ -150,8 +149,8 @@ def _usual(settling: Settling, prefix):
 def _bits(word, fields):
     found = []
     for field in fields:
-        of, meaning = field.name, f"u /* {field.meaning} */"
-        found += _places(word, of, f"{field.first}", f"{field.width}", meaning)
+        of, meaning = field.name, f"u /* {field.doc} */"
+        found += _places(word, of, f"{field.low}", f"{field.width}", meaning)
     return found
 
 

@@ -9,14 +9,16 @@ from importlib.resources import files
 
 from rbp.generated import NAME, formats, parameters, title
 from rbp.golden.features import monomials
-from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
-from rbp.hdl.state import Region, flags_layout
+from rbp.hdl.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.state import flags_layout
 from rbp.hdl.timing import Timing
-from rbp.port import FIELDS, LOG, PORTS
+from rbp.port import PORTS
 
-__all__ = ["ACCESS", "manual", "meaning", "state_formula", "weight_formula"]
+__all__ = ["ACCESS", "FIELDS", "manual", "meaning", "state_formula", "weight_formula"]
 
 ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
+
+FIELDS = {r.name: r.fields for r in REGISTERS if r.fields}
 
 _ROLES = {
     "state": "x, x(t0), c, T, I",
@@ -25,18 +27,6 @@ _ROLES = {
     "net": "u, inside only",
     "slope": "g'(u), inside only",
     "velocity": "v",
-}
-
-_REGIONS = {
-    Region.C_START: ("write", "what feeds the sums at the start: x(t0), of a clamped unit T"),
-    Region.C_BANK0: ("write", "the same while it runs, in two copies"),
-    Region.C_BANK1: ("write", "the second copy"),
-    Region.X_START: ("read, write", "x(t0)"),
-    Region.X: ("read, write", "x, at the end of the last relaxation"),
-    Region.Y: ("read, write", "y, the same"),
-    Region.TARGET: ("write", "T"),
-    Region.INPUT: ("write", "I"),
-    Region.FLAGS: ("write", "what a unit is, see below"),
 }
 
 _FLAGS = {
@@ -75,7 +65,8 @@ def manual(config, name=NAME, made=""):
         "LAST_LANE": config.lanes - 1,
         "PLACES": config.lanes * config.slots,
         "REGIONS": _table(
-            (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", *_REGIONS[r]) for r in Region
+            (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
+            for r, (access, doc) in STATE.items()
         ),
         "FLAGS": _table(_flag(config, name, place) for name, place in flags_layout(config)),
         "WEIGHT": weight_formula(amap),
@@ -85,10 +76,10 @@ def manual(config, name=NAME, made=""):
         "TERMS": config.terms,
         "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
         **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
-        **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in Region},
+        **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
         **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
         "LOG_DEPTH": config.log_depth,
-        "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.meaning}" for f in LOG),
+        "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.doc}" for f in LOG_FIELDS),
         "ERROR_SQUARED": 2 * of["error"].fraction,
         "HALF": f"{1 << (of['state'].fraction - 1):x}",
         "DRAWS": _draws(config),
@@ -161,8 +152,8 @@ def _diagram(read):
 
 def _fields(config, word, fields):
     """Table of the fields of a register."""
-    rows = [f for f in fields if not f.needs or getattr(config, f.needs)]
-    table = _table((f.bits, f.name, f.meaning) for f in rows)
+    rows = [f for f in fields if not f.option or getattr(config, f.option)]
+    table = _table((f.bits, f.name, f.doc) for f in rows)
     return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{table}"
 
 

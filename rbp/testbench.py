@@ -17,7 +17,7 @@ from rbp.errors import InputError
 from rbp.files import check_folder
 from rbp.generated import NAME, check_files, check_name, made_by, write_files
 from rbp.golden.integrator import targets_error
-from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
+from rbp.hdl.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.state import Region
 from rbp.hdl.timing import Timing
 
@@ -101,7 +101,7 @@ def _names(config, amap):
     """(address, what is there)"""
     for register in REGISTERS:
         yield amap.register(register.name), register.name
-    for region in Region:
+    for region in STATE:
         for a, i in np.ndindex(config.slots * config.lanes, config.units):
             yield amap.state(region, a, i), f"{region.name} of pattern {a}, unit {i}"
     for symbol, area in (("w", Area.WEIGHTS), ("v", Area.VELOCITIES)):
@@ -182,8 +182,6 @@ class _Script:
                 yield self._log(word, f"{symbol}[{i}][{j}]", bits)
 
     def _state(self, region, words):
-        formats = self.config.formats
-        bits = (formats.error if region == Region.Y else formats.state).width
         for (a, i), word in np.ndenumerate(words):
             address = self.map.state(region, a, i)
-            yield Step(READ, address, word, self.names[address], bits)
+            yield Step(READ, address, word, self.names[address])

@@ -27,42 +27,32 @@ static void write_state(uint32_t region, uint32_t pattern, uint32_t unit, double
     bus_write(net_state(region, pattern, unit), net_word(number, NET_STATE_FRACTION));
 }
 
-static void write_flags(uint32_t which)
+static void write_flags(void)
 {
-    for (uint32_t lane = 0; lane < NET_LANES; lane++)
-        for (uint32_t i = 0; i < NET_UNITS; i++) {
-            uint32_t flags = 1u << NET_FLAG_INPUT_BIT;
-            if (clamped[i]) flags |= 1u << NET_FLAG_CLAMP_BIT;
-            if (target[i]) flags |= 1u << NET_FLAG_TARGET_BIT;
-            bus_write(net_state(NET_REGION_FLAGS, lane, i), flags & which);
-        }
+    for (uint32_t i = 0; i < NET_UNITS; i++) {
+        uint32_t flags = 1u << NET_FLAG_INPUT_BIT;
+        if (clamped[i]) flags |= 1u << NET_FLAG_CLAMP_BIT;
+        if (target[i]) flags |= 1u << NET_FLAG_TARGET_BIT;
+        bus_write(net_state(NET_REGION_FLAGS, 0, i), flags);
+    }
 }
 
 static void write_patterns(int recall)
 {
     for (uint32_t a = 0; a < PATTERNS; a++)
         for (uint32_t i = 0; i < NET_UNITS; i++) {
-            double c = clamped[i] && !recall ? t[a][i] : start[a][i];
-            write_state(NET_REGION_TARGET, a, i, t[a][i]);
-            write_state(NET_REGION_INPUT, a, i, input[a][i]);
             write_state(NET_REGION_X_START, a, i, start[a][i]);
-            write_state(NET_REGION_X, a, i, start[a][i]);
-            write_state(NET_REGION_Y, a, i, 0.0);
-            write_state(NET_REGION_C_START, a, i, c);
-            write_state(NET_REGION_C_BANK0, a, i, c);
-            write_state(NET_REGION_C_BANK1, a, i, c);
+            write_state(NET_REGION_INPUT, a, i, input[a][i]);
+            if (!recall)
+                write_state(clamped[i] ? NET_REGION_CLAMPED : NET_REGION_TARGET, a, i, t[a][i]);
         }
 }
 
 static void write_weights(void)
 {
     for (uint32_t i = 0; i < NET_UNITS; i++)
-        for (uint32_t j = 0; j < NET_TERMS; j++) {
+        for (uint32_t j = 0; j < NET_TERMS; j++)
             bus_write(net_weight(i, j), connected[i][j] ? net_weight_word(w[i][j]) : 0u);
-#ifdef NET_AREA_VELOCITIES
-            bus_write(net_velocity(i, j), 0u);
-#endif
-        }
 }
 
 static void write_settings(uint32_t batch, uint32_t limit)
@@ -108,8 +98,8 @@ static void print_states(void)
 {
     for (uint32_t a = 0; a < PATTERNS; a++)
         for (uint32_t i = 0; i < NET_UNITS; i++) {
-            uint32_t word = bus_read(net_state(NET_REGION_X, a, i));
-            printf("%ld\n", (long)net_signed(word, NET_STATE_BITS));
+            int32_t x = (int32_t)bus_read(net_state(NET_REGION_X, a, i));
+            printf("%ld\n", (long)x);
         }
 }
 
@@ -119,7 +109,7 @@ int main(void)
     for (int times = 0; times < 2; times++) { /* the second is as the first: nothing is left */
         bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
         write_settings(BATCH, NET_USUAL_LIMIT);
-        write_flags(~0u);
+        write_flags();
         write_patterns(0);
         write_weights();
         for (uint32_t left = UPDATES, now = 1; left; left -= now, now = left) { /* it goes on */
@@ -129,7 +119,6 @@ int main(void)
         print_weights();
 
         write_settings(PATTERNS, NET_USUAL_RECALL_LIMIT);
-        write_flags(1u << NET_FLAG_INPUT_BIT);
         write_patterns(1);
         run(NET_CONTROL_RECALL_BIT);
         print_states();

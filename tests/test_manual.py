@@ -8,7 +8,7 @@ import pytest
 
 from rbp import verilog
 from rbp.cosim.build import verilator_environment
-from rbp.hdl.memory_map import REGISTERS, AddressMap, Area
+from rbp.hdl.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.state import Region
 from rbp.header import header
 from rbp.machines import machine
@@ -27,7 +27,7 @@ def addresses(config):
     amap = AddressMap(config)
     samples = {f"RBP_CORE_REG_{r.name}": amap.register(r.name) for r in REGISTERS}
     patterns, units = config.lanes * config.slots, config.units
-    for region in Region:
+    for region in STATE:
         for pattern in {0, patterns // 2, patterns - 1}:
             for unit in {0, units // 2, units - 1}:
                 call = f"rbp_core_state(RBP_CORE_REGION_{region.name}, {pattern}, {unit})"
@@ -67,7 +67,7 @@ def test_manual_gives_the_addresses(config):
     assert len(velocity) == config.momentum
     lanes = config.lanes
     assert f"slot = a div {lanes} and lane = a mod {lanes}." in text
-    for region in Region:
+    for region in STATE:
         assert f"| {region.value} | {region.name} | 0x{amap.state(region, 0, 0):x} |" in text
         for a in range(lanes * config.slots):
             names = {"lane": a % lanes, "slot": a // lanes, "region": region.value, "i": 0}
@@ -91,7 +91,7 @@ def test_steps_are_numbered(config):
         numbers = list(map(int, re.findall(r"^(\d+)\. ", part, re.M)))
         assert numbers == list(range(1, len(numbers) + 1))
         for name, at in re.findall(r"(\w+)\s+\(0x(\w+)\)", part):
-            if name in {r.name for r in Region} - {"FLAGS"}:
+            if name in {r.name for r in STATE} - {"FLAGS"}:
                 assert int(at, 16) == amap.state(Region[name], 0, 0)
             elif name != "FLAGS":
                 assert int(at, 16) == amap.register(name)
