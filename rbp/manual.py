@@ -58,7 +58,7 @@ def manual(config, name=NAME, made=""):
         ),
         "FIELDS": "\n\n".join(_fields(config, word, fields) for word, fields in FIELDS.items()),
         "ETA_ABOVE": -config.eta_shifts[0],
-        "ETA_ONE": -config.eta_shifts[0],
+        "ETA_MOST": config.eta_shifts[1] - config.eta_shifts[0],
         "TOLERANCE": "2" if config.preset == "w8" else "4 >> k, but at least 1",
         "STATE": state_formula(amap),
         "LANES": config.lanes,
