@@ -16,7 +16,7 @@ from rbp.hdl.state import Region
 from rbp.hdl.timing import Timing
 from rbp.hdl.training import PLACE
 
-__all__ = ["Driver", "Idle", "Read", "Report", "Write"]
+__all__ = ["BadAnswer", "Driver", "Idle", "Read", "Report", "Write"]
 
 
 class Write(NamedTuple):
@@ -47,6 +47,10 @@ class Report(NamedTuple):
     """A×2: of x and of y."""
     unsettled: np.ndarray
     """A×2 bool."""
+
+
+class BadAnswer(Exception):
+    """A core, or the way to it, answers what no core says."""
 
 
 TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
@@ -173,7 +177,7 @@ class Driver:
         time = Timing(self.config)
         while True:
             busy = yield from self.busy()
-            count = yield from self.read("LOG_COUNT")
+            count = yield from self._log_count()
             for _ in range(count):
                 words.append((yield from self.read("LOG")))
                 if len(words) == length:
@@ -186,6 +190,13 @@ class Driver:
                 raise TimeoutError(f"the core is still busy after {done} reports, then {words}")
             if count < length:
                 yield Idle(self.config.sweep + time.drain)
+
+    def _log_count(self):
+        """Words in the log, as many as it can hold; raises :class:`BadAnswer`."""
+        count, most = (yield from self.read("LOG_COUNT")), self.config.log_depth
+        if count > most:
+            raise BadAnswer(f"the core says that its log holds {count} words, of at most {most}")
+        return count
 
     def _report(self, words, patterns, training):
         steps = np.array([[w & 0x7FFF, w >> 16 & 0x7FFF] for w in words[:patterns]])
@@ -219,7 +230,7 @@ class Driver:
         for j in range(self.config.terms):
             yield from self.write("COLUMN", j | (area == Area.VELOCITIES) << 16)
             waited = 0
-            while (count := (yield from self.read("LOG_COUNT"))) < n:
+            while (count := (yield from self._log_count())) < n:
                 if (waited := waited + 1) > 10:
                     raise TimeoutError(f"column {j}: the log holds {count} of {n} weights")
                 yield Idle(self.config.sweep)

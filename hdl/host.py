@@ -255,7 +255,7 @@ class HostPort(wiring.Component):
         to_carousel = to_weights | written["COLUMN"] | control
         blocked = pending | pending_probe | (to_carousel & ~self.resting)
         doing, running = Signal(), Signal()
-        with m.If(self.phase == 0):
+        with m.If(quiet):
             m.d.sync += self.stop.eq(0)
         m.d.comb += running.eq(bus.w_en & decoded & ~quiet)
         with m.If(bus.w_en):

@@ -183,10 +183,11 @@ def on_core(job, *arguments):
     Imported here, so that the other engines do not need the simulator.
     """
     from rbp.cosim import run
+    from rbp.cosim.driver import BadAnswer
 
     try:
         return getattr(run, job)(*arguments)
-    except run.Mismatch as error:
+    except (run.Mismatch, BadAnswer) as error:
         raise CheckFailed(str(error)) from error
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rbp.cosim import run
 from rbp.cosim.build import library
-from rbp.cosim.driver import Driver, Write
+from rbp.cosim.driver import BadAnswer, Driver, Read, Write
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.relaxation import Settling
@@ -26,6 +26,7 @@ CONFIGS = {
     "refill": Config(units=4, macs=3, slots=4, lanes=2, refill=True, random_start=True),
     "spram": Config(units=5, macs=2, slots=3, momentum=True, spram=True),
     "second order": Config(units=3, macs=2, slots=2, degrees=(1, 2), feature="tanh"),
+    "products": Config(units=3, macs=2, slots=2, degrees=(1, 2)),
 }
 everywhere = pytest.mark.parametrize("name", CONFIGS)
 
@@ -291,3 +292,121 @@ def test_any_access_then_a_clear_then_a_training(name):
                 core.run(int(rng.integers(200)))
         host.write("CONTROL", CLEAR)
         host.learns(host.machine(2, seed=3))
+
+
+def trained(host, machine, updates=1):
+    """(weights, skipped, roles that saturated) of a training on what the core holds already."""
+    host.core.do(host.driver.load(machine))
+    host.core.do(host.driver.start_training(updates))
+    host.core.do(host.driver.reports(len(machine.patterns()), lambda report: None))
+    _, skipped, _, roles = host.core.do(host.driver.counters())
+    return host.core.do(host.driver.read_weights()), skipped, roles
+
+
+def test_a_lane_without_a_pattern_skips_none():
+    """Its place held one that was left out, in the training before."""
+    host = Host("lanes")
+    moving = Settling(dt_shift=0, tolerance=0, limit=1, use_within=0)
+    full, fewer = (replace(host.machine(a), settling=moving) for a in (9, 7))
+    for machine in (full, fewer):
+        _, skipped, _ = trained(host, machine)
+        golden = deepcopy(machine)
+        golden.update()
+        assert skipped == golden.skipped > 0
+
+
+def test_a_stop_is_of_one_run():
+    host = Host("one lane")
+    machine = host.machine(2)
+    host.core.do(host.driver.load(machine))
+    host.core.do(host.driver.start_training(1000))
+    host.write("CONTROL", STOP)
+    host.core.do(host.driver.reports(2, lambda report: None))
+    assert host.core.do(host.driver.read("UPDATES")) >= 998  # at once, however soon it comes
+    host.learns(machine, updates=5)
+
+
+@everywhere
+def test_a_recall_begins_at_its_start(name):
+    """Also where trainings go on from the last states (KEEP)."""
+    host = Host(name)
+    machine = host.machine(2)
+    if host.config.random_start:
+        pytest.skip("KEEP and RANDOM exclude each other")
+    machine.learning = replace(machine.learning, keep=True)
+    host.learns(machine)
+    golden = deepcopy(machine)
+    golden.update()
+    golden.update()
+    host.core.do(host.driver.load_state(Region.X_START, machine.start))
+    host.core.do(host.driver.start_recall())
+    host.core.do(host.driver.reports(2, lambda report: None, training=False))
+    none = np.zeros(host.config.units, bool)
+    free = replace(golden, network=replace(golden.network, clamp_units=none, target_units=none))
+    free.relax(errors=False)
+    assert (host.core.do(host.driver.read_state(Region.X, 2)) == free.x).all()
+
+
+def test_a_product_that_is_clamped_is_said():
+    """And nothing else is: the activities are tame, the targets that are multiplied are not."""
+    host = Host("products")
+    machine = host.machine(1)
+    machine.weights[:] = 1
+    machine.targets[:] = machine.network.formats.state.max
+    machine.network = replace(machine.network, target_units=np.array([False, False, True]))
+    tame = deepcopy(machine)
+    tame.targets[:] = 1 << 13
+    for case in (machine, tame):
+        golden = deepcopy(case)
+        golden.update()
+        assert golden.saturated == ({"state"} if case is machine else set())
+        assert trained(host, case)[2] == golden.saturated
+
+
+@pytest.mark.parametrize("name", ["momentum", "spram"])
+def test_a_velocity_moves_its_weight_once(name):
+    """Near the end of the format, where a second move, with what is left of it, would clip."""
+    host = Host(name)
+    for room, clips in ((70, False), (50, True)):
+        machine = host.machine(1)
+        fmt = machine.network.formats.weight
+        machine.weights[:] = fmt.max - room
+        machine.velocity[:] = 60 << 2
+        none = np.zeros(host.config.units, bool)
+        machine.network = replace(machine.network, target_units=none, clamp_units=none)
+        golden = deepcopy(machine)
+        golden.update()
+        assert ("weight" in golden.saturated) == clips
+        weights, _, roles = trained(host, machine)
+        assert (weights == golden.weights).all()
+        assert roles == golden.saturated
+
+
+def test_an_empty_log_gives_nothing_up():
+    host = Host("one lane")
+    host.write("CONTROL", CLEAR)
+    for _ in range(5):
+        host.core.do(host.driver.read("LOG"))
+        assert host.core.do(host.driver.read("LOG_COUNT")) == 0
+    host.learns(host.machine(2))
+    weights = host.core.do(host.driver.read_weights())
+    assert host.core.do(host.driver.read("LOG_COUNT")) == 0
+    assert (host.core.do(host.driver.read_weights()) == weights).all()
+
+
+@pytest.mark.parametrize("answer", [257, 2**32 - 1])
+def test_a_log_that_holds_too_much_is_not_believed(answer):
+    """Neither while a run is under way nor where a column is read."""
+    driver = Driver(CONFIGS["one lane"])
+    for procedure in (driver.reports(2, lambda report: None), driver.read_weights()):
+        answering = answered(procedure, answer)
+        with pytest.raises(BadAnswer, match=f"holds {answer} words, of at most 256"):
+            list(answering)
+
+
+def answered(procedure, answer):
+    """What a procedure asks, each read answered alike."""
+    request = next(procedure)
+    while True:
+        yield request
+        request = procedure.send(answer if isinstance(request, Read) else None)
