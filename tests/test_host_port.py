@@ -307,8 +307,9 @@ def test_a_lane_without_a_pattern_skips_none():
     """Its place held one that was left out, in the training before."""
     host = Host("lanes")
     moving = Settling(dt_shift=0, tolerance=0, limit=1, use_within=0)
-    full, fewer = (replace(host.machine(a), settling=moving) for a in (9, 7))
-    for machine in (full, fewer):
+    full = replace(host.machine(9), settling=moving)
+    few = replace(full, learning=Learning(0, 1, batch=2), t=2)  # of lanes 2 and 0
+    for machine in (full, few):
         _, skipped, _ = trained(host, machine)
         golden = deepcopy(machine)
         golden.update()
