@@ -151,7 +151,7 @@ class Training(wiring.Component):
         m.d.sync += [
             looked_up.eq(will_be),
             report.eq(will_be & seed.almost & (self.space | ~self.logging)),
-            is_last.eq((used & (count + 1 == self.batch)) | self.abort),
+            is_last.eq(used & (count + 1 == self.batch)),
         ]
         drain = Signal(range(time.drain + 1))
         begins = Signal()  # a batch

@@ -383,6 +383,27 @@ def test_a_velocity_moves_its_weight_once(name):
         assert roles == golden.saturated
 
 
+@pytest.mark.parametrize("name", ["momentum", "spram"])
+def test_a_clear_makes_the_velocities_zero(name):
+    """Before whatever comes next: a column, or a training with the settings that it finds."""
+    host = Host(name)
+    machine = host.machine(2)
+    moving = deepcopy(machine)
+    moving.velocity[:] = 999
+    for once in range(3):
+        host.core.do(host.driver.load(moving))
+        host.write("UPDATES", 1)
+        host.write("CONTROL", CLEAR)
+        if once:
+            host.write("CONTROL", TRAIN)
+            host.core.do(host.driver.reports(2, lambda report: None))
+            golden = deepcopy(machine)
+            golden.update()
+            assert (host.core.do(host.driver.read_weights()) == golden.weights).all()
+        else:
+            assert (host.core.do(host.driver.read_weights(Area.VELOCITIES)) == 0).all()
+
+
 def test_an_empty_log_gives_nothing_up():
     host = Host("one lane")
     host.write("CONTROL", CLEAR)
