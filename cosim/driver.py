@@ -165,9 +165,10 @@ class Driver:
     def busy(self):
         return (yield from self.read("STATUS")) & 3 != 0
 
-    def reports(self, patterns, sink, *, training=True):
+    def reports(self, patterns, sink, *, training=True, pause=None):
         """Fetch the log until the run has ended; each Report goes to ``sink``.
 
+        Where ``pause()`` becomes true, the core is told to stop after the update under way.
         Raises TimeoutError where no report comes for longer than relaxations at their limit take,
         or one more than was asked for.
         """
@@ -176,6 +177,9 @@ class Driver:
         patience = 2 * patterns * (self.limit + 2) + 10
         time = Timing(self.config)
         while True:
+            if pause and pause():
+                pause = None
+                yield from self.stop()
             busy = yield from self.busy()
             count = yield from self._log_count()
             for _ in range(count):

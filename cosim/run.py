@@ -48,75 +48,128 @@ class Run:
     """Training: N×M, 0 without momentum."""
 
 
-def train(config, machine: Machine, updates, progress=None, *, core=None) -> Run:
+COUNTED = 1 << 24
+"""UPDATES, UNSETTLED and SKIPPED count modulo this."""
+
+
+def train(
+    config,
+    machine: Machine,
+    updates,
+    progress=None,
+    *,
+    seen=None,
+    pause=None,
+    reached=None,
+    portion=None,
+    core=None,
+) -> Run:
     """Whole training on the core: load, start, wait, read out. ``machine`` stays as it is.
 
     Where the patterns are more than the core holds, each batch is loaded in its turn; while the one
-    before is learned, if the core can be refilled.
+    before is learned, if the core can be refilled. More updates than the core's counters hold are
+    given to it in portions, of at most ``portion``.
 
-    ``progress(done, total)`` is called now and then. ``core`` is a Simulator other than that of
-    ``config``.
+    ``progress(done, total)`` and ``seen(energy, share of relaxations at the limit)`` are called
+    after each update. Where ``pause()``, which is asked now and then, is true, the core stops after
+    the update under way, and ``reached(run)`` is called with what it has come to: it says whether
+    the training ends there. ``core`` is a Simulator other than that of ``config``.
     """
-    driver, reports = Driver(config), []
-
-    def sink(report):
-        reports.append(report)
-        if progress:
-            progress(len(reports), updates)
-
-    x, y = machine.x.copy(), machine.y.copy()
-    total, left, place = len(machine.targets), updates, 0
-    capacity = config.lanes * config.slots
-    if len(machine.patterns()) > capacity:
-        raise ValueError(f"Patterns of an update must be at most {capacity}, the places")
-    refill = config.refill and total > capacity  # two halves of the places, by turns
-    parts = _parts(machine, capacity, updates)
     with core or Simulator(library(config)) as core:
-        part, held, count = next(parts)
-        core.do(driver.load(part))
-        if refill:
-            core.do(driver.write("PATTERNS", 2 * len(held)))
+        session = _Session(core, config, machine)
+
+        def sink(report):
+            session.reports.append(report)
+            if seen:
+                seen(report.energy, report.unsettled.mean())
+            if progress:
+                progress(len(session.reports), updates)
+
+        # so few that no counter goes round
+        most = min(portion or COUNTED, (COUNTED - 1) // (2 * len(machine.patterns())))
+        for wanted in session.parts(updates):
+            while wanted:
+                wanted -= session.portion(min(wanted, most), sink, pause)
+                if pause and pause() and reached(session.run()):
+                    return session.run()
+        return session.run()
+
+
+class _Session:
+    """A training on one core, portion by portion, and what it has come to."""
+
+    def __init__(self, core, config, machine):
+        self.core, self.config, self.machine = core, config, machine
+        self.driver, self.reports = Driver(config), []
+        self.x, self.y = machine.x.copy(), machine.y.copy()
+        self.total, capacity = len(machine.targets), config.lanes * config.slots
+        if len(machine.patterns()) > capacity:
+            raise ValueError(f"Patterns of an update must be at most {capacity}, the places")
+        self.whole = self.total <= capacity
+        # else a machine of one batch for each update; two halves of the places, by turns
+        self.refill = config.refill and not self.whole
+        self.counted, self.before = np.zeros(2, np.int64), np.zeros(2, np.int64)
+
+    def parts(self, updates):
+        """Loads what is to be learned next; yields of how many updates that is."""
+        parts = _parts(self.machine, self.whole, updates)
+        part, self.held, count = next(parts)
+        self.place, self.batch = 0, len(part.patterns())
+        self.core.do(self.driver.load(part))
+        if self.refill:
+            self.core.do(self.driver.write("PATTERNS", 2 * len(self.held)))
         while part:
-            core.do(driver.start_training(count))
-            following, next_held, next_count = next(parts, (None, None, None))
-            next_place = len(held) - place if refill else 0
-            if following and refill:
-                core.do(driver.load_patterns(following, next_place))
-            core.do(driver.reports(len(part.patterns()), sink))
-            left -= count
-            if left * len(held) < total:  # else each pattern has its turn again
-                x[held] = core.do(driver.read_state(Region.X, len(held), place))
-                y[held] = core.do(driver.read_state(Region.Y, len(held), place))
-            if following and not refill:
-                core.do(driver.load_patterns(following))
-            part, held, count, place = following, next_held, next_count, next_place
-        unsettled, skipped, cycles, saturated = core.do(driver.counters())
-        steps = np.stack([r.steps for r in reports])
-        velocity = machine.velocity
+            following, held, next_count = next(parts, (None, None, None))
+            place = len(self.held) - self.place if self.refill else 0
+            self.load = self.driver.load_patterns(following, place) if following else None
+            yield count
+            if self.load:
+                self.core.do(self.load)
+            part, self.held, count, self.place = following, held, next_count, place
+
+    def portion(self, updates, sink, pause):
+        """Some updates, fewer where ``pause()``; returns how many."""
+        begun = len(self.reports)
+        self.core.do(self.driver.start_training(updates))
+        if self.refill and self.load:
+            self.core.do(self.load)
+            self.load = None
+        self.core.do(self.driver.reports(self.batch, sink, pause=pause))
+        *now, self.cycles, self.saturated = self.core.do(self.driver.counters())
+        self.counted += (np.array(now) - self.before) % COUNTED
+        self.before[:] = now
+        places = len(self.held), self.place
+        self.x[self.held] = self.core.do(self.driver.read_state(Region.X, *places))
+        self.y[self.held] = self.core.do(self.driver.read_state(Region.Y, *places))
+        return len(self.reports) - begun
+
+    def run(self) -> Run:
+        config, steps = self.config, np.stack([r.steps for r in self.reports])
+        velocity = self.machine.velocity
         if config.momentum:
-            velocity = core.do(driver.read_weights(Area.VELOCITIES))
+            velocity = self.core.do(self.driver.read_weights(Area.VELOCITIES))
         return Run(
-            weights=core.do(driver.read_weights()),
+            weights=self.core.do(self.driver.read_weights()),
             velocity=velocity,
-            states=x,
-            errors=y,
-            energy=[r.energy for r in reports],
+            states=self.x.copy(),
+            errors=self.y.copy(),
+            energy=[r.energy for r in self.reports],
             settle_steps=steps,
-            unsettled=unsettled,
-            skipped=skipped,
-            saturated=saturated,
-            cycles=cycles,
-            utilisation=utilisation(config, steps, cycles),
+            unsettled=int(self.counted[0]),
+            skipped=int(self.counted[1]),
+            saturated=self.saturated | self.machine.saturated,
+            cycles=self.cycles,
+            utilisation=utilisation(config, steps, self.cycles),
         )
 
 
-def _parts(machine, capacity, updates):
-    """(machine, its patterns, updates to make) for each load of a core that holds ``capacity``.
+def _parts(machine, whole, updates):
+    """(machine, its patterns, updates to make) for each load of a core.
 
-    All at once where they fit, else a machine of one batch for each update.
+    All at once where the core holds them, else a machine of one batch for each update.
     """
     total = len(machine.targets)
-    if total <= capacity:
+    if whole:
         yield machine, np.arange(total), updates
         return
     learning, t = replace(machine.learning, batch=None), machine.t

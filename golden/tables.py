@@ -37,6 +37,7 @@ __all__ = [
 
 GUARD = 2
 SAMPLES = np.linspace(-8.0, 8.0, (1 << 14) + 1)
+SAMPLES.flags.writeable = False
 """Where a function of the user's own is sampled."""
 
 
@@ -113,7 +114,8 @@ def _bend(samples, u):
 
 def register(samples) -> str:
     """The name, made of its content, of a pair g, g' given at :data:`SAMPLES` (2×S float)."""
-    samples = np.ascontiguousarray(samples, np.float64)
+    samples = np.array(samples, np.float64, order="C")
+    samples.flags.writeable = False
     name = f"table-{hashlib.sha256(samples).hexdigest()[:12]}"
     g, slope = samples
     functions = ((_sampled, g), (_sampled, slope), (_bend, g), (_bend, slope))
@@ -151,7 +153,9 @@ class Table:
         step = 2.0 ** (self.i.integer + 1) / self.segments
         u = -(2.0**self.i.integer) + step * np.arange(self.segments + 1)
         value = self.function(u) - step * step * self.curvature(u) / 16
-        return np.floor(value * 2.0 ** (self.o.fraction + GUARD) + 0.5).astype(np.int64)
+        knots = np.floor(value * 2.0 ** (self.o.fraction + GUARD) + 0.5).astype(np.int64)
+        knots.flags.writeable = False
+        return knots
 
     @property
     def base(self):

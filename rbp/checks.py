@@ -7,18 +7,57 @@ import numpy as np
 from rbp.errors import InputError
 from rbp.golden.features import GREATEST_ORDER
 
-__all__ = ["boolean", "choice", "degrees", "finite", "integer", "numbers", "raw_words"]
+__all__ = [
+    "Frozen",
+    "boolean",
+    "choice",
+    "degrees",
+    "finite",
+    "integer",
+    "numbers",
+    "plain",
+    "raw_words",
+    "read_only",
+]
+
+
+class Frozen:
+    """A dataclass whose arrays stay read-only when it is pickled, or copied."""
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            object.__setattr__(self, name, read_only(value))
 
 
 def _shape_text(shape):
     return "×".join(map(str, shape)) if shape else "a single value"
 
 
-def _array(name, value, kinds, what, shapes):
+def plain(name, value, what="numbers"):
+    """Anything that NumPy takes for an array, as one without a mask; refuses what is ragged."""
+    if np.ma.isMaskedArray(value):
+        hidden = np.argwhere(np.ma.getmaskarray(value))
+        if len(hidden):
+            raise InputError(f"{_place(name, hidden[0])} must be given, not masked")
+        return np.asarray(value.data)
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise InputError(f"{name} must be an array of {what}, not ragged") from error
+    except Exception as error:  # an object's own way to become an array
+        raise InputError(f"{name} must be an array of {what}: {error}") from error
+
+
+def read_only(array):
+    """A copy in C's order that cannot be written; of anything but an array, itself."""
+    if isinstance(array, np.ndarray):
+        array = np.array(array, order="C", subok=False)
+        array.flags.writeable = False
+    return array
+
+
+def _array(name, value, kinds, what, shapes):
+    array = plain(name, value, what)
     if array.dtype.kind not in kinds:
         raise InputError(f"{name} must be of {what}, not of type {array.dtype}")
     if array.shape not in shapes:
@@ -33,9 +72,7 @@ def _place(name, index):
 
 def numbers(name, value, *shapes):
     """A read-only float64 copy of one of ``shapes``; values are not looked at."""
-    array = _array(name, value, "biuf", "numbers", shapes).astype(np.float64)
-    array.flags.writeable = False
-    return array
+    return read_only(_array(name, value, "biuf", "numbers", shapes).astype(np.float64))
 
 
 def boolean(name, value, *shapes):
@@ -43,9 +80,7 @@ def boolean(name, value, *shapes):
     array = _array(name, value, "biu", "bool", shapes)
     if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
         raise InputError(f"{name} must be of bool, not of other integers than 0 and 1")
-    array = array.astype(bool)
-    array.flags.writeable = False
-    return array
+    return read_only(array.astype(bool))
 
 
 def finite(name, values, where=True):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from rbp.checks import choice, finite, integer, numbers, raw_words
+from rbp.checks import choice, finite, integer, numbers, plain, raw_words
 from rbp.errors import CheckFailed, InputError
 from rbp.files import check_keys
 from rbp.golden.formats import PRESETS, ROLES, saturate
@@ -15,10 +15,15 @@ from rbp.golden.training import Learning
 from rbp.result import ENGINES, Result, States
 from rbp.settings import Settings
 
-__all__ = ["machine", "on_core", "origin", "recall", "train", "unclamped"]
+__all__ = ["GREATEST_UPDATES", "machine", "on_core", "origin", "recall", "train", "unclamped"]
+
+GREATEST_UPDATES = 2**31 - 1
+"""Of one call: what is kept of each would not fit in memory long before."""
 
 
-def train(source, updates, engine=None, progress=None, **flags) -> Result:
+def train(
+    source, updates, engine=None, progress=None, *, pause=None, reached=None, **flags
+) -> Result:
     """Train a problem, or continue a result as if it had never stopped.
 
     Parameters
@@ -30,23 +35,39 @@ def train(source, updates, engine=None, progress=None, **flags) -> Result:
     engine : str, optional
         ``rtl`` (default), ``golden`` or ``float64``.
     progress : callable, optional
-        ``progress(done, total)`` is called now and then.
+        ``progress(done, total)`` is called after each update; before it, where it has that method,
+        ``progress.seen(E, share of relaxations that reached the limit)``.
+    pause, reached : callable, optional
+        Both or none. Where ``pause()`` is true after an update, ``reached(result)`` is called with
+        what the training has come to, which can be saved and continued. Where that returns true the
+        training ends there, and ``train`` returns the same.
     flags
         Those of :class:`~rbp.settings.Settings`.
 
     Raises :class:`~rbp.errors.InputError` before anything runs.
     """
     problem, settings, earlier = origin(source, **flags)
-    updates = integer("updates", updates, 1)
+    updates = integer("updates", updates, 1, GREATEST_UPDATES)
     if engine is None:
         engine = earlier.engine if earlier else "rtl"
     start = machine(problem, settings, engine, earlier)
+    unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
+    seen = getattr(progress, "seen", None)
+
+    def finished(run):
+        result = _result(problem, settings, engine, run)
+        return result.following(earlier) if earlier else result
+
+    watched = {
+        "seen": seen and (lambda energy, share: seen(float(energy) * unit * unit / 2, share)),
+        "pause": pause,
+        "reached": reached and (lambda run: reached(finished(run))),
+    }
     if engine == "rtl":
-        run = on_core("train", settings.config(problem), start, updates, progress)
+        run = on_core("train", settings.config(problem), start, updates, progress, **watched)
     else:
-        run = _stepped(start, updates, progress)
-    result = _result(problem, settings, engine, run)
-    return result.following(earlier) if earlier else result
+        run = _stepped(start, updates, progress, **watched)
+    return finished(run)
 
 
 def origin(source, **flags):
@@ -150,7 +171,7 @@ def machine(problem, settings, engine, earlier=None):
     if earlier:
         # without momentum there is none, and a preset may have no format for it
         fmt = raw.network.formats.velocity
-        velocity = fmt and fmt.to_raw(earlier.velocities)
+        velocity = fmt and _rounded(earlier.velocities, fmt, raw.saturated)
         kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
         return replace(raw, weights=earlier.weights_raw, t=t, **kept)
     return raw
@@ -177,7 +198,7 @@ def unclamped(trained, start, inputs, settling):
     return replace(trained, network=network, saturated=set(), **other)
 
 
-def on_core(job, *arguments):
+def on_core(job, *arguments, **options):
     """A job of ``rbp.cosim.run`` on the Verilated core.
 
     Imported here, so that the other engines do not need the simulator.
@@ -186,36 +207,47 @@ def on_core(job, *arguments):
     from rbp.cosim.driver import BadAnswer
 
     try:
-        return getattr(run, job)(*arguments)
+        return getattr(run, job)(*arguments, **options)
     except (run.Mismatch, BadAnswer) as error:
         raise CheckFailed(str(error)) from error
 
 
-def _stepped(start, updates, progress):
+def _stepped(start, updates, progress, seen, pause, reached):
     """Train in Python; the same fields as those of ``rbp.cosim.run.Run``."""
     energy, steps = [], []
-    with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge, which is seen below
-        for done in range(1, updates + 1):
+
+    def run():
+        return SimpleNamespace(
+            weights=start.weights,
+            velocity=start.velocity,
+            states=start.x,
+            errors=start.y,
+            energy=energy,
+            settle_steps=np.stack(steps),
+            unsettled=start.unsettled,
+            skipped=start.skipped,
+            saturated=getattr(start, "saturated", set()),
+            cycles=0,
+            utilisation=0.0,
+        )
+
+    for done in range(1, updates + 1):
+        with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge
             relaxed = start.update()
-            energy.append(relaxed.energy)
-            steps.append(relaxed.steps)
-            if progress:
-                progress(done, updates)
-    if not np.isfinite(start.weights).all():
-        raise CheckFailed("float64 diverged, a weight is no longer finite: try a smaller eta_shift")
-    return SimpleNamespace(
-        weights=start.weights,
-        velocity=start.velocity,
-        states=start.x,
-        errors=start.y,
-        energy=energy,
-        settle_steps=np.stack(steps),
-        unsettled=start.unsettled,
-        skipped=start.skipped,
-        saturated=getattr(start, "saturated", set()),
-        cycles=0,
-        utilisation=0.0,
-    )
+        if not np.isfinite(start.weights).all():
+            raise CheckFailed(
+                f"float64 diverged at update {done}, a weight is no longer finite: try a smaller "
+                "eta_shift"
+            )
+        energy.append(relaxed.energy)
+        steps.append(relaxed.steps)
+        if seen:
+            seen(relaxed.energy, relaxed.unsettled.mean())
+        if progress:
+            progress(done, updates)
+        if pause and pause() and reached(run()):
+            break
+    return run()
 
 
 def _result(problem, settings, engine, run):
@@ -262,7 +294,7 @@ def _cues(cues, units, state, *, raw):
     if not isinstance(cues, Mapping):
         cues = {"initial_state": cues}
     check_keys(cues, ("initial_state",), ("inputs",))
-    shape = np.shape(cues["initial_state"])
+    shape = plain("initial_state", cues["initial_state"]).shape
     if len(shape) not in (1, 2) or shape[0] < 1:
         raise InputError(f"initial_state must have shape C×{units}, C ≥ 1, not {shape}")
     count = shape[0] if len(shape) == 2 else 1

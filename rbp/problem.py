@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from rbp.checks import boolean, choice, degrees, finite, numbers, raw_words
+from rbp.checks import (
+    Frozen,
+    boolean,
+    choice,
+    degrees,
+    finite,
+    numbers,
+    plain,
+    raw_words,
+    read_only,
+)
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
 from rbp.golden.features import count, monomials
@@ -18,10 +28,11 @@ __all__ = ["Problem"]
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Frozen):
     """N units and A patterns, in floats; see :meth:`to_raw` for the machine made of them.
 
-    Everything is checked at once and copied into read-only arrays. Ranges depend on the formats
+    Everything is checked at once and copied into read-only arrays. It can be pickled, functions of
+    the user's own included, which are kept as samples. Ranges depend on the formats
     and are checked by :meth:`to_raw`. Raises :class:`~rbp.errors.InputError`.
 
     Parameters
@@ -98,14 +109,16 @@ class Problem:
                 f"weights[{i}, {j}] must be 0, where nothing is connected, not {self.weights[i, j]}"
             )
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for samples in self.tables:
+            register(samples)
+
     def _sizes(self):
         """N and A."""
         shapes = {}
         for name in ("weights", "targets"):
-            try:
-                shapes[name] = np.shape(getattr(self, name))
-            except ValueError as error:
-                raise InputError(f"{name} must be an array of numbers, not ragged") from error
+            shapes[name] = plain(name, getattr(self, name)).shape
             if len(shapes[name]) != 2:
                 size = "N×M" if name == "weights" else "A×N"
                 raise InputError(f"{name} must have shape {size}, not {shapes[name]}")
@@ -216,7 +229,9 @@ def _or(value, default):
 def _activation(value, tables, n):
     """The name of each unit's g, and the samples of those that are the user's own."""
     shape = (2, len(SAMPLES))
-    tables = np.zeros((0, *shape)) if tables is None else tables
+    tables = np.zeros((0, *shape)) if tables is None else plain("tables", tables)
+    if tables.ndim != 3:
+        raise InputError(f"tables must have shape K×2×{shape[1]}, not {tables.shape}")
 
     def pair(of):
         return isinstance(of, tuple) and len(of) == 2 and all(map(callable, of))
@@ -227,7 +242,7 @@ def _activation(value, tables, n):
 
     def name(of):
         if pair(of):
-            samples = np.array([np.broadcast_to(f(SAMPLES), SAMPLES.shape) for f in of], float)
+            samples = np.array([_sampled(f) for f in of])
             own = _own("activation", samples)
             known[own] = samples
             return own
@@ -243,7 +258,18 @@ def _activation(value, tables, n):
         raise InputError(f"activation must be one str or {n} str, not {value!r:.60}")
     names = tuple(map(name, value))
     used = [known[own] for own in sorted(set(names) & set(known))]
-    return names, np.array(used).reshape(-1, *shape)
+    return names, read_only(np.array(used).reshape(-1, *shape))
+
+
+def _sampled(function):
+    """A function of the user's own at SAMPLES: it gets them to do with as it likes."""
+    values = plain("activation", function(SAMPLES.copy()))
+    if values.dtype.kind not in "biuf" or values.shape not in (SAMPLES.shape, ()):
+        raise InputError(
+            f"activation must map {len(SAMPLES)} numbers to as many, not to {values.dtype} of "
+            f"shape {values.shape}"
+        )
+    return np.broadcast_to(values, SAMPLES.shape).astype(np.float64)
 
 
 def _own(what, samples):

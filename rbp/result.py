@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from rbp.checks import choice, finite, integer, numbers
+from rbp.checks import Frozen, choice, finite, integer, numbers, raw_words, read_only
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
-from rbp.golden.formats import PRESETS, ROLES
+from rbp.golden.formats import PRESETS, ROLES, saturate
 from rbp.problem import Problem
 from rbp.settings import Settings
 
@@ -19,8 +19,11 @@ _PREFIX = "problem_"
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
-    """A trained network, and what made it.
+class Result(Frozen):
+    """A trained network, and what made it. Its arrays are read-only copies.
+
+    The truth is ``weights_raw``, what an engine of integers goes on with; ``weights`` are checked
+    against it. To change weights, take :meth:`with_weights`.
 
     Parameters
     ----------
@@ -67,6 +70,50 @@ class Result:
     problem: Problem
     settings: Settings
     engine: str
+
+    def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
+        object.__setattr__(self, "saturated", dict(self.saturated))
+        words = _words_of(self.weights, self.problem.connected, self.settings)
+        wrong = words != self.weights_raw
+        if self.engine != "float64":
+            fmt = PRESETS[self.settings.preset].weight
+            wrong = wrong | (self.weights != fmt.to_float(self.weights_raw))
+        if wrong.any():
+            i, j = np.argwhere(wrong)[0]
+            raise InputError(
+                f"weights[{i}, {j}] = {self.weights[i, j]:.9g} is not the value of "
+                f"weights_raw[{i}, {j}] = {self.weights_raw[i, j]}: expected both changed, as "
+                "Result.with_weights does"
+            )
+
+    def with_weights(self, weights) -> "Result":
+        """The same result with other weights, from which recall and training go on.
+
+        ``weights`` is N×M float. A weight of 0 is no connection from now on, its velocity is 0, and
+        ``problem.connected`` says so. To prune what is small::
+
+            pruned = result.with_weights(np.where(abs(result.weights) < 0.1, 0, result.weights))
+        """
+        weights = numbers("weights", weights, self.weights.shape)
+        finite("weights", weights)
+        fmt = PRESETS[self.settings.preset].weight
+        raw_words("weights", weights, fmt)
+        connected = weights != 0
+        problem = replace(
+            self.problem,
+            weights=np.where(connected, self.problem.weights, 0),
+            connected=connected,
+        )
+        words = _words_of(weights, connected, self.settings)
+        return replace(
+            self,
+            weights=weights if self.engine == "float64" else fmt.to_float(words),
+            weights_raw=words,
+            velocities=np.where(connected, self.velocities, 0),
+            problem=problem,
+        )
 
     def following(self, earlier: "Result") -> "Result":
         """This result as the continuation of an earlier one: the two as one whole."""
@@ -156,7 +203,7 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class States:
+class States(Frozen):
     """Where the unclamped network came to rest, one row a cue.
 
     ``states`` are the STATE words of x (C×N int), ``values`` the same as floats, ``settle_steps``
@@ -168,9 +215,20 @@ class States:
     settle_steps: np.ndarray
     settled: np.ndarray
 
+    def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
+
     def save(self, path):
         """Write an ``.npz`` file, whole or not at all."""
         write_npz(path, {f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def _words_of(weights, connected, settings):
+    """The words of weights: nearest, clamped; 1 where a connection's rounds to 0."""
+    fmt = PRESETS[settings.preset].weight
+    words = saturate(fmt.to_raw(np.clip(weights, -1e3, 1e3)), fmt)
+    return np.where(connected & (words == 0), 1, words)
 
 
 def _integers(name, value, shape):
@@ -178,6 +236,8 @@ def _integers(name, value, shape):
         raise InputError(f"{name} must be of integers, not of type {value.dtype}")
     if value.shape != shape:
         raise InputError(f"{name} must have shape {shape}, not {value.shape}")
+    if value.dtype.kind == "u" and (value > np.iinfo(np.int64).max).any():
+        raise InputError(f"{name} must be of integers of 64 bits, not {value.max()}")
     return value.astype(np.int64)
 
 
