@@ -111,6 +111,8 @@ class Features:
     def fold(self, sums, factors, c, flags: Any = None):
         """Σ_m s_m ∂φ_m/∂c_k, A×N exact sums (24) to (26), of s = Wᵀ y (A×M) at f(c), c.
 
+        They are int64, or Python's integers where a sum may be longer.
+
         ∂φ_m/∂c_k is a STATE word: the other factors and then f'(c_k), rounded after each
         multiplication.
         """
@@ -119,10 +121,11 @@ class Features:
         if self.slope is not None:
             product = derivatives * self.slope(c)[:, k]
             derivatives = narrow(product, self.state.fraction, self.state)
-        bound = float(np.abs(sums).max(initial=0)) * np.abs(derivatives).max(initial=0)
-        if bound * len(k) >= 2.0**63:
-            raise OverflowError(f"A sum may reach {bound * len(k):.3g}, beyond 64 bits")
-        result = np.zeros_like(factors)
-        for row, terms in zip(result, sums[:, m] * derivatives, strict=True):
+        greatest = float(np.abs(sums).max(initial=0)) * np.abs(derivatives).max(initial=0)
+        if greatest * np.bincount(k).max(initial=0) >= 2.0**63:  # of the terms of one unit
+            sums, derivatives = sums.astype(object), derivatives.astype(object)
+        terms_of = sums[:, m] * derivatives
+        result = np.zeros(factors.shape, terms_of.dtype)
+        for row, terms in zip(result, terms_of, strict=True):
             np.add.at(row, k, terms)
         return result

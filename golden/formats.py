@@ -85,8 +85,10 @@ PRESETS = {
 
 
 def round_half_up(value, shift):
-    """``value / 2**shift`` rounded half up; a negative shift is exact."""
-    value = np.asarray(value, np.int64)
+    """``value / 2**shift`` rounded half up; a negative shift is exact. An array of Python's
+    integers, of any length, stays one."""
+    value = np.asarray(value)
+    value = value if value.dtype == object else value.astype(np.int64, copy=False)
     if shift <= 0:
         return value << -shift
     return (value + (1 << (shift - 1))) >> shift
@@ -100,7 +102,7 @@ def saturate(value, fmt, flags=None, where=True):
     clamped = np.clip(value, fmt.min, fmt.max)
     if flags is not None and ((clamped != value) & where).any():
         flags.add(fmt.role)
-    return clamped
+    return np.asarray(clamped, np.int64)
 
 
 def narrow(value, shift, fmt, flags=None, where=True):
