@@ -82,7 +82,7 @@ class Problem(Frozen):
         feature = choice("feature", str(self.feature), ("identity", *ACTIVATIONS))
         object.__setattr__(self, "feature", feature)
         n, a = self._sizes()
-        terms = (n, self.terms)
+        terms = (n, count(n, self.degrees))
         given = {
             "weights": numbers("weights", self.weights, terms),
             "targets": numbers("targets", self.targets, (a, n)),

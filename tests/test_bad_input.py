@@ -138,8 +138,8 @@ def test_problem(refused, case):
 
 
 FLAGS = {
-    "updates 0": (["--updates", "0"], "updates", "at least 1", "0"),
-    "updates -3": (["--updates", "-3"], "updates", "at least 1", "-3"),
+    "updates 0": (["--updates", "0"], "updates", "1 …", "0"),
+    "updates -3": (["--updates", "-3"], "updates", "1 …", "-3"),
     "updates 1.5": (["--updates", "1.5"], "--updates", "1.5"),
     "no updates": ([], "--updates"),
     "macs 0": (["--updates", "1", "--macs", "0"], "macs", "0"),
