@@ -70,6 +70,7 @@ class Driver:
     def __init__(self, config):
         self.config, self.map = config, AddressMap(config)
         self.limit = self.expected = 1
+        self.saturated = set()
 
     def write(self, register, value):
         yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
@@ -163,7 +164,10 @@ class Driver:
         yield from self.write("CONTROL", STOP)
 
     def busy(self):
-        return (yield from self.read("STATUS")) & 3 != 0
+        """Whether a run is under way; keeps the roles that have saturated."""
+        status = yield from self.read("STATUS")
+        self.saturated = {role for role, bit in STATUS_ROLES.items() if status >> bit & 1}
+        return status & 3 != 0
 
     def reports(self, patterns, sink, *, training=True, pause=None):
         """Fetch the log until the run has ended; each Report goes to ``sink``.
@@ -248,6 +252,5 @@ class Driver:
         skipped = yield from self.read("SKIPPED")
         low = yield from self.read("CYCLES")
         high = yield from self.read("CYCLES_HIGH")
-        status = yield from self.read("STATUS")
-        saturated = {role for role, bit in STATUS_ROLES.items() if status >> bit & 1}
-        return unsettled, skipped, low | high << 32, saturated
+        yield from self.busy()
+        return unsettled, skipped, low | high << 32, self.saturated

@@ -70,10 +70,11 @@ def train(
     before is learned, if the core can be refilled. More updates than the core's counters hold are
     given to it in portions, of at most ``portion``.
 
-    ``progress(done, total)`` and ``seen(energy, share of relaxations at the limit)`` are called
-    after each update. Where ``pause()``, which is asked now and then, is true, the core stops after
-    the update under way, and ``reached(run)`` is called with what it has come to: it says whether
-    the training ends there. ``core`` is a Simulator other than that of ``config``.
+    ``progress(done, total)`` and ``seen(energy, share of relaxations at the limit, roles that have
+    saturated)`` are called after each update. Where ``pause()``, which is asked now and then, is
+    true, the core stops after the update under way, and ``reached(run)`` is called with what it has
+    come to: it says whether the training ends there. ``core`` is a Simulator other than that of
+    ``config``.
     """
     with core or Simulator(library(config)) as core:
         session = _Session(core, config, machine)
@@ -81,7 +82,7 @@ def train(
         def sink(report):
             session.reports.append(report)
             if seen:
-                seen(report.energy, report.unsettled.mean())
+                seen(report.energy, report.unsettled.mean(), session.driver.saturated)
             if progress:
                 progress(len(session.reports), updates)
 

@@ -18,18 +18,20 @@ import numpy as np
 from rbp.golden.formats import Format, narrow
 from rbp.golden.tables import Table
 
-__all__ = ["GREATEST_ORDER", "Features", "count", "monomials"]
+__all__ = ["GREATEST_ORDER", "Features", "count", "each_monomial", "monomials"]
 
 GREATEST_ORDER = 3
 
 
 def monomials(units, degrees):
     """The units of each product, in the order of W's columns."""
-    return tuple(
-        units_of
-        for degree in sorted(degrees)
-        for units_of in combinations_with_replacement(range(units), degree)
-    )
+    return tuple(each_monomial(units, degrees))
+
+
+def each_monomial(units, degrees):
+    """The same one after the other, however many they are."""
+    for degree in sorted(degrees):
+        yield from combinations_with_replacement(range(units), degree)
 
 
 def count(units, degrees):

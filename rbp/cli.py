@@ -1,26 +1,34 @@
 """The command line: ``rbp VERB …``.
 
-Exit codes: 0 done; 1 the job's own check failed; 2 the input is wrong, and nothing was written;
-130 interrupted, and nothing was written. An error is one line on standard error.
+Exit codes: 0 done; 1 the job's own check failed, or a disk is full; 2 the input is wrong, and
+nothing was written; 130 interrupted, what was reached is saved or nothing; 141 nobody reads the
+output. An error is one line on standard error.
 """
 
 import argparse
+import difflib
 import json
+import os
 import sys
-import time
 from dataclasses import fields
+from importlib.metadata import version
 
-from rbp import analyse, engines, examples, figure1
+from rbp import analyse, engines, examples, figure1, info
 from rbp.checks import degrees, integer
 from rbp.devices import DEVICES
 from rbp.errors import CheckFailed, InputError
-from rbp.files import check_folder, check_output, read_npz, written
+from rbp.files import check_folder, check_output, read_npz, write_npz, written
 from rbp.golden.config import FAMILIES
-from rbp.golden.features import monomials
+from rbp.golden.features import each_monomial
 from rbp.machines import MACHINE, machine
-from rbp.problem import Problem
-from rbp.result import ENGINES, Result
+from rbp.result import ENGINES
 from rbp.settings import Settings
+from rbp.watch import Keeper, Progress, notice
+
+try:
+    import argcomplete  # tab completion, where it is installed
+except ImportError:
+    argcomplete = None
 
 __all__ = ["main"]
 
@@ -32,33 +40,48 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message} (see {self.prog} --help)")
 
 
-class _Progress:
-    """``update 120/300`` on standard error, where that is a terminal, a few times a second."""
-
-    def __init__(self, what):
-        self.what = what
-        self.shown = 0.0
-
-    def __call__(self, done, total):
-        now = time.monotonic()
-        if sys.stderr.isatty() and (done == total or now - self.shown > 0.1):
-            self.shown = now
-            end = "\n" if done == total else ""
-            print(f"\r{self.what} {done}/{total}", end=end, file=sys.stderr, flush=True)
-
-
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
+    words = _joined(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
-        arguments.run(arguments)
+        parser, verbs = _parser()
+        if not words:
+            words = ["help"]
+        _check_words(parser, verbs, words)
+        arguments = parser.parse_args(words)
+        code = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return code
     except InputError as error:
         return _complain(error, 2)
-    except (CheckFailed, OSError) as error:  # OSError: the disk filled up, the pipe was closed
+    except BrokenPipeError:  # who read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:  # the disk filled up, standard output too
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", 1)
+    except CheckFailed as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
         return _complain("interrupted, nothing was written", 130)
-    return 0
+
+
+def _check_words(parser, verbs, words):
+    """Refuse a verb or an option that is not there, naming the one that was meant."""
+    if words[0].startswith("-"):
+        return
+    if words[0] not in verbs:
+        raise InputError(f"{words[0]!r} is no verb of rbp{_meant(words[0], verbs)}")
+    options = verbs[words[0]]._option_string_actions
+    for word in words[1:]:
+        option = word.split("=")[0]
+        if option.startswith("--") and option != "--" and option not in options:
+            raise InputError(f"rbp {words[0]} has no {option}{_meant(option, options)}")
+
+
+def _meant(word, known):
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f": did you mean {close[0]}?" if close else f" (see rbp {'' if close else 'help'})"
 
 
 def _joined(argv):
@@ -79,27 +102,57 @@ def _complain(message, code):
 
 def _source(path):
     """The problem or the result in a file."""
-    arrays = read_npz(path)
-    try:
-        kind = Result if Result.describes(arrays) else Problem
-        return kind.from_arrays(arrays)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    kind, made, _ = info.describe(path)
+    if kind not in ("problem", "result"):
+        raise InputError(f"{path} holds {kind}: expected a problem or a result")
+    return made
+
+
+def _result(path):
+    """The result in a file."""
+    kind, made, _ = info.describe(path)
+    if kind != "result":
+        raise InputError(f"{path} holds {'a ' * (kind == 'problem')}{kind}: expected a result")
+    return made
 
 
 def _train(arguments):
     check_output(arguments.out)
     source = _source(arguments.source)
-    result = engines.train(
-        source, arguments.updates, arguments.engine, _Progress("update"), **_flags(arguments)
-    )
-    result.save(arguments.out)
+    seconds = integer("checkpoint", arguments.checkpoint, 0)
+    flags = _flags(arguments)
+    dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
+    progress = Progress("update", dt_shift)
+    _prepare(arguments.engine or getattr(source, "engine", "rtl"))
+    with Keeper(lambda result: result.save(arguments.out), seconds, progress) as keeper:
+        result = engines.train(
+            source,
+            arguments.updates,
+            arguments.engine,
+            progress,
+            pause=keeper.pause,
+            reached=keeper.reached,
+            **flags,
+        )
+        result.save(arguments.out)
     for line in _remarks(result):
         print(f"rbp: {line}", file=sys.stderr)
+    if keeper.wanted:
+        return _complain(
+            f"interrupted after {result.updates} updates; wrote {arguments.out}, which "
+            "rbp train continues",
+            130,
+        )
     print(
         f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g} in {result.updates} updates "
         f"({result.engine}); wrote {arguments.out}"
     )
+
+
+def _prepare(engine):
+    """Say what is waited for before the first update."""
+    if engine == "rtl":
+        notice("preparing the core; to compile a new one takes some 20 seconds")
 
 
 def _remarks(result):
@@ -121,8 +174,9 @@ def _remarks(result):
 
 def _recall(arguments):
     check_output(arguments.out)
-    result, cues = Result.load(arguments.result), read_npz(arguments.cues)
-    states = engines.recall(result, cues, arguments.engine, _Progress("cue"), **_flags(arguments))
+    result, cues = _result(arguments.result), read_npz(arguments.cues)
+    _prepare(arguments.engine)
+    states = engines.recall(result, cues, arguments.engine, Progress("cue"), **_flags(arguments))
     states.save(arguments.out)
     count, settled = len(states.settled), int(states.settled.sum())
     print(f"{settled} of {count} cues settled ({arguments.engine}); wrote {arguments.out}")
@@ -130,12 +184,13 @@ def _recall(arguments):
 
 def _figure1(arguments):
     check_folder(arguments.out, figure1.FILES)
+    _prepare(arguments.engine)
     record = figure1.run(
         seed=arguments.seed,
         updates=arguments.updates,
         macs=arguments.macs,
         engine=arguments.engine,
-        progress=_Progress("update"),
+        progress=Progress("update"),
     )
     paths = figure1.save(record, arguments.out)
     print("\n".join(figure1.summary(record)))
@@ -213,10 +268,34 @@ def _machine_flags(arguments):
     return flags
 
 
+def _info(arguments):
+    if arguments.plot:
+        check_output(arguments.plot)
+    kind, made, lines = info.describe(arguments.file)
+    print(f"{arguments.file}: {'a ' * (kind in ('problem', 'result'))}{kind}")
+    print("\n".join(f"  {line}" for line in lines))
+    if arguments.plot:
+        info.plot(kind, made, arguments.plot)
+        print("wrote", arguments.plot)
+
+
+def _score(arguments):
+    result, data = _result(arguments.result), read_npz(arguments.data)
+    right, count = info.score(result, data, arguments.engine, Progress("cue"))
+    print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
+
+
+def _help(arguments):
+    parser, verbs = _parser()
+    if arguments.verb is not None and arguments.verb not in verbs:
+        raise InputError(f"{arguments.verb!r} is no verb of rbp{_meant(arguments.verb, verbs)}")
+    (verbs[arguments.verb] if arguments.verb else parser).print_help()
+
+
 def _features(arguments):
     units = integer("units", arguments.units, 1, 1024)
     order = degrees(getattr(arguments, "order", 1))
-    for product in monomials(units, order):
+    for product in each_monomial(units, order):
         print(" ".join(f"f{i}" for i in product) or "1")
 
 
@@ -241,9 +320,20 @@ def _example(arguments):
         raise InputError("a name and --out are required, or --list (see rbp example --help)")
     example = examples.find(arguments.name)
     check_output(arguments.out)
+    if arguments.test:
+        if example.test is None:
+            having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
+            raise InputError(f"example {example.name} has no test set: expected one of {having}")
+        check_output(arguments.test)
+        write_npz(arguments.test, example.test())
     example.problem().save(arguments.out)
     print(f"wrote {arguments.out}; to train it:")
     print(examples.command(example, arguments.out))
+    if arguments.test:
+        print(f"wrote {arguments.test}; to see how many answers are right:")
+        print(f"rbp score result.npz --data {arguments.test}")
+    elif example.test:
+        print("--test TEST.npz writes patterns that were kept back, for rbp score")
     low, high = FAMILIES["ice40"].eta_shifts
     if not low <= (shift := example.flags.get("eta_shift", 0)) <= high:
         print(f"an iCE40 core for it is built with --eta {min(low, shift)}:{max(high, shift)}")
@@ -262,6 +352,7 @@ def _parser():
         epilog="rbp VERB --help shows a verb's flags and an example.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"rbp {version('rbp')}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
     verb = _verb(
@@ -290,6 +381,9 @@ def _parser():
     verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
     verb.add_argument("--updates", type=int, required=True, metavar="U", help="how many")
     verb.add_argument("--out", required=True, metavar="RESULT.npz", help="where to")
+    _option(
+        verb, "--checkpoint", 60, "SECONDS", "save what was reached every so often; 0: at the end"
+    )
     _engine(verb, None, "rtl, or that of the result")
     _machine(verb.add_argument_group("machine flags"), "as many as needed")
     _learning(verb)
@@ -403,8 +497,40 @@ def _parser():
     )
     verb.add_argument("name", nargs="?", metavar="NAME", help="which one; see --list")
     verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
+    verb.add_argument("--test", metavar="TEST.npz", help="where to write its test set, if any")
     verb.add_argument("--list", action="store_true", help="list the names")
-    return parser
+
+    verb = _verb(
+        verbs,
+        "score",
+        _score,
+        "how many patterns a trained network answers right",
+        "TEST.npz holds targets (C×N), and optionally inputs and initial_state. The answer is the "
+        "greatest of the target units; of a single one, whether it is above the middle.",
+        "rbp score result.npz --data test.npz",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
+    verb.add_argument("--data", required=True, metavar="TEST.npz", help="patterns to answer")
+    _engine(verb, "rtl", "rtl")
+
+    verb = _verb(
+        verbs,
+        "info",
+        _info,
+        "what is in a file: a problem, a result, cues or states",
+        "--plot draws E of a result, else the numbers.",
+        "rbp info result.npz --plot energy.png",
+    )
+    verb.add_argument("file", metavar="FILE.npz", help="any file of rbp")
+    verb.add_argument("--plot", metavar="FILE.png", help="draw it")
+
+    verb = _verb(
+        verbs, "help", _help, "show the verbs, or the flags of one", "As --help.", "rbp help train"
+    )
+    verb.add_argument("verb", nargs="?", metavar="VERB", help="which one")
+    if argcomplete is not None:
+        argcomplete.autocomplete(parser)
+    return parser, verbs.choices
 
 
 def _named(verb):

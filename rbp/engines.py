@@ -36,7 +36,7 @@ def train(
         ``rtl`` (default), ``golden`` or ``float64``.
     progress : callable, optional
         ``progress(done, total)`` is called after each update; before it, where it has that method,
-        ``progress.seen(E, share of relaxations that reached the limit)``.
+        ``progress.seen(E, share of relaxations that reached the limit, roles that saturated)``.
     pause, reached : callable, optional
         Both or none. Where ``pause()`` is true after an update, ``reached(result)`` is called with
         what the training has come to, which can be saved and continued. Where that returns true the
@@ -59,7 +59,7 @@ def train(
         return result.following(earlier) if earlier else result
 
     watched = {
-        "seen": seen and (lambda energy, share: seen(float(energy) * unit * unit / 2, share)),
+        "seen": seen and (lambda energy, *rest: seen(float(energy) * unit * unit / 2, *rest)),
         "pause": pause,
         "reached": reached and (lambda run: reached(finished(run))),
     }
@@ -242,7 +242,7 @@ def _stepped(start, updates, progress, seen, pause, reached):
         energy.append(relaxed.energy)
         steps.append(relaxed.steps)
         if seen:
-            seen(relaxed.energy, relaxed.unsettled.mean())
+            seen(relaxed.energy, relaxed.unsettled.mean(), getattr(start, "saturated", set()))
         if progress:
             progress(done, updates)
         if pause and pause() and reached(run()):

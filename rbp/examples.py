@@ -40,6 +40,8 @@ class Example:
     description: str
     problem: Callable[[], Problem]
     flags: dict
+    test: Callable[[], dict] | None = None
+    """Makes what :func:`rbp.info.score` reads, of patterns kept back."""
 
 
 def find(name) -> Example:
@@ -238,6 +240,12 @@ def digits_test():
     return {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}, labels[TRAINING:]
 
 
+def _digits_data():
+    """The same with targets."""
+    cues, labels = digits_test()
+    return cues | {"targets": _in_columns(95, slice(85, 95), np.eye(10)[labels])}
+
+
 def visible_memory(targets, rng, order=1) -> Problem:
     """A memory (30) of which all units are visible, from small weights; targets are A×N."""
     n = targets.shape[1]
@@ -365,6 +373,7 @@ EXAMPLES = {
             "8×8 digits, 64-20-10, in batches of 16 (needs scikit-learn)",
             _digits,
             {"updates": 800, "batch": 16, "slots": 32, "eta_shift": -2},
+            _digits_data,
         ),
         Example(
             "digit-memory",

@@ -1,7 +1,10 @@
 """Files that are read with suspicion and that appear whole or not at all."""
 
+import math
 import os
 import secrets
+import stat
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +14,16 @@ from rbp.errors import InputError
 
 __all__ = ["check_folder", "check_keys", "check_output", "read_npz", "write_npz", "written"]
 
+LARGEST = 1 << 31
+"""Bytes of an array that is read."""
+
+KEYS = set(
+    "weights targets target_units clamp_units inputs initial_state connected activation order "
+    "feature tables weights_raw velocities states errors energy updates settle_steps unsettled "
+    "skipped saturated cycles utilisation settings engine values settled".split()
+)
+"""Of problems, results, cues and states; those of a result's problem with a prefix."""
+
 
 def read_npz(path):
     """The arrays of an ``.npz`` file by key; pickles are never loaded.
@@ -18,14 +31,42 @@ def read_npz(path):
     Raises :class:`InputError` where the file is missing or is not a readable ``.npz``.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: np.asarray(archive[key]) for key in archive.files}
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"cannot read {path}: expected a regular file")
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            for key, name in members.items():
+                _check_header(path, key, archive, name)
+            arrays = {}
+            for key, name in members.items():
+                with archive.open(name) as member:
+                    arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
+            return arrays
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # zipfile, zlib and NumPy have a dozen ways to refuse bad bytes
         raise InputError(
             f"{path} is not a readable .npz file of plain arrays (pickles are never loaded)"
         ) from error
+
+
+def _check_header(path, key, archive, name):
+    """Refuse an array by its header, before it is unpacked: unknown, or absurdly large."""
+    if key.removeprefix("problem_") not in KEYS:
+        raise InputError(f"{path}: unknown key {key!r}: expected {', '.join(sorted(KEYS))}")
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+            version, np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(member)
+    size = math.prod(shape) * dtype.itemsize
+    if size > LARGEST:
+        raise InputError(
+            f"{path}: {key} of shape {shape} would take {size} bytes: expected at most {LARGEST}"
+        )
 
 
 def check_keys(arrays, required, optional=()):

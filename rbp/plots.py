@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import string
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "DOCS",
     "draw_analysis",
     "draw_cut",
+    "figure_file",
     "key",
     "letter",
     "new_figure",
@@ -31,6 +33,16 @@ def new_figure(width, height):
     from matplotlib.figure import Figure  # takes a second to import
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+@contextmanager
+def figure_file(path):
+    """Axes; what is drawn there is written to a picture, whole or not at all."""
+    figure, picture = new_figure(7, 4.5), io.BytesIO()
+    yield figure.subplots()
+    figure.savefig(picture, format="png", dpi=130)
+    with written(path) as file:
+        file.write(picture.getvalue())
 
 
 def save_record(record, figure, folder, stem, dpi=130):

@@ -397,7 +397,7 @@ def test_figure1_output(refused):
     refused(["figure1", "--updates", 10**9, "--out", "x" * 300], "cannot write", "too long")
 
 
-@pytest.mark.parametrize("argv", [[], ["learn"], ["train"], ["recall", "x.npz"]])
+@pytest.mark.parametrize("argv", [["learn"], ["train"], ["recall", "x.npz"]])
 def test_usage(refused, argv):
     refused(argv)
 

@@ -1,9 +1,6 @@
 """The command line: what is said, what is written, and an interrupt."""
 
-import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -83,7 +80,7 @@ def test_remarks(tmp_path, capsys):
 
 
 def test_failed_check(problem, tmp_path, capsys, monkeypatch):
-    def mismatch(*arguments):
+    def mismatch(*arguments, **options):
         raise rbp.cosim.run.Mismatch("update 3, pattern 1, x[4]: core 17, golden 18")
 
     monkeypatch.setattr(rbp.cosim.run, "train", mismatch)
@@ -113,7 +110,9 @@ def test_progress_on_a_terminal(problem, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     argv = ["train", problem, "--updates", 3, "--engine", "golden", "--out", tmp_path / "r.npz"]
     assert run(*argv) == 0
-    assert capsys.readouterr().err.endswith("\rupdate 3/3\n")
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert last.startswith("\033[Kupdate 3/3  E ")
+    assert last.endswith("\n")
 
 
 @pytest.mark.parametrize("verb", ["figure1", "train", "recall"])
@@ -122,35 +121,3 @@ def test_help_has_an_example(verb, capsys):
         run(verb, "--help")
     assert stop.value.code == 0
     assert f"example: rbp {verb}" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("existing", [False, True])
-def test_interrupt(problem, tmp_path, existing):
-    """Ctrl-C in a long job: 130, one line, no file written or changed."""
-    out = tmp_path / "r.npz"
-    if existing:
-        out.write_bytes(b"precious")
-    program = (  # a shell's background job ignores the signal, and so would what it starts
-        "import signal, sys; from rbp.cli import main; "
-        "signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "print('ready', flush=True); sys.exit(main())"
-    )
-    argv = ["train", problem, "--updates", 10**7, "--engine", "golden", "--out", out]
-    job = subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, argv)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert job.stdout.readline() == "ready\n"
-    time.sleep(0.5)
-    job.send_signal(signal.SIGINT)
-    try:
-        stdout, stderr = job.communicate(timeout=30)
-    finally:
-        job.kill()
-    assert job.returncode == 130
-    assert (stdout, stderr) == ("", "rbp: interrupted, nothing was written\n")
-    names = ["problem.npz", "r.npz"] if existing else ["problem.npz"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == names
-    assert not existing or out.read_bytes() == b"precious"

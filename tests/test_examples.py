@@ -71,7 +71,7 @@ def test_command_that_is_printed(example):
     """It is understood by ``rbp train``, and means the flags."""
     program, *argv = shlex.split(examples.command(example, "a b.npz"))
     assert program == "rbp"
-    arguments = vars(_parser().parse_args(argv))
+    arguments = vars(_parser()[0].parse_args(argv))
     assert (arguments["source"], arguments["out"]) == ("a b.npz", "result.npz")
     named = {f.name for f in fields(Settings)} | {"updates"}
     assert {k: v for k, v in arguments.items() if k in named} == example.flags

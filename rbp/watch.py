@@ -1,0 +1,125 @@
+"""What looks at a training while it runs: progress, warnings, and what is kept of it."""
+
+import signal
+import sys
+import time
+
+__all__ = ["Keeper", "Progress", "notice"]
+
+WARMED_UP = 20
+"""Updates before anything is called a trend."""
+
+
+def notice(text):
+    """A line on standard error, where that is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", file=sys.stderr, flush=True)
+
+
+class Progress:
+    """``update 120/300  E 0.0123  settled 98 %  41/s  4 s left``, a few times a second.
+
+    Only where standard error is a terminal. Warnings are written in any case, each once.
+
+    Parameters
+    ----------
+    what : str
+        What is counted.
+    dt_shift : int, optional
+        Of a training, for what is advised.
+    """
+
+    def __init__(self, what, dt_shift=None):
+        self.what, self.dt_shift = what, dt_shift
+        self.shown, self.begun, self.done = 0.0, None, 0
+        self.energy = self.first = None
+        self.settled, self.warned, self.count = 1.0, set(), 0
+
+    def __call__(self, done, total):
+        now = time.monotonic()
+        if self.begun is None:
+            self.begun, self.done = now, done
+        if sys.stderr.isatty() and (done == total or now - self.shown > 0.1):
+            self.shown = now
+            end = "\n" if done == total else ""
+            line = f"{self.what} {done}/{total}{self._numbers(done, total, now)}"
+            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
+
+    def _numbers(self, done, total, now):
+        numbers = []
+        if self.energy is not None:
+            numbers += [f"E {self.energy:.4g}", f"settled {100 * self.settled:.0f} %"]
+        if now - self.begun > 0.5 and done > self.done:
+            rate = (done - self.done) / (now - self.begun)
+            numbers += [f"{rate:.3g}/s", f"{(total - done) / rate:.0f} s left"]
+        return "".join(f"  {number}" for number in numbers)
+
+    def seen(self, energy, unsettled, saturated):
+        """E, the share of relaxations that reached the limit, the roles that have saturated."""
+        self.count, self.energy = self.count + 1, energy
+        self.first = energy if self.first is None else self.first
+        self.settled += (1 - unsettled - self.settled) / min(self.count, WARMED_UP)
+        if self.count >= WARMED_UP and energy > 2 * self.first > 0:
+            self._warn("E", "E has doubled since the start: a smaller --eta-shift may help")
+        if self.count >= WARMED_UP and self.settled < 0.5:
+            finer = (
+                f"--dt-shift {self.dt_shift + 1}" if (self.dt_shift or 0) < 3 else "other weights"
+            )
+            self._warn("settled", f"most relaxations do not settle: {finer} may help")
+        harmful = {"weight", "error", "state", "velocity"} if self.count >= WARMED_UP else set()
+        for role in sorted(harmful & set(saturated)):
+            self._warn(role, f"{role} has saturated: its format clamped a value")
+
+    def _warn(self, kind, text):
+        if kind not in self.warned:
+            self.warned.add(kind)
+            over = "\r\033[K" if sys.stderr.isatty() else ""
+            print(f"{over}rbp: {text} (after {self.count} updates)", file=sys.stderr)
+
+
+class Keeper:
+    """Saves what a training has come to, every so many seconds and when it is interrupted.
+
+    A context: in it SIGINT and SIGTERM end the training after the update under way; a second one,
+    or one before the first update, raises KeyboardInterrupt at once.
+
+    Parameters
+    ----------
+    save : callable
+        ``save(result)``.
+    seconds : float
+        Between two checkpoints; 0: none.
+    progress : Progress
+        Which tells whether an update was made.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, save, seconds, progress):
+        self.save, self.seconds, self.progress = save, seconds, progress
+        self.wanted = False
+        self.next = time.monotonic() + seconds
+
+    def __enter__(self):
+        self.before = {s: signal.signal(s, self._signal) for s in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_):
+        for which, handler in self.before.items():
+            signal.signal(which, handler)
+
+    def _signal(self, *_):
+        if self.wanted or self.progress.begun is None:
+            raise KeyboardInterrupt
+        self.wanted = True
+        notice("stopping after the update under way; once more to stop at once")
+
+    def pause(self):
+        """Whether the training is to stop after the update under way, to be saved."""
+        return self.wanted or (self.seconds > 0 and time.monotonic() >= self.next)
+
+    def reached(self, result):
+        """Save; whether that was all."""
+        self.save(result)
+        self.next = time.monotonic() + self.seconds
+        return self.wanted
