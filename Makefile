@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
 
-.PHONY: all test bench synth synth-test lint format help clean
+.PHONY: all test bench synth slow-test lint format help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -22,8 +22,8 @@ bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
 	$(bin)/python -m rbp.baselines
 
-synth-test: $(venv)  ## what synthesis makes of larger cores learns with golden's bits; minutes
-	$(bin)/python -m pytest -m "slow or not slow" tests/test_netlist.py
+slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
+	$(bin)/python -m pytest -m slow
 
 lint: $(venv)  ## ruff: rules and format, nothing is changed
 	$(bin)/ruff check
@@ -42,8 +42,16 @@ clean:  ## remove what was built, but not .venv
 $(figure1) &: $(sources) $(venv)
 	$(bin)/rbp figure1 --out build/figure1
 
+# A .venv that was moved names its old place; pip install . puts a copy where the link should be.
+ifneq ($(shell cat $(venv) 2>/dev/null),$(shell pwd -P))
+$(shell rm -f $(venv))
+endif
+ifneq ($(wildcard .venv/lib/python*/site-packages/rbp/__init__.py),)
+$(shell rm -f $(venv))
+endif
+
 $(venv): pyproject.toml
 	@echo "installing into .venv, a minute or so"
-	$(PYTHON) -m venv .venv
-	$(bin)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	$(PYTHON) -m venv --clear .venv
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@pwd -P > $@

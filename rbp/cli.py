@@ -17,6 +17,7 @@ from rbp import analyse, engines, examples, figure1, info
 from rbp.checks import degrees, integer
 from rbp.devices import DEVICES
 from rbp.errors import CheckFailed, InputError
+from rbp.extras import named, require
 from rbp.files import check_folder, check_output, read_npz, write_npz, written
 from rbp.golden.config import FAMILIES
 from rbp.golden.features import each_monomial
@@ -49,7 +50,8 @@ def main(argv=None) -> int:
             words = ["help"]
         _check_words(parser, verbs, words)
         arguments = parser.parse_args(words)
-        code = arguments.run(arguments) or 0
+        with named():
+            code = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -184,6 +186,7 @@ def _recall(arguments):
 
 def _figure1(arguments):
     check_folder(arguments.out, figure1.FILES)
+    require("plot")
     _prepare(arguments.engine)
     record = figure1.run(
         seed=arguments.seed,
@@ -198,13 +201,15 @@ def _figure1(arguments):
 
 
 def _verilog(arguments):
-    from rbp import synth, verilog  # the hardware description takes half a second to import
+    from rbp import verilog  # the hardware description takes half a second to import
 
     verilog.check_outputs(arguments.out, force=arguments.force)
     flags = _machine_flags(arguments)
     if arguments.device is None:
         config = machine(**flags)
     else:
+        from rbp import synth
+
         target = synth.target(arguments.device, **flags)
         config = target.config
     paths = verilog.write(config, arguments.out, arguments.device, arguments.name)
@@ -238,6 +243,7 @@ def _bench(arguments):
 def _synth(arguments):
     from rbp import synth
 
+    require("fpga")
     check_output(arguments.out)
     flags = _machine_flags(arguments)
     target = synth.target(arguments.device, grade=arguments.grade, **flags)
@@ -266,6 +272,14 @@ def _machine_flags(arguments):
     if arguments.like is not None:
         flags["like"] = _source(arguments.like)
     return flags
+
+
+def _cache(arguments):
+    from rbp.cosim import cache
+
+    if arguments.clear:
+        cache.clear()
+    print(f"{cache.CACHE}: {cache.size() / 1e6:.1f} MB")
 
 
 def _info(arguments):
@@ -301,6 +315,7 @@ def _features(arguments):
 
 def _analyse(arguments):
     check_folder(arguments.out, analyse.FILES)
+    require("plot")
     record = analyse.run(
         _source(arguments.source), dt_shift=arguments.dt_shift, seed=arguments.seed
     )
@@ -422,7 +437,7 @@ def _parser():
         "synth",
         _synth,
         "area and speed of a core on a device, placed and routed",
-        "Writes synth.json. A job that was done before is not done again: build/synth keeps it.",
+        "Writes synth.json. A job that was done before is not done again; see rbp cache.",
         "rbp synth --device up5k --units 15 --macs 5 --seeds 3",
     )
     verb.add_argument("--device", required=True, metavar="D", help=", ".join(DEVICES))
@@ -459,6 +474,16 @@ def _parser():
         "rbp bench --out bench.json",
     )
     _option(verb, "--out", "bench.json", "FILE", "where to")
+
+    verb = _verb(
+        verbs,
+        "cache",
+        _cache,
+        "where built cores and placed designs are kept, and how much that is",
+        "The environment variable RBP_CACHE chooses another folder.",
+        "rbp cache --clear",
+    )
+    verb.add_argument("--clear", action="store_true", help="remove all of it")
 
     verb = _verb(
         verbs,

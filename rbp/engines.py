@@ -8,6 +8,7 @@ import numpy as np
 
 from rbp.checks import choice, finite, integer, numbers, plain, raw_words
 from rbp.errors import CheckFailed, InputError
+from rbp.extras import named
 from rbp.files import check_keys
 from rbp.golden.formats import PRESETS, ROLES, saturate
 from rbp.golden.reference import Reference
@@ -203,8 +204,9 @@ def on_core(job, *arguments, **options):
 
     Imported here, so that the other engines do not need the simulator.
     """
-    from rbp.cosim import run
-    from rbp.cosim.driver import BadAnswer
+    with named():
+        from rbp.cosim import run
+        from rbp.cosim.driver import BadAnswer
 
     try:
         return getattr(run, job)(*arguments, **options)

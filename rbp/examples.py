@@ -12,7 +12,7 @@ import numpy as np
 
 from rbp import figure1
 from rbp.checks import choice, degrees
-from rbp.errors import InputError
+from rbp.extras import named
 from rbp.golden.features import count, monomials
 from rbp.problem import Problem
 
@@ -208,12 +208,8 @@ def digits():
 
     In their own order the last ones are from other writers than the first.
     """
-    try:
+    with named():
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise InputError(
-            "the digits need scikit-learn, expected: pip install scikit-learn"
-        ) from error
     found = load_digits()
     order = np.random.default_rng(1).permutation(len(found.target))
     return found.data[order] / 16.0, found.target[order]

@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +80,11 @@ def check_keys(arrays, required, optional=()):
 
 
 def _beside(path):
-    """A new name in the same folder, so that renaming to ``path`` is one step."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    """A new name in the same folder, so that renaming to ``path`` is one step.
+
+    It is short: the name itself may be as long as the disk takes.
+    """
+    return path.with_name(f".rbp-{secrets.token_hex(8)}.part")
 
 
 def check_output(path):
@@ -119,11 +122,16 @@ def check_folder(path, names):
 
 @contextmanager
 def written(path):
-    """A binary file that takes the name ``path`` once it is complete, and else leaves nothing."""
+    """A binary file that takes the name ``path`` once it is complete, and else leaves nothing.
+
+    A file that is replaced keeps its mode.
+    """
     target = Path(os.path.realpath(path))
     part = _beside(target)
     try:
         with open(part, "xb") as file:
+            with suppress(FileNotFoundError):
+                part.chmod(stat.S_IMODE(target.stat().st_mode))
             yield file
         os.replace(part, target)
     except BaseException:  # an interrupt too must leave no half file

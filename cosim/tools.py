@@ -1,0 +1,140 @@
+"""Other people's tools: each in a clean environment, and gone when we are.
+
+No signal to us leaves one behind (:mod:`rbp.cosim.guard`). One that fails raises
+:class:`ToolFailed`, one line with the end of what it said, and the command.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from rbp.cosim.cache import CACHE, made_folder
+from rbp.errors import CheckFailed, InputError
+
+__all__ = ["ToolFailed", "environment", "finish", "python", "run", "start"]
+
+GUARD = Path(__file__).parent / "guard.py"
+LOG = "log"
+"""Where a tool's output is kept, in its folder."""
+
+# Of other tools: what a user has set for his own work with them is not meant for ours.
+_FOREIGN = (
+    *("AMARANTH_", "COCOTB_", "CFG_", "GPI_", "MAKE", "NEXTPNR", "PYGPI_", "PYTHON", "PYTEST_"),
+    *("VERILATOR", "YOSYS", "YOWASP_"),
+)
+_FOREIGN_NAMES = {
+    *("CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "DEPENDENCIES_OUTPUT", "GCC_EXEC_PREFIX"),
+    *("GUI", "LIBPYTHON_LOC", "MFLAGS", "MODULE", "PLUSARGS", "RANDOM_SEED", "SIM"),
+    *("SUNPRO_DEPENDENCIES", "TESTCASE", "TOPLEVEL", "TOPLEVEL_LANG", "WAVES"),
+}
+
+
+class ToolFailed(CheckFailed):
+    """A tool failed; the cache adds where its log is kept."""
+
+
+def environment(**more):
+    """The user's environment without what is meant for other tools."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name not in _FOREIGN_NAMES
+    }
+    given = {
+        "PATH": kept.get("PATH") or os.defpath,
+        "LC_ALL": "C.UTF-8",  # messages in one language, text in one encoding
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        # WebAssembly is compiled once: beside our own things, since HOME may not be writable
+        "XDG_CACHE_HOME": str(CACHE / "tools"),
+        "YOWASP_CACHE_DIR": str(CACHE / "tools" / "YoWASP"),
+    }
+    return kept | given | {name: str(value) for name, value in more.items()}
+
+
+def python(package, function=None):
+    """The command of a tool that is a Python package, by its interpreter: PATH is not asked."""
+    if function is None:
+        return [sys.executable, "-m", package]
+    call = f"import sys, {package}; sys.argv[0] = {package!r}; {package}.{function}()"
+    return [sys.executable, "-c", call]
+
+
+def start(command, folder, env=None):
+    """Start a command in a folder, for :func:`finish`; its output goes to a file of its own."""
+    command, env = list(map(str, command)), env or environment()
+    program = command[0]
+    if os.sep not in program and (program := shutil.which(program, path=env["PATH"])) is None:
+        raise InputError(f"{command[0]} is not installed, expected: a program of that name on PATH")
+    made_folder(CACHE / "tools")  # wasmtime does without, if it cannot be made, but says nothing
+    ours, theirs = os.pipe()
+    output = tempfile.TemporaryFile(dir=folder)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        job = subprocess.Popen(
+            [sys.executable, "-I", "-S", GUARD, str(ours), program, *command[1:]],
+            cwd=folder,
+            env=env,
+            stdin=nothing,
+            stdout=output,
+            stderr=output,
+            pass_fds=[ours],
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(theirs)
+        raise
+    finally:
+        os.close(ours)
+        os.close(nothing)
+    job.command, job.folder, job.output, job.pipe = command, Path(folder), output, theirs
+    return job
+
+
+def finish(*jobs, check=True):
+    """Wait for jobs; returns what the last one said. At an error or an interrupt all end."""
+    try:
+        for job in jobs:
+            job.wait()
+            job.output.seek(0)
+            said = job.output.read().decode(errors="replace")
+            if check and job.returncode:
+                raise _failed(job, said)
+        return said
+    finally:
+        for job in jobs:
+            os.close(job.pipe)  # the guard ends what still runs
+            job.wait()
+            job.output.close()
+
+
+def run(command, folder, env=None, check=True):
+    """Run a command; returns (exit code, what it said)."""
+    job = start(command, folder, env)
+    said = finish(job, check=check)
+    return job.returncode, said
+
+
+def _failed(job, said):
+    line = shlex.join(job.command)
+    with _ignored():
+        (job.folder / LOG).write_text(f"{line}\n{said}exit {job.returncode}\n", errors="replace")
+    lines = [text.strip() for text in said.splitlines() if text.strip()]
+    told = [text for text in lines if "error" in text.lower()][:1] or lines[-3:]
+    if job.returncode > 128:
+        told.append(f"killed by signal {job.returncode - 128}")
+    shown = line if len(line) < 300 else f"{line[:300]}…"
+    why = " / ".join(told) or f"exit {job.returncode}"
+    return ToolFailed(f"{Path(job.command[0]).name} failed: {why}; the command was {shown}")
+
+
+@contextmanager
+def _ignored():
+    try:
+        yield
+    except OSError:  # the disk is full: then there is no log
+        pass
