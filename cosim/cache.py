@@ -62,7 +62,10 @@ def clear():
     """Remove all that is kept."""
     with _refused(CACHE):
         for path in CACHE.iterdir() if CACHE.exists() else ():
-            shutil.rmtree(path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 @contextmanager
