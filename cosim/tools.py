@@ -60,8 +60,15 @@ def python(package, function=None):
     """The command of a tool that is a Python package, by its interpreter: PATH is not asked."""
     if function is None:
         return [sys.executable, "-m", package]
-    call = f"import sys, {package}; sys.argv[0] = {package!r}; {package}.{function}()"
-    return [sys.executable, "-c", call]
+    return [sys.executable, "-c", f"import {package}; {package}.{function}()"]
+
+
+def _shown(command):
+    """(the tool's name, its arguments) of a command, without what :func:`python` adds."""
+    if command[0] != sys.executable:
+        return Path(command[0]).name, command[1:]
+    package = command[2].rpartition(";")[0].removeprefix("import ") or command[2]
+    return package.replace("_", "-"), command[3:]
 
 
 def start(command, folder, env=None):
@@ -127,9 +134,11 @@ def _failed(job, said):
     told = [text for text in lines if "error" in text.lower()][:1] or lines[-3:]
     if job.returncode > 128:
         told.append(f"killed by signal {job.returncode - 128}")
-    shown = line if len(line) < 300 else f"{line[:300]}…"
+    name, arguments = _shown(job.command)
+    command = shlex.join([name, *arguments])
     why = " / ".join(told) or f"exit {job.returncode}"
-    return ToolFailed(f"{Path(job.command[0]).name} failed: {why}; the command was {shown}")
+    shown = command if len(command) < 300 else f"{command[:300]} …"
+    return ToolFailed(f"{name} failed: {why}; the command was {shown}")
 
 
 @contextmanager
