@@ -129,7 +129,9 @@ def run(command, folder, env=None, check=True):
 def _failed(job, said):
     line = shlex.join(job.command)
     with _ignored():
-        (job.folder / LOG).write_text(f"{line}\n{said}exit {job.returncode}\n", errors="replace")
+        (job.folder / LOG).write_text(
+            f"{line}\n{said}exit {job.returncode}\n", encoding="utf-8", errors="replace"
+        )
     lines = [text.strip() for text in said.splitlines() if text.strip()]
     told = [text for text in lines if "error" in text.lower()][:1] or lines[-3:]
     if job.returncode > 128:

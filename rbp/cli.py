@@ -44,6 +44,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
     words = _joined(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # where its encoding has no η
     try:
         parser, verbs = _parser()
         if not words:
