@@ -39,24 +39,59 @@ class Schedule:
         self.finish = (last_row + after, config.macs - 1 + after)
         """From a sweep's last column to its pattern's finish: FORWARD, BACKWARD."""
 
-    def cycles(self, settle_steps):
-        """Cycles of a training whose relaxations took ``settle_steps``, updates × A × 2."""
+    def cycles(self, settle_steps, learning=None, patterns=None, t=0):
+        """Cycles of a training whose relaxations took ``settle_steps``, updates × B × 2.
+
+        ``learning`` (:class:`rbp.golden.training.Learning`), A and t, the first rank-1 update, say
+        which patterns these are of; by default all, in turn.
+        """
+        settle_steps = np.asarray(settle_steps)
+        count = settle_steps.shape[1]
+        patterns = patterns or count
         now = free = 0  # the run's cycle; the first in which the carousel may start a RELAX
-        for steps in np.asarray(settle_steps):
-            settled, dealt = self._relax(now, free, steps)
-            now, last = self._update(settled, dealt, len(steps))
+        for steps in settle_steps:
+            held = list(map(int, learning.patterns(patterns, t) if learning else range(count)))
+            rounds = self._rounds(held, patterns)
+            ready = now + (self._before_deal(held, learning) if learning else 0)
+            settled, dealt = self._relax(now, ready, free, held, steps)
+            hashes = not learning or learning.draw is None or learning.start_seed is not None
+            now, last = self._update(settled, dealt, rounds, hashes)
             free = last + self.time.before_relax
+            t += count
         return max(now, free) + self.time.drain + 1
 
-    def _relax(self, begin, free, steps):
+    def _rounds(self, held, patterns):
+        """The lanes that take part in each round of updates: behind the last lane, and behind the
+        last pattern, another begins."""
+        lanes, rounds = self.config.lanes, [[]]
+        for a in held:
+            rounds[-1].append(a % lanes)
+            if a % lanes == lanes - 1 or a == patterns - 1:
+                rounds.append([])
+        return [r for r in rounds if r]
+
+    def _before_deal(self, held, learning):
+        """Cycles that the deal waits: to draw the pattern, and x(t0) of each."""
+        wait, start = 0, learning.start_seed is not None
+        if learning.draw is not None:
+            wait += NoiseSeed.latency + 17 + held[0] + 1
+        if start:
+            tick = self.time.reach + self.time.memory + self.time.factor + 2
+            hashed = len(held) - (learning.draw is not None)  # the draw's hash serves its start
+            wait += NoiseSeed.latency * hashed + (2 + self.config.units * tick) * len(held)
+        return wait
+
+    def _relax(self, begin, ready, free, held, steps):
         """(cycle in which all lanes are idle, in which the deal is over)."""
         lanes, sweep = self.config.lanes, self.config.sweep
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
-        finishes = [set() for _ in range(lanes)]
-        deals = deque((a, list(map(int, pair))) for a, pair in enumerate(steps))
-        deal_at, idle = begin + 1 + 2 * self.time.reach, begin
+        finishes, taken = [set() for _ in range(lanes)], []
+        deals = deque((a, list(map(int, pair))) for a, pair in zip(held, steps, strict=True))
+        deal_at, idle = ready + 1 + 2 * self.time.reach, begin
         while deals or any(rings):
-            heads = [ring[0][0] for ring in rings if ring]
+            # of a lane that is behind, what a short turn before will take still asks for a turn
+            taken = [(came, picked) for came, picked in taken if max(free, came) <= picked]
+            heads = [ring[0][0] for ring in rings if ring] + [came for came, _ in taken]
             start = max(free, min(heads)) if heads else None
             if deals and (start is None or deal_at <= start + self.time.behind(lanes)):
                 pattern, left = deals[0]
@@ -69,7 +104,8 @@ class Schedule:
                 picked = start + self.time.behind(lane)
                 if not ring or ring[0][0] > picked:
                     continue
-                _, pattern, left = ring.pop(0)
+                came, pattern, left = ring.pop(0)
+                taken.append((came, picked))
                 kind = 0 if left[0] else 1
                 left[kind] -= 1
                 finish = picked + sweep + self.finish[kind]
@@ -81,22 +117,21 @@ class Schedule:
             free = start + sweep
         return idle, deal_at - self.time.reach
 
-    def _update(self, settled, now, patterns):
+    def _update(self, settled, now, rounds, hashes):
         """(first cycle of what follows, first in which the carousel is free) behind the updates."""
         lanes, sweep = self.config.lanes, self.config.sweep
         for lane in range(lanes):
-            now += 1 + (NoiseSeed.latency if lane < patterns else 1)
+            now += 1 + (NoiseSeed.latency if hashes and lane in rounds[0] else 1)
         now = max(now, settled + self.time.reach) + 1
         last = 0
         # with a single port an UPDATE takes another turn
         another = (sweep + self.time.before_update) * self.config.spram
-        for first in range(0, patterns, lanes):
-            started = (max(now, last + self.time.before_update) if first else now) + another
+        for k, following in enumerate([*rounds[1:], []]):
+            started = (max(now, last + self.time.before_update) if k else now) + another
             last = started + sweep
             now = started + 1
-            for pattern in range(first, min(first + lanes, patterns)):
-                hashed = pattern + lanes < patterns
-                now += 1 + max(self.time.look + 2, NoiseSeed.latency * hashed)
+            for lane in range(lanes if following else rounds[k][-1] + 1):
+                now += 1 + max(self.time.look + 2, NoiseSeed.latency * (lane in following))
         if self.config.momentum:
             started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep
