@@ -91,7 +91,10 @@ def _runtime():
 
 
 def _model(kind, sources, flags, wrapper, link):
-    """Folder with ``core``: Verilog with a module ``core`` and a C++ wrapper around it."""
+    """Folder with ``core``: Verilog with a module ``core`` and a C++ wrapper around it.
+
+    ``link`` gives the linker's arguments; they follow from ``kind``.
+    """
 
     def make(folder):
         runtime = _runtime()

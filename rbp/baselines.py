@@ -204,8 +204,8 @@ def main(argv=None) -> int:
         what.add_argument(option, action="store_true")
     parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args(argv)
-    if not BASELINES.exists():
-        parser.exit(2, f"rbp: there is no {BASELINES}: expected a checkout\n")
+    if not README.exists():
+        parser.exit(2, f"rbp: there is no {README}: expected a checkout\n")
     if arguments.readme:
         _write_readme()
         return 0

@@ -186,10 +186,10 @@ def test_no_signal_leaves_a_process(tmp_path, number):
         "from rbp.cosim import tools\n"
         f"tools.run(['sh', '-c', 'sleep 999 & sleep 999'], {str(tmp_path)!r})"
     )
-    job = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.PIPE)
+    job = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
     until(lambda: len(alive(tmp_path)) == 4)  # the guard, the shell, two sleeps
     job.send_signal(number)
-    job.communicate()
+    job.wait(60)
     until(lambda: not alive(tmp_path), 10)
 
 
@@ -200,9 +200,9 @@ def test_no_simulator_is_left(tmp_path, number):
         [*RBP, "figure1", "--updates", "100000", "--out", str(tmp_path / "f")],
         cwd=CHECKOUT,
         env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     until(lambda: alive(tmp_path), 300)
     job.send_signal(number)
-    job.communicate()
+    job.wait(60)
     until(lambda: not alive(tmp_path), 10)
