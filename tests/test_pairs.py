@@ -229,3 +229,14 @@ def test_more_pairs(seed):
             check(row, seed=1000 * seed + k, updates=4)
         except AssertionError as error:
             raise AssertionError(f"{name(row)}: {error}") from error
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_refill_beside_random_starts(lanes, batch):
+    """Both write the state memory; of several lanes, by a register."""
+    row = {o: values[0] for o, values in OPTIONS.items()}
+    row |= {"lanes": lanes, "start": "random", "batch": batch, "places": "two batches"}
+    row |= {"patterns": 6, "inputs": True, "clamped": True}
+    for seed in range(4):
+        check(row, seed=seed + 1, updates=7)
