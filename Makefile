@@ -25,9 +25,10 @@ synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; h
 slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
 	$(bin)/python -m pytest -m slow
 
-lint: $(venv)  ## ruff: rules and format, nothing is changed
+lint: $(venv)  ## ruff: rules and format; mypy: types; nothing is changed
 	$(bin)/ruff check
 	$(bin)/ruff format --check
+	$(bin)/mypy
 
 format: $(venv)  ## ruff: sort imports, reformat
 	$(bin)/ruff check --select I --fix

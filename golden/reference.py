@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from rbp.golden.relaxation import Relaxed, settle
+from rbp.golden.relaxation import Relaxed, Settling, settle
 from rbp.golden.tables import activation
 from rbp.golden.training import Learning
 
@@ -72,7 +73,7 @@ class Reference:
     targets: np.ndarray
     inputs: np.ndarray
     start: np.ndarray
-    settling: object
+    settling: Settling
     unit: float = 2.0**-14
     eta: float = 1.0
     learning: Learning = field(default_factory=Learning)
@@ -80,9 +81,9 @@ class Reference:
     t: int = 0
     unsettled: int = 0
     skipped: int = 0
-    x: np.ndarray | None = None
-    y: np.ndarray | None = None
-    velocity: np.ndarray | None = None
+    x: Any = None
+    y: Any = None
+    velocity: Any = None
     products: Products | None = None
     """Of a higher-order network; None where φ is c."""
 

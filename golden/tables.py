@@ -46,7 +46,7 @@ class Activation:
     """A differentiable g: the function and its first three derivatives, float64 arrays."""
 
     name: str
-    derivatives: tuple[Any, Any, Any, Any]
+    derivatives: tuple[Any, ...]
     smooth: bool = False
     """The logistic function's slope is at most 1/4, so fewer segments do."""
 

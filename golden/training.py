@@ -1,6 +1,7 @@
 """Training by the methods (19), (13) with (20), and side by side; recall (28)."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -92,10 +93,10 @@ class Machine:
     skipped: int = 0
     """Rank-1 updates left out."""
     saturated: set = field(default_factory=set)
-    x: np.ndarray | None = None
+    x: Any = None
     """Where each pattern's last relaxation ended."""
-    y: np.ndarray | None = None
-    velocity: np.ndarray | None = None
+    y: Any = None
+    velocity: Any = None
 
     def __post_init__(self):
         if self.velocity is None:
@@ -114,7 +115,8 @@ class Machine:
         keep = self.learning.keep and errors
         if errors and self.learning.start_seed is not None:
             fraction = self.network.formats.state.fraction
-            self.start[rows] = self.learning.start_words(*self.start.shape, self.t, fraction)
+            total, units = self.start.shape
+            self.start[rows] = self.learning.start_words(total, units, self.t, fraction)
         relaxed = relax(
             self.network,
             self.weights,

@@ -249,8 +249,9 @@ def cut(network, origin, directions, marks, dt_shift, grid=GRID):
     return record, ends, settled
 
 
-def _analysed(network, patterns, starts, dt_shift, rng):
+def _analysed(network, patterns, starts, dt_shift, rng, tell):
     """One network: what stands under ``networks`` in the record."""
+    tell(f"fixed points of {network.units} units, from {STARTS} random states")
     low, high = network.box()
     drawn = rng.uniform(low, high, (STARTS, network.units))
     ends, settled = network.settle(drawn, dt_shift)
@@ -262,6 +263,7 @@ def _analysed(network, patterns, starts, dt_shift, rng):
     points = points[np.argsort(-share, kind="stable")]
     reached = points[: max(1, np.count_nonzero(share))]
     origin, directions = plane(np.concatenate([reached, starts]))
+    tell(f"basins on a plane of {GRID}×{GRID} states, a minute or more for 100 units")
     record, cut_ends, cut_settled = cut(
         network, origin, directions, np.concatenate([reached[:3], starts]), dt_shift
     )
@@ -273,6 +275,7 @@ def _analysed(network, patterns, starts, dt_shift, rng):
     label = nearest(points, ends, settled)
     paths = [network.path(start, dt_shift) for start in starts[:8]]
     record["paths"] = [((p - origin) @ directions.T).round(4).tolist() for p in paths]
+    tell(f"stability of {len(points)} fixed points")
     found = [stability(network, p) for p in points]
     for k, point in enumerate(found):
         point["share"] = float((label == k).mean())
@@ -287,7 +290,7 @@ def _analysed(network, patterns, starts, dt_shift, rng):
     }
 
 
-def run(source, *, dt_shift=None, seed=1) -> dict:
+def run(source, *, dt_shift=None, seed=1, progress=None) -> dict:
     """Analyse a :class:`~rbp.problem.Problem` or a :class:`~rbp.result.Result`.
 
     Returns what ``analyse.json`` holds. ``networks`` has an entry for each I, of the first few:
@@ -304,13 +307,23 @@ def run(source, *, dt_shift=None, seed=1) -> dict:
         k of Δt = 2**-k with which states settle, 0 … 3; by default that of a result, else 0.
     seed : int
         Of the random states.
+    progress : callable, optional
+        Called with a line that says what is done next.
     """
     if dt_shift is not None:
         Settings(dt_shift=dt_shift)
     rng = np.random.default_rng(integer("seed", seed, 0))
     with np.errstate(over="ignore"):  # exp() where a logistic is 0 anyway
         networks, dt_shift = free_networks(source, dt_shift)
-        analysed = [_analysed(*n, dt_shift, rng) for n in networks[:INPUTS]]
+        analysed = []
+        for k, (network, patterns, starts) in enumerate(networks[:INPUTS]):
+            which = f"network {k + 1} of {len(networks[:INPUTS])}"
+
+            def tell(text, which=which):
+                if progress:
+                    progress(f"{which}: {text}")
+
+            analysed.append(_analysed(network, patterns, starts, dt_shift, rng, tell))
     return {
         "units": networks[0][0].units,
         "dt_shift": dt_shift,

@@ -29,7 +29,7 @@ from rbp.watch import Keeper, Progress, notice
 try:
     import argcomplete  # tab completion, where it is installed
 except ImportError:
-    argcomplete = None
+    argcomplete = None  # type: ignore[assignment]
 
 __all__ = ["main"]
 
@@ -62,8 +62,10 @@ def main(argv=None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # the disk filled up, standard output too
-        where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}", 1)
+        if error.strerror is None:
+            return _complain(error, 1)
+        where = error.filename or "standard output (files are written)"
+        return _complain(f"cannot write {where}: {error.strerror}", 1)
     except CheckFailed as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
@@ -319,7 +321,10 @@ def _analyse(arguments):
     check_folder(arguments.out, analyse.FILES)
     require("plot")
     record = analyse.run(
-        _source(arguments.source), dt_shift=arguments.dt_shift, seed=arguments.seed
+        _source(arguments.source),
+        dt_shift=arguments.dt_shift,
+        seed=arguments.seed,
+        progress=_stage,
     )
     paths = analyse.save(record, arguments.out)
     print("\n".join(analyse.summary(record)))

@@ -1,10 +1,12 @@
 """One call for every engine: float64, golden and rtl take and return the same arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rbp.checks import choice, finite, integer, numbers, plain, raw_words
 from rbp.errors import CheckFailed, InputError
@@ -13,6 +15,7 @@ from rbp.files import check_keys
 from rbp.golden.formats import PRESETS, ROLES, saturate
 from rbp.golden.reference import Reference
 from rbp.golden.training import Learning
+from rbp.problem import Problem
 from rbp.result import ENGINES, Result, States
 from rbp.settings import Settings
 
@@ -23,7 +26,14 @@ GREATEST_UPDATES = 2**31 - 1
 
 
 def train(
-    source, updates, engine=None, progress=None, *, pause=None, reached=None, **flags
+    source: Problem | Result,
+    updates: int,
+    engine: str | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+    *,
+    pause: Callable[[], bool] | None = None,
+    reached: Callable[[Result], bool] | None = None,
+    **flags: Any,
 ) -> Result:
     """Train a problem, or continue a result as if it had never stopped.
 
@@ -92,7 +102,13 @@ def origin(source, **flags):
     return problem, settings, earlier
 
 
-def recall(result, cues, engine="rtl", progress=None, **flags) -> States:
+def recall(
+    result: Result,
+    cues: Mapping[str, ArrayLike] | ArrayLike,
+    engine: str = "rtl",
+    progress: Callable[[int, int], Any] | None = None,
+    **flags: Any,
+) -> States:
     """Let the trained, unclamped network settle from given states (28).
 
     Parameters
@@ -110,24 +126,25 @@ def recall(result, cues, engine="rtl", progress=None, **flags) -> States:
     trained = machine(result.problem, settings, engine, result)
     start, inputs = _cues(cues, result.problem.units, state, raw=engine != "float64")
 
-    x, steps, settled = [], [], []
+    found: list[np.ndarray] = []
+    steps, settled = [], []
     for first in range(0, len(start), config.slots * config.lanes):
         rows = slice(first, first + config.slots * config.lanes)
         resting = unclamped(trained, start[rows], inputs[rows], settling)
         if engine == "rtl":
             run = on_core("recall", config, resting)
-            x.append(run.states)
+            found.append(run.states)
             steps.append(run.settle_steps)
             settled.append(run.settled)
         else:
             with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
                 relaxed = resting.relax(errors=False)
-            x.append(relaxed.x)
+            found.append(relaxed.x)
             steps.append(relaxed.steps[:, 0])
             settled.append(~relaxed.unsettled[:, 0])
         if progress:
             progress(min(rows.stop, len(start)), len(start))
-    x = np.concatenate(x)
+    x = np.concatenate(found)
     return States(
         states=_rounded(x, state, set()) if engine == "float64" else x,
         values=x if engine == "float64" else state.to_float(x),

@@ -134,6 +134,10 @@ def written(path):
                 part.chmod(stat.S_IMODE(target.stat().st_mode))
             yield file
         os.replace(part, target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        error.filename = error.filename or os.fspath(path)  # a write does not know it
+        raise
     except BaseException:  # an interrupt too must leave no half file
         part.unlink(missing_ok=True)
         raise

@@ -1,7 +1,9 @@
 """A problem: a network, its start weights, and the patterns that it is to learn."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from rbp.golden.reference import Products
 from rbp.golden.relaxation import Network
 from rbp.golden.tables import ACTIVATIONS, SAMPLES, register
 from rbp.golden.training import Machine
+
+if TYPE_CHECKING:
+    from rbp.settings import Settings
 
 __all__ = ["Problem"]
 
@@ -130,43 +135,43 @@ class Problem(Frozen):
         return n, a
 
     @property
-    def degrees(self):
+    def degrees(self) -> tuple[int, ...]:
         """Of the products, a tuple."""
         return self.order if isinstance(self.order, tuple) else (self.order,)
 
     @property
-    def terms(self):
+    def terms(self) -> int:
         """M, the columns of W: N in a first-order network."""
         return count(len(self.weights), self.degrees)
 
     @property
-    def units(self):
+    def units(self) -> int:
         """N."""
         return len(self.weights)
 
     @property
-    def patterns(self):
+    def patterns(self) -> int:
         """A."""
         return len(self.targets)
 
     @property
-    def read_units(self):
+    def read_units(self) -> np.ndarray:
         """N bool: where targets are read."""
         return self.target_units | self.clamp_units
 
     @property
-    def start(self):
+    def start(self) -> np.ndarray:
         """x(t0) of each pattern, A×N float."""
         return np.broadcast_to(self.initial_state, self.targets.shape)
 
     @property
-    def products(self):
+    def products(self) -> Products | None:
         """φ in floating point, or None where it is c."""
         if (self.order, self.feature) == (1, "identity"):
             return None
         return Products(monomials(self.units, self.degrees), self.feature)
 
-    def to_raw(self, settings) -> Machine:
+    def to_raw(self, settings: "Settings") -> Machine:
         """The machine in raw words, before its first update.
 
         A weight that rounds to 0 where a connection exists is loaded as one unit, since 0 means
@@ -197,23 +202,23 @@ class Problem(Frozen):
             learning=settings.learning(),
         )
 
-    def arrays(self) -> dict:
+    def arrays(self) -> dict[str, np.ndarray]:
         """What is saved, by key."""
         return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays) -> "Problem":
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> "Problem":
         """The inverse of :meth:`arrays`; refuses a missing and an unknown key."""
         names = [f.name for f in fields(cls)]
         check_keys(arrays, names[:3], names[3:])
         return cls(**arrays)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.npz`` file, whole or not at all."""
         write_npz(path, self.arrays())
 
     @classmethod
-    def load(cls, path) -> "Problem":
+    def load(cls, path: str | os.PathLike[str]) -> "Problem":
         """Read an ``.npz`` file; a refusal names it."""
         arrays = read_npz(path)
         try:

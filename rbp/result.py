@@ -1,8 +1,12 @@
 """What a job gives back: a trained network, which can be continued, and recalled states."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rbp.checks import Frozen, choice, finite, integer, numbers, raw_words, read_only
 from rbp.errors import InputError
@@ -88,7 +92,7 @@ class Result(Frozen):
                 "Result.with_weights does"
             )
 
-    def with_weights(self, weights) -> "Result":
+    def with_weights(self, weights: ArrayLike) -> "Result":
         """The same result with other weights, from which recall and training go on.
 
         ``weights`` is N×M float. A weight of 0 is no connection from now on, its velocity is 0, and
@@ -96,20 +100,20 @@ class Result(Frozen):
 
             pruned = result.with_weights(np.where(abs(result.weights) < 0.1, 0, result.weights))
         """
-        weights = numbers("weights", weights, self.weights.shape)
-        finite("weights", weights)
+        wanted = numbers("weights", weights, self.weights.shape)
+        finite("weights", wanted)
         fmt = PRESETS[self.settings.preset].weight
-        raw_words("weights", weights, fmt)
-        connected = weights != 0
+        raw_words("weights", wanted, fmt)
+        connected = wanted != 0
         problem = replace(
             self.problem,
             weights=np.where(connected, self.problem.weights, 0),
             connected=connected,
         )
-        words = _words_of(weights, connected, self.settings)
+        words = _words_of(wanted, connected, self.settings)
         return replace(
             self,
-            weights=weights if self.engine == "float64" else fmt.to_float(words),
+            weights=wanted if self.engine == "float64" else fmt.to_float(words),
             weights_raw=words,
             velocities=np.where(connected, self.velocities, 0),
             problem=problem,
@@ -131,7 +135,7 @@ class Result(Frozen):
             utilisation=busy / cycles if cycles else 0.0,
         )
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.npz`` file, whole or not at all.
 
         ``saturated`` becomes a record of flags, ``settings`` a JSON string, and the problem's keys
@@ -146,12 +150,12 @@ class Result(Frozen):
         write_npz(path, arrays | {_PREFIX + key: array for key, array in problem.items()})
 
     @staticmethod
-    def describes(arrays) -> bool:
+    def describes(arrays: Mapping[str, Any]) -> bool:
         """Whether the keys are those of a result rather than of a problem."""
         return "weights_raw" in arrays
 
     @classmethod
-    def load(cls, path) -> "Result":
+    def load(cls, path: str | os.PathLike[str]) -> "Result":
         """Read an ``.npz`` file; a refusal names it."""
         arrays = read_npz(path)
         try:
@@ -160,12 +164,12 @@ class Result(Frozen):
             raise InputError(f"{path}: {error}") from error
 
     @classmethod
-    def from_arrays(cls, arrays) -> "Result":
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> "Result":
         """From the keys that :meth:`save` writes; refuses what does not fit together."""
-        problem = {k.removeprefix(_PREFIX): v for k, v in arrays.items() if k.startswith(_PREFIX)}
+        given = {k.removeprefix(_PREFIX): v for k, v in arrays.items() if k.startswith(_PREFIX)}
         arrays = {k: v for k, v in arrays.items() if not k.startswith(_PREFIX)}
         check_keys(arrays, [f.name for f in fields(cls) if f.name != "problem"])
-        problem = Problem.from_arrays(problem)
+        problem = Problem.from_arrays(given)
         settings = Settings.from_json(str(arrays["settings"]))
         (a, n), terms = problem.targets.shape, problem.weights.shape
         batch = settings.batch_of(problem)
@@ -219,7 +223,7 @@ class States(Frozen):
         for field in fields(self):
             object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.npz`` file, whole or not at all."""
         write_npz(path, {f.name: getattr(self, f.name) for f in fields(self)})
 

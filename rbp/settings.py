@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from rbp.checks import choice, integer
 from rbp.errors import InputError
@@ -10,6 +11,9 @@ from rbp.golden.formats import PRESETS
 from rbp.golden.relaxation import Settling
 from rbp.golden.tables import ACTIVATIONS
 from rbp.golden.training import Learning
+
+if TYPE_CHECKING:
+    from rbp.problem import Problem
 
 __all__ = ["Settings"]
 
@@ -133,7 +137,7 @@ class Settings:
                 "other: expected one of them"
             )
 
-    def config(self, problem) -> Config:
+    def config(self, problem: "Problem") -> Config:
         """The core for a problem; refuses what does not fit it."""
         units, patterns = problem.units, problem.patterns
         batch = self.batch_of(problem)
@@ -187,7 +191,7 @@ class Settings:
             fixed=fixed is not None,
         )
 
-    def batch_of(self, problem) -> int:
+    def batch_of(self, problem: "Problem") -> int:
         """B, the patterns of an update."""
         return self.learning().batch or problem.patterns
 
@@ -208,7 +212,7 @@ class Settings:
             start_seed=self.seed if self.start == "random" else None,
         )
 
-    def overridden(self, **flags) -> "Settings":
+    def overridden(self, **flags: Any) -> "Settings":
         """These settings but for some; one limit of steps takes the place of the other."""
         if "fixed_steps" in flags:
             flags = {"step_limit": None} | flags
@@ -220,9 +224,9 @@ class Settings:
         """The same without what belongs to training."""
         none = dict.fromkeys(("step_limit", "fixed_steps", "start"))
         batch = self.batch if self.method == "deterministic" else 1
-        return replace(self, method="deterministic", batch=batch, **none)
+        return replace(self, method="deterministic", batch=batch, **none)  # type: ignore[arg-type]
 
-    def resolved(self, problem) -> dict:
+    def resolved(self, problem: "Problem") -> dict[str, Any]:
         """Every setting by name, defaults filled in for a problem."""
         config, settling = self.config(problem), self.settling()
         limit = "fixed_steps" if settling.fixed else "step_limit"
@@ -235,13 +239,13 @@ class Settings:
             limit: settling.limit,
         }
 
-    def to_json(self, problem) -> str:
+    def to_json(self, problem: "Problem") -> str:
         """All values, and under ``default`` the names of those that were left to it."""
         default = [name for name, value in asdict(self).items() if value is None]
         return json.dumps(self.resolved(problem) | {"default": default})
 
     @classmethod
-    def from_json(cls, text) -> "Settings":
+    def from_json(cls, text: str) -> "Settings":
         """The inverse of :meth:`to_json`."""
         try:
             values = json.loads(text)

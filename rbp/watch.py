@@ -32,7 +32,7 @@ class Progress:
     def __init__(self, what, dt_shift=None):
         self.what, self.dt_shift = what, dt_shift
         self.shown, self.begun, self.done = 0.0, None, 0
-        self.energy = self.first = None
+        self.energy = self.mean = self.first = None
         self.settled, self.warned, self.count = 1.0, set(), 0
 
     def __call__(self, done, total):
@@ -57,9 +57,12 @@ class Progress:
     def seen(self, energy, unsettled, saturated):
         """E, the share of relaxations that reached the limit, the roles that have saturated."""
         self.count, self.energy = self.count + 1, energy
-        self.first = energy if self.first is None else self.first
+        mean = energy if self.mean is None else self.mean
+        self.mean = mean + (energy - mean) / min(self.count, WARMED_UP)
+        if self.count == WARMED_UP:
+            self.first = self.mean
         self.settled += (1 - unsettled - self.settled) / min(self.count, WARMED_UP)
-        if self.count >= WARMED_UP and energy > 2 * self.first > 0:
+        if self.first and self.mean > 2 * self.first:
             self._warn("E", "E has doubled since the start: a smaller --eta-shift may help")
         if self.count >= WARMED_UP and self.settled < 0.5:
             finer = (

@@ -346,7 +346,7 @@ def test_command_takes_a_result_and_its_step(tmp_path, capsys):
         (["p.npz", "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
         (["p.npz", "--out", "p.npz"], "cannot write to p.npz"),
         (["bad.npz"], "weights[0, 0] = 9 is out of range"),
-        (["cues.npz"], "missing key 'weights'"),
+        (["cues.npz"], "holds cues"),
         ([], "required"),
     ],
 )

@@ -432,3 +432,42 @@ def answered(procedure, answer):
     while True:
         yield request
         request = procedure.send(answer if isinstance(request, Read) else None)
+
+
+def replies(procedure, driver, registers):
+    """What a procedure asks of a core whose registers never change."""
+    names = {driver.map.register(name): value for name, value in registers.items()}
+    request = next(procedure)
+    while True:
+        yield request
+        request = procedure.send(names.get(getattr(request, "address", None), 0))
+
+
+@pytest.mark.parametrize("busy", [1, 0])
+def test_a_core_that_never_ends_is_given_up(busy):
+    """And one that rests without a report is not waited for."""
+    driver, reports = Driver(CONFIGS["one lane"]), []
+    asked = replies(driver.reports(2, reports.append), driver, {"STATUS": busy})
+    if busy:
+        with pytest.raises(TimeoutError, match="still busy after 0 reports"):
+            list(asked)
+    else:
+        with pytest.raises(RuntimeError):  # StopIteration: it has ended
+            list(asked)
+    assert not reports
+
+
+def test_a_core_that_reports_too_often_is_given_up():
+    driver, reports = Driver(CONFIGS["one lane"]), []
+    driver.expected = 3
+    asked = replies(driver.reports(2, reports.append), driver, {"STATUS": 1, "LOG_COUNT": 4})
+    with pytest.raises(TimeoutError, match="still busy after 4 reports"):
+        list(asked)
+    assert len(reports) == 4
+
+
+def test_a_column_that_does_not_come_is_given_up():
+    driver = Driver(CONFIGS["one lane"])
+    asked = replies(driver.read_weights(), driver, {"LOG_COUNT": 4})
+    with pytest.raises(TimeoutError, match="column 0: the log holds 4 of 5 weights"):
+        list(asked)
