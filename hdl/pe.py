@@ -66,7 +66,7 @@ class PE(wiring.Component):
     BACKWARD with φ = 0 whose partial sum carries the word.
 
     Latency is that of :class:`rbp.hdl.timing.Timing`; throughput one token a cycle, never stalled.
-    Golden model: :mod:`rbp.golden.pe`. Measured on UP5K (w16, four η): see the README's table.
+    Golden model: :mod:`rbp.golden.pe`. Measured on UP5K (w16, four η): see docs/design/area.md.
 
     Parameters
     ----------

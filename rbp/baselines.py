@@ -4,7 +4,7 @@
     python -m rbp.baselines --quick     the small rows only, with one seed
     python -m rbp.baselines --large     those as well of 6 to 15 minutes a seed
     python -m rbp.baselines --accept    measure, and make that the baselines
-    python -m rbp.baselines --readme    no measurement: the baselines as the README's table
+    python -m rbp.baselines --page      no measurement: the baselines' table, docs/design/area.md
 
 The baselines are ``synth/baselines.json``. An area may move by 5 % either way, the median of Fmax
 may fall by 5 %. With one seed, Fmax is held to the least of the baseline's seeds.
@@ -26,7 +26,7 @@ __all__ = ["BASELINES", "ROWS", "Row", "compare", "load", "main", "measure", "ta
 
 ROOT = Path(__file__).resolve().parent.parent
 BASELINES = ROOT / "synth" / "baselines.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "design" / "area.md"
 TOLERANCE = 0.05
 SEEDS = 3
 BEGIN, END = "<!-- synth table -->", "<!-- /synth table -->"
@@ -124,7 +124,7 @@ def _versions(record):
 
 
 def table(baselines):
-    """The README's lines."""
+    """The lines of its page."""
     if not baselines:
         return []
     lines = [
@@ -161,14 +161,14 @@ def _save(baselines):
         file.write(json.dumps(baselines, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_readme():
-    text = README.read_text()
+def _write_page():
+    text = PAGE.read_text()
     if BEGIN not in text:
         text += f"\n## Area and speed\n\n{BEGIN}\n{END}\n"
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     lines = "".join(f"{line}\n" for line in table(load()))
-    with written(README) as file:
+    with written(PAGE) as file:
         file.write(f"{before}{BEGIN}\n{lines}{END}{after}".encode())
 
 
@@ -200,14 +200,14 @@ def main(argv=None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group()
-    for option in ("--quick", "--accept", "--readme"):
+    for option in ("--quick", "--accept", "--page"):
         what.add_argument(option, action="store_true")
     parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args(argv)
-    if not README.exists():
-        parser.exit(2, f"rbp: there is no {README}: expected a checkout\n")
-    if arguments.readme:
-        _write_readme()
+    if not PAGE.exists():
+        parser.exit(2, f"rbp: there is no {PAGE}: expected a checkout\n")
+    if arguments.page:
+        _write_page()
         return 0
     rows = [row for row in ROWS if row.quick or not arguments.quick]
     rows = [row for row in rows if not row.large or arguments.large]

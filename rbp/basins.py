@@ -4,7 +4,7 @@ The paper says that the moving weights carry x(t0) across a boundary between two
 of two ways: more often the attractor of a pattern is not there at all until, at one update, it is
 born, and x(t0) lies in its basin at once. ``python -m rbp.basins`` counts both over some seeds and
 draws the greatest jump of the default seed and the greatest crossing of a boundary; ``--draw``
-draws again from ``docs/basins.json``.
+draws again from ``docs/pictures/basins.json``.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """The rule of the paper against its neighbours, in float64.
 
-``python -m rbp.compare [lapedes|hopfield|methods|orders]`` measures and draws into ``docs/``; with
-``--draw`` it draws again from the JSON file there.
+``python -m rbp.compare [lapedes|hopfield|methods|orders]`` measures and draws into
+``docs/pictures``; with ``--draw`` it draws again from the JSON file there.
 
 lapedes
     Master/slave after Lapedes and Farber: relaxes ∂x/∂w, O(N³) products for the same update.

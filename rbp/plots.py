@@ -24,7 +24,7 @@ __all__ = [
     "studies",
 ]
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 
 UNSETTLED = "#c8c8c8"
 
@@ -63,11 +63,11 @@ def save_record(record, figure, folder, stem, dpi=130):
 
 
 def studies(table, description, argv=None):
-    """A command that runs or redraws studies: ``{name: (run, draw)}``, files in ``docs/``."""
+    """A command that runs or redraws studies: ``{name: (run, draw)}``, in ``docs/pictures``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("name", nargs="*", choices=[*table, []], help="by default all")
     parser.add_argument("--draw", action="store_true", help="draw again from the JSON file")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder (default: docs)")
+    parser.add_argument("--out", type=Path, default=DOCS, help="folder (default: docs/pictures)")
     arguments = parser.parse_args(argv)
     if not arguments.out.is_dir():
         parser.exit(2, f"rbp: there is no folder {arguments.out}: expected a checkout, or --out\n")

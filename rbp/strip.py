@@ -1,7 +1,7 @@
 """Ten pictures of digits, stored in the core and recalled from their upper halves, as a strip.
 
-``python -m rbp.strip`` trains and recalls on the Verilated core and draws ``docs/recall.png``; with
-``--draw`` it draws again from the JSON file there.
+``python -m rbp.strip`` trains and recalls on the Verilated core and draws
+``docs/pictures/recall.png``; with ``--draw`` it draws again from the JSON file there.
 """
 
 import numpy as np

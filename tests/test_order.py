@@ -132,7 +132,8 @@ def test_the_update_is_the_gradient(degrees, feature):
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("degrees", ORDERS[1:])
 def test_formulas_of_the_memory(degrees, feature):
-    """(b) to (f) of docs/higher-order.md, by central differences; three units visible, two hidden.
+    """(b) to (f) of docs/design/higher-order.md, by central differences; three units visible, two
+    hidden.
 
     Of the weights, some.
     """

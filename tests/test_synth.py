@@ -424,18 +424,18 @@ def test_table():
     ]
 
 
-def test_readme(tmp_path, monkeypatch):
-    """What stands in the README is what the baselines say."""
-    text = baselines.README.read_text()
+def test_page(tmp_path, monkeypatch):
+    """What stands in its page is what the baselines say."""
+    text = baselines.PAGE.read_text()
     between = text.split(baselines.BEGIN)[1].split(baselines.END)[0].splitlines()
     assert [line for line in between if line] == baselines.table(baselines.load())
 
-    monkeypatch.setattr(baselines, "README", tmp_path / "README.md")
+    monkeypatch.setattr(baselines, "PAGE", tmp_path / "area.md")
     monkeypatch.setattr(baselines, "BASELINES", tmp_path / "baselines.json")
     baselines._save({baselines.ROWS[0].command: measured()})
-    baselines.README.write_text(text)
-    assert baselines.main(["--readme"]) == 0
-    new = baselines.README.read_text()
+    baselines.PAGE.write_text(text)
+    assert baselines.main(["--page"]) == 0
+    new = baselines.PAGE.read_text()
     assert "| 50 (48 … 51) |" in new
     assert new.split(baselines.BEGIN)[0] == text.split(baselines.BEGIN)[0]
     assert new.split(baselines.END)[1] == text.split(baselines.END)[1]

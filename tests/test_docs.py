@@ -1,0 +1,69 @@
+"""The pages: every block of code runs and prints what the page says, every link leads somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rbp.cli import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#[^)]*)?\)")
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page):
+    """(language, text) of the fenced blocks."""
+    return BLOCK.findall(page.read_text())
+
+
+def commands(text):
+    """The ``rbp`` commands of a console block, without their output."""
+    lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+    return [shlex.split(line)[1:] for line in lines if re.match(r"(\.venv/bin/)?rbp ", line)]
+
+
+WITH_CODE = [p for p in PAGES if any(kind in ("python", "console") for kind, _ in blocks(p))]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_blocks_run(page, tmp_path, monkeypatch, capsys):
+    """In order, in one Python and one folder; a ``text`` block is what the one before it prints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    names, printed = {"__name__": "__main__"}, None
+    for kind, text in blocks(page):
+        if kind == "python":
+            capsys.readouterr()
+            exec(compile(text, name(page), "exec"), names)  # as a reader pastes it
+            printed = capsys.readouterr().out
+        elif kind == "text" and printed is not None:
+            assert printed == text
+        elif kind == "console":
+            for arguments in commands(text):
+                assert main(arguments) == 0, arguments
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links(page):
+    for target in LINK.findall(re.sub(BLOCK, "", page.read_text())):
+        if target and "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [PAGES[0], *sorted((ROOT / "docs/howto").glob("*.md"))], ids=name)
+def test_cells_are_short(page):
+    for line in page.read_text().splitlines():
+        if line.startswith("|"):
+            for cell in line.strip("|").split("|"):
+                assert len(cell.split()) <= 25, cell
+
+
+def test_the_front_page_is_short():
+    assert len(PAGES[0].read_text().splitlines()) <= 150
