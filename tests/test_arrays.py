@@ -292,6 +292,28 @@ def test_words_that_wrap_are_refused(tmp_path):
             rbp.Result.load(tmp_path / "b.npz")
 
 
+@pytest.mark.parametrize("name", ["states", "errors", "weights_raw"])
+@pytest.mark.parametrize("side", ["min", "max"])
+def test_words_at_the_ends_of_their_formats(name, side, tmp_path):
+    """The last word is read, or not refused for that; the next one names itself."""
+    trained().save(tmp_path / "a.npz")
+    formats = PRESETS["w16"]
+    fmt = {"states": formats.state, "errors": formats.error, "weights_raw": formats.weight}[name]
+    last = getattr(fmt, side)
+    beyond = last + (1 if side == "max" else -1)
+    for word, refused in ((last, False), (beyond, True)):
+        with np.load(tmp_path / "a.npz") as file:
+            arrays = dict(file)
+        arrays[name] = np.full(arrays[name].shape, word)
+        arrays["weights"] = arrays["weights_raw"] * 2.0**-formats.weight.fraction
+        np.savez(tmp_path / "b.npz", **arrays)
+        if refused:
+            with pytest.raises(InputError, match=rf"{name}\[0, 0\] must be a word of .*{word}"):
+                rbp.Result.load(tmp_path / "b.npz")
+        else:
+            assert (getattr(rbp.Result.load(tmp_path / "b.npz"), name) == word).all()
+
+
 def test_velocities_must_be_finite(tmp_path):
     trained(momentum_shift=2).save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as file:
