@@ -262,3 +262,36 @@ def test_warnings_come_while_it_runs(capsys):
         "rbp: most relaxations do not settle: --dt-shift 2 may help",
         "rbp: weight has saturated: its format clamped a value",
     ]
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(which):
+    """The first, too, before an update was made; afterwards signals do what they did."""
+    progress, saved, before = watch.Progress("update"), [], signal.getsignal(which)
+    with watch.Keeper(saved.append, 0, progress) as keeper:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(which)
+        progress(1, 10)
+        assert not keeper.pause()
+        signal.raise_signal(which)
+        assert keeper.pause()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(which)
+        assert keeper.reached("result")
+    assert saved == ["result"]
+    assert signal.getsignal(which) == before
+
+
+def test_completion(tmp_path):
+    """As the shell asks for it."""
+    environment = os.environ | {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "COMP_LINE": "rbp tra",
+        "COMP_POINT": "7",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out"),
+    }
+    pytest.importorskip("argcomplete")
+    command = [sys.executable, "-c", "import sys; from rbp.cli import main; sys.exit(main())"]
+    subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    assert (tmp_path / "out").read_text().strip() == "train"
