@@ -21,6 +21,8 @@ CACHE = Path(os.environ.get("RBP_CACHE") or platformdirs.user_cache_path("rbp"))
 _FOLDERS = [Path(find_spec(name).origin).parent for name in ("rbp.golden", "rbp.hdl")]
 # What a core is made from, as it was when this process read it.
 SOURCES = [path.read_bytes() for folder in _FOLDERS for path in sorted(folder.glob("*.py"))]
+ROOMS = ("sim", "synth", "tools")
+"""Folders of CACHE that are ours; RBP_CACHE may name one that holds other things as well."""
 SUM, FAILED, LOCK = ".checksum", "failed-", ".lock"
 
 
@@ -55,17 +57,16 @@ def made_folder(folder):
 def size():
     """Bytes of all that is kept."""
     with _refused(CACHE):
-        return sum(path.lstat().st_size for path in CACHE.rglob("*") if path.is_file())
+        files = (path for room in ROOMS for path in (CACHE / room).rglob("*"))
+        return sum(path.lstat().st_size for path in files if path.is_file())
 
 
 def clear():
-    """Remove all that is kept."""
+    """Remove all that is kept, and nothing else that lies there."""
     with _refused(CACHE):
-        for path in CACHE.iterdir() if CACHE.exists() else ():
+        for path in (CACHE / room for room in ROOMS):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            else:
-                path.unlink()
 
 
 @contextmanager

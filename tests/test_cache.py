@@ -134,7 +134,9 @@ def test_shown_and_cleared(tmp_path, monkeypatch, capsys):
     kept(root / "sim", []).write_bytes(bytes(1_500_000))
     assert main(["cache"]) == 0
     assert capsys.readouterr().out == f"{root}: 1.5 MB\n"
-    (root / "stray").touch()
+    (root / "thesis").mkdir()
+    (root / "thesis" / "text").write_bytes(bytes(2_000_000))
+    (root / "notes").touch()
     assert main(["cache", "--clear"]) == 0
     assert capsys.readouterr().out == f"{root}: 0.0 MB\n"
-    assert not list(root.iterdir())
+    assert sorted(p.name for p in root.rglob("*")) == ["notes", "text", "thesis"]
