@@ -92,8 +92,10 @@ def train(
         for wanted in session.parts(updates):
             while wanted:
                 wanted -= session.portion(min(wanted, most), sink, pause)
-                if pause and pause() and reached(session.run()):
-                    return session.run()
+                if pause and pause():
+                    run = session.run()
+                    if reached(run):
+                        return run
         return session.run()
 
 
@@ -114,6 +116,7 @@ class _Session:
 
     def parts(self, updates):
         """Loads what is to be learned next; yields of how many updates that is."""
+        self.updates = updates
         parts = _parts(self.machine, self.whole, updates)
         part, self.held, count = next(parts)
         self.place, self.batch = 0, len(part.patterns())
@@ -140,9 +143,11 @@ class _Session:
         *now, self.cycles, self.saturated = self.core.do(self.driver.counters())
         self.counted += (np.array(now) - self.before) % COUNTED
         self.before[:] = now
-        places = len(self.held), self.place
-        self.x[self.held] = self.core.do(self.driver.read_state(Region.X, *places))
-        self.y[self.held] = self.core.do(self.driver.read_state(Region.Y, *places))
+        left = self.updates - len(self.reports)
+        if pause or left * len(self.held) < self.total:  # else each pattern has its turn again
+            places = len(self.held), self.place
+            self.x[self.held] = self.core.do(self.driver.read_state(Region.X, *places))
+            self.y[self.held] = self.core.do(self.driver.read_state(Region.Y, *places))
         return len(self.reports) - begun
 
     def run(self) -> Run:

@@ -50,7 +50,7 @@ def main(argv=None) -> int:
         parser, verbs = _parser()
         if not words:
             words = ["help"]
-        _check_words(parser, verbs, words)
+        _check_words(verbs, words)
         arguments = parser.parse_args(words)
         with named():
             code = arguments.run(arguments) or 0
@@ -72,7 +72,7 @@ def main(argv=None) -> int:
         return _complain("interrupted, nothing was written", 130)
 
 
-def _check_words(parser, verbs, words):
+def _check_words(verbs, words):
     """Refuse a verb or an option that is not there, naming the one that was meant."""
     if words[0].startswith("-"):
         return
@@ -87,7 +87,7 @@ def _check_words(parser, verbs, words):
 
 def _meant(word, known):
     close = difflib.get_close_matches(word, list(known), 1)
-    return f": did you mean {close[0]}?" if close else f" (see rbp {'' if close else 'help'})"
+    return f": did you mean {close[0]}?" if close else " (see rbp help)"
 
 
 def _joined(argv):
