@@ -7,10 +7,35 @@
     states = rbp.recall(result, cues, engine="rtl")
 """
 
-from rbp.engines import recall, train
-from rbp.errors import InputError
-from rbp.problem import Problem
-from rbp.result import Result
-from rbp.settings import Settings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rbp.engines import recall, train
+    from rbp.errors import InputError
+    from rbp.problem import Problem
+    from rbp.result import Result
+    from rbp.settings import Settings
 
 __all__ = ["InputError", "Problem", "Result", "Settings", "recall", "train"]
+
+_HOMES = {
+    "InputError": "errors",
+    "Problem": "problem",
+    "Result": "result",
+    "Settings": "settings",
+    "recall": "engines",
+    "train": "engines",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first asked for, so that the command can catch an interrupt before that."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f"rbp.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,8 @@
 """From what a user hands in to arrays of known type, shape and range."""
 
 import operator
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -22,7 +24,10 @@ __all__ = [
 
 
 class Frozen:
-    """A dataclass whose arrays stay read-only when it is pickled, or copied."""
+    """A dataclass whose arrays and mappings stay read-only when it is pickled, or copied."""
+
+    def __getstate__(self):
+        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.__dict__.items()}
 
     def __setstate__(self, state):
         for name, value in state.items():
@@ -49,7 +54,9 @@ def plain(name, value, what="numbers"):
 
 
 def read_only(array):
-    """A copy in C's order that cannot be written; of anything but an array, itself."""
+    """A copy that cannot be written, in C's order; of anything but an array or mapping, itself."""
+    if isinstance(array, Mapping):
+        return MappingProxyType(dict(array))
     if isinstance(array, np.ndarray):
         array = np.array(array, order="C", subok=False)
         array.flags.writeable = False

@@ -12,6 +12,7 @@ import os
 import sys
 from dataclasses import fields
 from importlib.metadata import version
+from itertools import combinations, takewhile
 
 from rbp import analyse, engines, examples, figure1, info
 from rbp.checks import degrees, integer
@@ -22,7 +23,7 @@ from rbp.files import check_folder, check_output, read_npz, write_npz, written
 from rbp.golden.config import FAMILIES
 from rbp.golden.features import each_monomial
 from rbp.machines import MACHINE, machine
-from rbp.result import ENGINES
+from rbp.result import ENGINES, Result
 from rbp.settings import Settings
 from rbp.watch import Keeper, Progress, notice
 
@@ -40,6 +41,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         raise InputError(f"{message} (see {self.prog} --help)")
 
+    def _print_message(self, message, file=None):
+        (file or sys.stdout).write(message)  # argparse's own says nothing of a full disk
+
 
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
@@ -52,6 +56,8 @@ def main(argv=None) -> int:
             words = ["help"]
         _check_words(verbs, words)
         arguments = parser.parse_args(words)
+        _check_folder_is_there()
+        _check_paths(arguments)
         with named():
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
@@ -79,10 +85,35 @@ def _check_words(verbs, words):
     if words[0] not in verbs:
         raise InputError(f"{words[0]!r} is no verb of rbp{_meant(words[0], verbs)}")
     options = verbs[words[0]]._option_string_actions
-    for word in words[1:]:
+    for word in takewhile("--".__ne__, words[1:]):
         option = word.split("=")[0]
-        if option.startswith("--") and option != "--" and option not in options:
+        if option.startswith("--") and option not in options:
             raise InputError(f"rbp {words[0]} has no {option}{_meant(option, options)}")
+
+
+def _check_folder_is_there():
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(f"the folder in which rbp was started: {error.strerror}") from error
+
+
+def _check_paths(arguments):
+    """Refuse an output that is an input or another output; a result may take its own place."""
+    names = ("source", "result", "file", "cues", "data", "like", "out", "test", "plot")
+    given = {name: path for name in names if (path := getattr(arguments, name, None))}
+    for one, other in combinations(given, 2):
+        if other in ("out", "test", "plot") and _same_file(given[one], given[other]):
+            if arguments.run is _train and _source(given[one]).__class__ is Result:
+                continue
+            raise InputError(f"cannot write {given[other]}: it is {given[one]}, expected another")
+
+
+def _same_file(one, other):
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # of two that are not there yet, the names tell
+        return os.path.abspath(one) == os.path.abspath(other)
 
 
 def _meant(word, known):
@@ -125,7 +156,7 @@ def _result(path):
 def _train(arguments):
     check_output(arguments.out)
     source = _source(arguments.source)
-    seconds = integer("checkpoint", arguments.checkpoint, 0)
+    seconds = integer("checkpoint", arguments.checkpoint, 0, 10**9)
     flags = _flags(arguments)
     dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
     progress = Progress("update", dt_shift)
@@ -287,12 +318,12 @@ def _cache(arguments):
 
 
 def _info(arguments):
-    if arguments.plot:
+    if arguments.plot is not None:
         check_output(arguments.plot)
     kind, made, lines = info.describe(arguments.file)
     print(f"{arguments.file}: {'a ' * (kind in ('problem', 'result'))}{kind}")
     print("\n".join(f"  {line}" for line in lines))
-    if arguments.plot:
+    if arguments.plot is not None:
         info.plot(kind, made, arguments.plot)
         print("wrote", arguments.plot)
 
@@ -333,16 +364,16 @@ def _analyse(arguments):
 
 def _example(arguments):
     if arguments.list:
-        if arguments.name or arguments.out:
+        if arguments.name is not None or arguments.out is not None:
             raise InputError("--list takes neither a name nor --out")
         for example in examples.EXAMPLES.values():
             print(f"{example.name:20}{example.description}")
         return
-    if not arguments.name or not arguments.out:
+    if arguments.name is None or arguments.out is None:
         raise InputError("a name and --out are required, or --list (see rbp example --help)")
     example = examples.find(arguments.name)
     check_output(arguments.out)
-    if arguments.test:
+    if arguments.test is not None:
         if example.test is None:
             having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
             raise InputError(f"example {example.name} has no test set: expected one of {having}")

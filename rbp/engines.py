@@ -59,6 +59,8 @@ def train(
     """
     problem, settings, earlier = origin(source, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
+    if (pause is None) != (reached is None):
+        raise InputError("pause and reached must be given both, or none of them")
     if engine is None:
         engine = earlier.engine if earlier else "rtl"
     start = machine(problem, settings, engine, earlier)
@@ -88,18 +90,29 @@ def origin(source, **flags):
     """
     earlier = source if isinstance(source, Result) else None
     if earlier is None:
+        _check_type("source", source, Problem, Result)
         problem, settings = source, Settings(**flags)
     else:
         problem, settings = earlier.problem, earlier.settings.overridden(**flags)
-        if settings.preset != earlier.settings.preset:
-            raise InputError(
-                f"preset {settings.preset} is not that of the result: "
-                f"expected {earlier.settings.preset}"
-            )
+        _check_preset(settings, earlier)
         batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
         if batch != before:
             raise InputError(f"batch {batch} is not that of the result: expected {before}")
     return problem, settings, earlier
+
+
+def _check_type(name, value, *types):
+    if not isinstance(value, types):
+        expected = " or ".join(f"a {t.__name__}" for t in types)
+        raise InputError(f"{name} must be {expected}, not of type {type(value).__name__}")
+
+
+def _check_preset(settings, result):
+    """Its words are read with the formats in which they were written."""
+    if settings.preset != result.settings.preset:
+        raise InputError(
+            f"preset {settings.preset} is not that of the result: expected {result.settings.preset}"
+        )
 
 
 def recall(
@@ -120,7 +133,9 @@ def recall(
     engine, progress, flags
         As in :func:`train`; limits of steps are those of recall unless given here.
     """
+    _check_type("result", result, Result)
     settings = result.settings.for_recall().overridden(**flags)
+    _check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)
     state = config.formats.state
     trained = machine(result.problem, settings, engine, result)

@@ -12,7 +12,16 @@ import numpy as np
 
 from rbp.errors import InputError
 
-__all__ = ["check_folder", "check_keys", "check_output", "read_npz", "write_npz", "written"]
+__all__ = [
+    "check_folder",
+    "check_keys",
+    "check_output",
+    "made_folder",
+    "output_name",
+    "read_npz",
+    "write_npz",
+    "written",
+]
 
 LARGEST = 1 << 31
 """Bytes of an array that is read."""
@@ -87,12 +96,31 @@ def _beside(path):
     return path.with_name(f".rbp-{secrets.token_hex(8)}.part")
 
 
+def output_name(path):
+    """The path as text; refuses what names no file."""
+    name = os.fspath(path)
+    if not name or name.endswith(os.sep):
+        raise InputError(f"cannot write {name!r}: expected the name of a file")
+    return name
+
+
+def _target(path):
+    """Where a path leads, links followed."""
+    name = output_name(path)
+    try:
+        return Path(os.path.realpath(name))
+    except (OSError, ValueError) as error:  # the folder is gone; a byte of 0
+        raise InputError(f"cannot write {name!r}: {error}") from error
+
+
 def check_output(path):
     """Refuse, before a long job starts, an output file that could not be written at its end."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         if target.is_dir():
             raise InputError(f"cannot write {path}: it is a folder, expected a file name")
+        if target.is_symlink():
+            raise InputError(f"cannot write {path}: its link leads in a circle")
         if not target.parent.is_dir():
             raise InputError(f"cannot write {path}: there is no folder {target.parent}")
         if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
@@ -107,10 +135,12 @@ def check_output(path):
 
 def check_folder(path, names):
     """As :func:`check_output`, for files in a folder that is made when they are written."""
-    folder = Path(os.path.realpath(path))
+    folder = _target(os.fspath(path).rstrip(os.sep) or path)
     existing = folder
     try:
         while not existing.exists():
+            if existing.is_symlink():
+                raise InputError(f"cannot write to {path}: the link {existing} leads in a circle")
             existing = existing.parent
     except OSError as error:  # a name too long, a folder that may not be entered
         raise InputError(f"cannot write to {path}: {error.strerror}") from error
@@ -120,13 +150,19 @@ def check_folder(path, names):
         check_output((folder if folder.exists() else existing) / name)
 
 
+def made_folder(path):
+    """A folder, made if need be; a link to what is not there leads to it from now on."""
+    Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
 @contextmanager
 def written(path):
     """A binary file that takes the name ``path`` once it is complete, and else leaves nothing.
 
     A file that is replaced keeps its mode.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     part = _beside(target)
     try:
         with open(part, "xb") as file:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rbp import engines
-from rbp.checks import numbers
+from rbp.checks import boolean, finite, numbers
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz
 from rbp.problem import Problem
@@ -36,14 +36,31 @@ def describe(path):
         if kind == "problem":
             made = Problem.from_arrays(arrays)
             return kind, made, list(_problem(made))
+        if kind is not None:
+            made = _rows(kind, arrays)
+            return kind, made, [f"{name}: {_shape(array)}" for name, array in arrays.items()]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if kind is None:
-        found = ", ".join(sorted(arrays)) or "nothing"
-        raise InputError(
-            f"{path} must hold a problem, a result, cues or states of rbp, not {found}"
-        )
-    return kind, arrays, [f"{name}: {_shape(array)}" for name, array in arrays.items()]
+    found = ", ".join(sorted(arrays)) or "nothing"
+    raise InputError(f"{path} must hold a problem, a result, cues or states of rbp, not {found}")
+
+
+def _rows(kind, arrays):
+    """The arrays of cues or states, C×N or C, checked; one cue may be N."""
+    first = "initial_state" if kind == "cues" else "states"
+    shape = np.atleast_2d(arrays[first]).shape
+    if len(shape) != 2 or 0 in shape:
+        raise InputError(f"{first} must have shape C×N, C and N ≥ 1, not {arrays[first].shape}")
+    if kind == "cues":
+        check_keys(arrays, ("initial_state",), ("inputs",))
+        made = {"initial_state": numbers(first, arrays[first], arrays[first].shape)}
+        if "inputs" in arrays:
+            made["inputs"] = numbers("inputs", arrays["inputs"], shape)
+        return made
+    made = {name: numbers(name, arrays[name], shape) for name in ("states", "values")}
+    made["settle_steps"] = numbers("settle_steps", arrays["settle_steps"], shape[:1])
+    made["settled"] = boolean("settled", arrays["settled"], shape[:1])
+    return made
 
 
 def _shape(array):
@@ -98,18 +115,31 @@ def score(result, data, engine, progress=None):
     """(how many are right, of how many): the greatest target unit is that of the targets.
 
     ``data`` has ``targets`` (C×N), ``inputs`` and ``initial_state`` (C×N, by default 0 and 0.5). Of
-    a single target unit, the answer is whether it is above the middle of its targets.
+    a single target unit, the answer is whether it is above the middle of the targets that it has
+    learned. Raises :class:`~rbp.errors.InputError` where targets say no answer.
     """
     check_keys(data, ("targets",), ("inputs", "initial_state"))
     n = result.problem.units
     count = len(np.atleast_2d(data["targets"]))
-    targets = numbers("targets", data["targets"], (count, n))[:, result.problem.target_units]
+    units = np.flatnonzero(result.problem.target_units)
+    targets = numbers("targets", data["targets"], (count, n))
+    finite("targets", targets, result.problem.target_units)
+    targets, learned = targets[:, units], result.problem.targets[:, units]
+    middle = (learned.min() + learned.max()) / 2
+    if len(units) == 1 and learned.min() == learned.max():
+        raise InputError(f"unit {units[0]} has learned one answer only, {middle:g}: expected two")
+    equal = (targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    if equal.any():
+        k = int(equal.argmax())
+        raise InputError(
+            f"targets[{k}] has several greatest values: expected one target unit, the right "
+            "answer, above all others"
+        )
     cues = {"initial_state": np.full((count, n), 0.5)} | {
         name: data[name] for name in ("inputs", "initial_state") if name in data
     }
     states = engines.recall(result, cues, engine, progress)
-    values = states.values[:, result.problem.target_units]
-    if values.shape[1] == 1:
-        middle = (targets.min() + targets.max()) / 2
+    values = states.values[:, units]
+    if len(units) == 1:
         return int(((values > middle) == (targets > middle)).sum()), count
     return int((values.argmax(axis=1) == targets.argmax(axis=1)).sum()), count

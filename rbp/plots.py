@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import os
 import string
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rbp.extras import named
-from rbp.files import written
+from rbp.files import made_folder, written
 
 __all__ = [
     "DOCS",
@@ -31,6 +32,7 @@ UNSETTLED = "#c8c8c8"
 
 def new_figure(width, height):
     """A figure that needs no display."""
+    os.environ.pop("MPLBACKEND", None)  # no backend is used, and an unknown one is an error
     with named():
         from matplotlib.figure import Figure  # takes a second to import
 
@@ -51,8 +53,7 @@ def save_record(record, figure, folder, stem, dpi=130):
     """Write ``stem.json`` and ``stem.png``, each whole or not at all; returns their paths."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=dpi)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder(folder)
     text = json.dumps(record) + "\n"
     paths = []
     for ending, content in (("json", text.encode()), ("png", picture.getvalue())):

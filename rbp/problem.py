@@ -268,7 +268,13 @@ def _activation(value, tables, n):
 
 def _sampled(function):
     """A function of the user's own at SAMPLES: it gets them to do with as it likes."""
-    values = plain("activation", function(SAMPLES.copy()))
+    try:
+        values = plain("activation", function(SAMPLES.copy()))
+    except InputError:
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        raise InputError(f"activation must map {len(SAMPLES)} numbers: {name}: {error}") from error
     if values.dtype.kind not in "biuf" or values.shape not in (SAMPLES.shape, ()):
         raise InputError(
             f"activation must map {len(SAMPLES)} numbers to as many, not to {values.dtype} of "

@@ -20,6 +20,7 @@ __all__ = ["ENGINES", "Result", "States"]
 ENGINES = ("float64", "golden", "rtl")
 
 _PREFIX = "problem_"
+_SATURATED = np.dtype([(role, bool) for role in ROLES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,8 @@ class Result(Frozen):
         Euler steps of x and of y.
     unsettled, skipped : int
         Relaxations that reached the limit, and rank-1 updates left out for it.
-    saturated : dict
-        Role of a format → whether a word of that role was ever clamped.
+    saturated : mapping
+        Role of a format → whether a word of that role was ever clamped; read-only.
     cycles, utilisation : int, float
         Clock cycles, and useful products / (P·L·cycles); 0 unless the engine is ``rtl``.
     problem, settings, engine
@@ -68,7 +69,7 @@ class Result(Frozen):
     settle_steps: np.ndarray
     unsettled: int
     skipped: int
-    saturated: dict
+    saturated: Mapping
     cycles: int
     utilisation: float
     problem: Problem
@@ -78,7 +79,6 @@ class Result(Frozen):
     def __post_init__(self):
         for field in fields(self):
             object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
-        object.__setattr__(self, "saturated", dict(self.saturated))
         words = _words_of(self.weights, self.problem.connected, self.settings)
         wrong = words != self.weights_raw
         if self.engine != "float64":
@@ -142,9 +142,7 @@ class Result(Frozen):
         are prefixed with ``problem_``.
         """
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        arrays["saturated"] = np.array(
-            tuple(self.saturated[role] for role in ROLES), dtype=[(role, bool) for role in ROLES]
-        )
+        arrays["saturated"] = np.array(tuple(map(self.saturated.get, ROLES)), dtype=_SATURATED)
         arrays["settings"] = self.settings.to_json(self.problem)
         problem = arrays.pop("problem").arrays()
         write_npz(path, arrays | {_PREFIX + key: array for key, array in problem.items()})
@@ -180,12 +178,14 @@ class Result(Frozen):
         weights_raw = _words("weights_raw", arrays["weights_raw"], terms, formats.weight)
         if ((weights_raw != 0) != problem.connected).any():
             raise InputError("weights_raw must be 0 where nothing is connected, and only there")
+        steps = _integers("settle_steps", arrays["settle_steps"], (updates, batch, 2), 0)
         velocities = numbers("velocities", arrays["velocities"], terms)
         finite("velocities", velocities)
         energy = numbers("energy", arrays["energy"], (updates,))
         finite("energy", energy)
+        _within("energy", energy, 0, np.inf)
         utilisation = numbers("utilisation", arrays["utilisation"], ())
-        finite("utilisation", utilisation)
+        _within("utilisation", utilisation, 0, 1)
         return cls(
             weights=weights,
             weights_raw=weights_raw,
@@ -194,11 +194,11 @@ class Result(Frozen):
             errors=_words("errors", arrays["errors"], (a, n), formats.error),
             energy=energy,
             updates=updates,
-            settle_steps=_integers("settle_steps", arrays["settle_steps"], (updates, batch, 2)),
-            unsettled=_scalar(arrays, "unsettled", 0),
-            skipped=_scalar(arrays, "skipped", 0),
+            settle_steps=steps,
+            unsettled=_scalar(arrays, "unsettled", 0, steps.size),
+            skipped=_scalar(arrays, "skipped", 0, updates * batch),
             saturated=_flags(arrays["saturated"]),
-            cycles=_scalar(arrays, "cycles", 0),
+            cycles=_scalar(arrays, "cycles", 0, 2**62),
             utilisation=float(utilisation),
             problem=problem,
             settings=settings,
@@ -235,18 +235,27 @@ def _words_of(weights, connected, settings):
     return np.where(connected & (words == 0), 1, words)
 
 
-def _integers(name, value, shape):
+def _within(name, values, low, high):
+    """Refuse what is below ``low``, above ``high`` or not a number."""
+    bad = np.flatnonzero(~((values >= low) & (values <= high)))
+    if len(bad):
+        raise InputError(f"{name} must be {low:g} … {high:g}, not {values.flat[bad[0]]:g}")
+
+
+def _integers(name, value, shape, low=None):
     if value.dtype.kind not in "iu":
         raise InputError(f"{name} must be of integers, not of type {value.dtype}")
     if value.shape != shape:
         raise InputError(f"{name} must have shape {shape}, not {value.shape}")
     if value.dtype.kind == "u" and (value > np.iinfo(np.int64).max).any():
         raise InputError(f"{name} must be of integers of 64 bits, not {value.max()}")
+    if low is not None:
+        _within(name, value, low, np.inf)
     return value.astype(np.int64)
 
 
-def _scalar(arrays, name, low):
-    return integer(name, _integers(name, arrays[name], ()).item(), low)
+def _scalar(arrays, name, low, high=None):
+    return integer(name, _integers(name, arrays[name], ()).item(), low, high)
 
 
 def _words(name, value, shape, fmt):
@@ -261,6 +270,6 @@ def _words(name, value, shape, fmt):
 
 
 def _flags(record):
-    if record.shape != () or record.dtype.names != ROLES:
-        raise InputError(f"saturated must be one record of {', '.join(ROLES)}")
+    if record.shape != () or record.dtype != _SATURATED:
+        raise InputError(f"saturated must be one record of bool, of {', '.join(ROLES)}")
     return {role: bool(record[role]) for role in ROLES}

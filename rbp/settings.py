@@ -251,7 +251,7 @@ class Settings:
             values = json.loads(text)
             default = values.pop("default")
             return cls(**{k: v for k, v in values.items() if k not in default})
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"settings must be those of a result, not {text!r:.60}") from error

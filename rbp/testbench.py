@@ -14,7 +14,7 @@ from rbp import engines, verilog
 from rbp.checks import integer
 from rbp.cosim.driver import Driver, Write
 from rbp.errors import InputError
-from rbp.files import check_folder
+from rbp.files import check_folder, made_folder
 from rbp.generated import NAME, check_files, check_name, made_by, write_files
 from rbp.golden.integrator import targets_error
 from rbp.hdl.memory_map import REGISTERS, STATE, AddressMap, Area
@@ -85,7 +85,7 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
         "EXPECTED": len(steps),
         "PATIENCE": turns * (config.sweep + Timing(config).drain) + 1000,
     }
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     bench = (files("rbp") / "testbench.v").read_text().replace("NAME", name)
     for key, value in values.items():
         bench = bench.replace(f"@{key}@", str(value))

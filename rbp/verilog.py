@@ -13,6 +13,7 @@ from amaranth.back import rtlil
 
 from rbp.cosim import tools
 from rbp.errors import InputError
+from rbp.files import output_name
 from rbp.generated import NAME, check_files, check_name, made_by, parameters, title, write_files
 from rbp.hdl.core import Core
 from rbp.header import header
@@ -97,7 +98,7 @@ def _converted(design):
 
 def paths(out):
     """Those of the Verilog, the manual and the header."""
-    path = Path(out)
+    path = Path(output_name(out))
     if path.suffix in (".md", ".h"):
         raise InputError(f"out must be a Verilog file, not {out}")
     return tuple(path.with_name(path.stem + end) for end in (path.suffix, "_manual.md", "_regs.h"))

@@ -1,10 +1,13 @@
 """Whatever is wrong with the input: exit code 2, one line that names it, no file touched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rbp
 from rbp.cli import main
+from rbp.golden.formats import ROLES
 
 
 def good():
@@ -313,6 +316,24 @@ RESULTS = {
     "engine": ({"engine": np.array("fpga")}, "engine", "fpga"),
     "updates": ({"updates": np.array(0)}, "updates", "at least 1"),
     "saturated": ({"saturated": np.zeros(5, bool)}, "saturated", "record"),
+    "saturated text": (
+        {"saturated": np.array(("no",) * 6, [(role, "U9") for role in ROLES])},
+        "saturated",
+        "record of bool",
+    ),
+    "saturated arrays": (
+        {"saturated": np.zeros((), [(role, bool, (2,)) for role in ROLES])},
+        "saturated",
+        "record of bool",
+    ),
+    "nested settings": ({"settings": np.array("[" * 100_000)}, "settings", "of a result"),
+    "negative steps": ({"settle_steps": np.full((1, 2, 2), -1)}, "settle_steps", "0 … inf", "-1"),
+    "negative energy": ({"energy": np.array([-0.5])}, "energy", "0 … inf", "-0.5"),
+    "utilisation": ({"utilisation": np.array(-1.0)}, "utilisation", "0 … 1", "-1"),
+    "utilisation nan": ({"utilisation": np.array(np.nan)}, "utilisation", "0 … 1", "nan"),
+    "unsettled": ({"unsettled": np.array(2**63 - 1)}, "unsettled", "0 … 4", "9223372036854775807"),
+    "skipped": ({"skipped": np.array(3)}, "skipped", "0 … 2", "3"),
+    "cycles": ({"cycles": np.array(2**63 - 1)}, "cycles", "9223372036854775807"),
     "problem": ({"problem_targets": np.zeros((0, 4))}, "targets", "at least one pattern"),
 }
 
@@ -335,6 +356,171 @@ def test_preset_of_a_result_stays(refused):
     rbp.train(rbp.Problem(**good()), 1, engine="golden").save(path)
     argv = ["train", path, "--updates", 1, "--preset", "w18", "--out", refused.out]
     refused(argv, "preset w18", "w16")
+
+
+def test_preset_in_recall():
+    """Its words are of the formats of the training."""
+    result = rbp.train(rbp.Problem(**good()), 1, engine="golden")
+    with pytest.raises(rbp.InputError, match="preset w18 is not that of the result: expected w16"):
+        rbp.recall(result, np.zeros((1, 4)), engine="golden", preset="w18")
+
+
+@pytest.fixture
+def files(refused):
+    """One of each kind of input."""
+    folder = refused.folder
+    problem = rbp.Problem(**good())
+    problem.save(folder / "problem.npz")
+    rbp.train(problem, 1, engine="golden").save(folder / "result.npz")
+    np.savez(folder / "cues.npz", initial_state=np.zeros((1, 4)))
+    (folder / "link.npz").symlink_to("problem.npz")
+    return folder
+
+
+OVERWRITES = {
+    "train": "train problem.npz --updates 1 --engine golden --out problem.npz",
+    "train, a link": "train problem.npz --updates 1 --engine golden --out link.npz",
+    "recall, cues": "recall result.npz --cues cues.npz --out cues.npz",
+    "recall, result": "recall result.npz --cues cues.npz --out result.npz",
+    "info": "info result.npz --plot result.npz",
+    "example": "example xor --out new.npz --test new.npz",
+    "example, another spelling": "example xor --out new.npz --test ./new.npz",
+    "verilog": "verilog --like problem.npz --force --out problem.npz",
+    "synth": "synth --device up5k --like problem.npz --out problem.npz",
+}
+
+
+@pytest.mark.parametrize("case", OVERWRITES)
+def test_an_input_is_not_overwritten(refused, files, monkeypatch, case):
+    monkeypatch.chdir(files)
+    refused(OVERWRITES[case].split(), "cannot write", "expected another")
+
+
+NAMES = {
+    "empty": ("", "''", "name of a file"),
+    "a folder to be": ("new/", "'new/'", "name of a file"),
+    "a folder": ("folder", "it is a folder"),
+    "a circle": ("circle", "circle"),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "train problem.npz --updates 1 --engine golden --out",
+        "recall result.npz --cues cues.npz --engine golden --out",
+        "info result.npz --plot",
+        "example digits --out xor.npz --test",
+        "example xor --out",
+        "verilog --units 3 --out",
+        "synth --device up5k --units 3 --out",
+        "bench --out",
+    ],
+)
+def test_names_of_outputs(refused, files, monkeypatch, verb, case):
+    monkeypatch.chdir(files)
+    name, *fragments = NAMES[case]
+    (files / "folder").mkdir()
+    (files / "circle").symlink_to("circle")
+    refused([*verb.split(), name], "cannot write", *fragments)
+
+
+@pytest.mark.parametrize("verb", ["figure1", "testbench problem.npz", "analyse problem.npz"])
+@pytest.mark.parametrize("name", ["circle", "circle/below", "problem.npz", ""])
+def test_names_of_folders(refused, files, monkeypatch, verb, name):
+    monkeypatch.chdir(files)
+    (files / "circle").symlink_to("circle")
+    refused([*verb.split(), "--out", name], "cannot write")
+
+
+def test_a_link_to_a_folder_to_be(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    (files / "link").symlink_to("new")
+    argv = ["testbench", "problem.npz", "--updates", "1", "--out", "link"]
+    assert main(argv) == 0
+    assert (files / "new" / "rbp_core.v").is_file()
+
+
+def test_the_folder_is_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["example", "xor", "--out", "xor.npz"]) == 2
+    assert "the folder in which rbp was started: No such file" in capsys.readouterr().err
+
+
+def test_words_after_two_dashes(refused):
+    refused(["train", "--updates", "1", "--out", refused.out, "--", "--missing"], "--missing")
+
+
+def test_checkpoint(refused, files):
+    argv = ["train", files / "problem.npz", "--updates", 1, "--engine", "golden"]
+    for seconds in ("9" * 400, "-1"):
+        refused([*argv, "--out", refused.out, "--checkpoint", seconds], "checkpoint", "0 … 10000")
+
+
+ROWS = {
+    "cues of no rows": ({"initial_state": np.zeros((0, 4))}, "initial_state", "C×N"),
+    "cues of nothing": ({"initial_state": np.zeros((2, 0))}, "initial_state", "C×N"),
+    "cues in three dimensions": ({"initial_state": np.zeros((1, 2, 4))}, "initial_state", "C×N"),
+    "cues of text": ({"initial_state": np.full((1, 4), "a")}, "initial_state", "numbers"),
+    "cues of complex": ({"initial_state": np.full((1, 4), 1j)}, "initial_state", "complex"),
+    "cues of dates": ({"initial_state": np.zeros((1, 4), "M8[s]")}, "initial_state", "datetime"),
+    "cues of records": ({"initial_state": np.zeros((1, 4), "i4,i4")}, "initial_state", "numbers"),
+    "cues and more": ({"initial_state": np.zeros((1, 4)), "settled": np.ones(1)}, "'settled'"),
+    "inputs": ({"initial_state": np.zeros((2, 4)), "inputs": np.zeros((1, 4))}, "2×4", "1×4"),
+    "states": (
+        dict(states=np.zeros((2, 4)), values=np.zeros((2, 3)), settle_steps=[1, 1], settled=[1, 1]),
+        "values",
+        "2×4",
+    ),
+    "settled": (
+        dict(states=np.zeros((2, 4)), values=np.zeros((2, 4)), settle_steps=[1, 1], settled=[1, 2]),
+        "settled",
+        "bool",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+@pytest.mark.parametrize("flags", [[], ["--plot"]])
+def test_info_checks_rows(refused, case, flags):
+    arrays, *fragments = ROWS[case]
+    path = refused.folder / "rows.npz"
+    np.savez(path, **arrays)
+    plot = [*flags, refused.out.with_suffix(".png")] if flags else []
+    refused(["info", path, *plot], str(path), *fragments)
+
+
+SCORES = {
+    "nan": (np.array([[0.9, np.nan, 0, 0]]), "targets[0, 1]", "finite", "nan"),
+    "inf": (np.array([[np.inf, 0, 0, 0]]), "targets[0, 0]", "inf"),
+    "no greatest": (
+        np.array([[0.9, 0.1, 0, 0], [0.5, 0.5, 1, 0]]),
+        "targets[1]",
+        "several greatest",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_score(refused, files, case):
+    targets, *fragments = SCORES[case]
+    np.savez(files / "test.npz", targets=targets)
+    argv = ["score", files / "result.npz", "--data", files / "test.npz", "--engine", "golden"]
+    refused(argv, *fragments)
+
+
+def test_score_of_one_answer(refused):
+    """One target unit that has only ever learned 0.5."""
+    one = {"target_units": [True, False, False, False], "clamp_units": [False] * 4}
+    problem = rbp.Problem(**good() | one | {"targets": np.full((2, 4), 0.5)})
+    result, test = refused.folder / "result.npz", refused.folder / "test.npz"
+    rbp.train(problem, 1, engine="golden").save(result)
+    np.savez(test, targets=np.array([[0.9, 0, 0, 0]]))
+    argv = ["score", result, "--data", test, "--engine", "golden"]
+    refused(argv, "unit 0", "0.5", "expected two")
 
 
 @pytest.mark.parametrize("verb", ["train", "recall"])
@@ -411,6 +597,14 @@ def test_usage(refused, argv):
         (rbp.InputError, lambda p: rbp.train(p, 1, engine="golden", macs=2.0)),
         (rbp.InputError, lambda p: rbp.train(p, 1, engine="golden", preset=16)),
         (TypeError, lambda p: rbp.train(p, 1, engine="golden", mac=2)),
+        (rbp.InputError, lambda p: rbp.train(p.arrays(), 1, engine="golden")),
+        (rbp.InputError, lambda p: rbp.train(None, 1)),
+        (rbp.InputError, lambda p: rbp.recall(p, p.targets, engine="golden")),
+        (rbp.InputError, lambda p: rbp.train(p, 1, "golden", pause=lambda: True)),
+        (rbp.InputError, lambda p: rbp.train(p, 1, "golden", reached=lambda r: True)),
+        (rbp.InputError, lambda p: p.save("a\0b.npz")),
+        (rbp.InputError, lambda p: p.save("")),
+        (rbp.InputError, lambda p: replace(p, activation=(lambda x: 1 / 0, np.tanh))),
         (rbp.InputError, lambda p: rbp.Problem([[0.1, 0.2], [0.3]], p.targets, p.target_units)),
     ],
 )

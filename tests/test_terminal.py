@@ -220,7 +220,7 @@ def test_info_and_score(problem, tmp_path, capsys):
     with open(picture, "rb") as file:
         assert file.read(4) == b"\x89PNG"
     assert main(["info", str(problem), "--plot", picture]) == 0
-    targets = result.problem.targets
+    targets = result.problem.targets + 0.01 * np.arange(15)  # one is the greatest
     np.savez(test, targets=targets, initial_state=targets)
     capsys.readouterr()
     assert main(["score", out, "--data", test, "--engine", "golden"]) == 0
@@ -295,3 +295,49 @@ def test_completion(tmp_path):
     command = [sys.executable, "-c", "import sys; from rbp.cli import main; sys.exit(main())"]
     subprocess.run(command, env=environment, capture_output=True, timeout=60)
     assert (tmp_path / "out").read_text().strip() == "train"
+
+
+CLOSED = {"stdout": 1, "stderr": 2, "stdin": 0}
+
+
+@pytest.mark.parametrize("closed", [("stdout",), ("stderr",), ("stdout", "stderr"), (*CLOSED,)])
+@pytest.mark.parametrize("engine", ["golden", "rtl"])
+def test_a_closed_stream(problem, tmp_path, closed, engine):
+    """As the shell's ``>&-`` leaves it: the job is done, and no output goes into a file."""
+    out = tmp_path / "r.npz"
+    argv = f"train {problem} --updates 2 --engine {engine} --out {out}"
+    redirect = " ".join(f"{CLOSED[name]}>&-" for name in closed)
+    command = f"exec {sys.executable} -m rbp {argv} {redirect}"
+    job = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (job.returncode, job.stderr) == (0, "")
+    assert rbp.Result.load(out).updates == 2
+
+
+@pytest.mark.parametrize("argv", [["help"], ["help", "train"], ["--help"], ["train", "--help"]])
+def test_help_on_a_full_disk(argv):
+    with open("/dev/full", "w") as full:
+        job = rbp_(*argv, stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert job.returncode == 1
+    assert job.stderr.startswith("rbp: cannot write standard output")
+
+
+@pytest.mark.parametrize("seconds", [0.02 * k for k in range(1, 16)])
+def test_an_interrupt_while_it_starts(seconds):
+    """No traceback, wherever it is; a process that has not begun dies of the signal."""
+    program = "import signal; signal.signal(2, signal.default_int_handler); "
+    program += "from rbp.__main__ import main; print(flush=True); main()"
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", program, "features", "--units", "1024", "--order", "3"]
+    job = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+    job.stdout.readline()
+    time.sleep(seconds)
+    job.send_signal(signal.SIGINT)
+    _, stderr = job.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    assert job.returncode in (0, 130, -signal.SIGINT)
+
+
+def test_a_backend_that_is_not_there(problem, tmp_path):
+    environment = os.environ | {"MPLBACKEND": "no such"}
+    done = rbp_("info", problem, "--plot", tmp_path / "p.png", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
