@@ -138,8 +138,8 @@ class HostPort(wiring.Component):
         offset, area = address[: amap.offset_bits], Signal(Area)
         m.d.comb += area.eq(address[amap.offset_bits :])
         refused, quiet = Signal(), Signal()
-        asked = Signal(2)  # a start, while it is looked at
-        m.d.sync += quiet.eq(~(self.busy | asked.any()))
+        start, asked = Signal(), Signal(2)  # a start, while it is looked at
+        m.d.sync += quiet.eq(~(self.busy | start | asked.any()))
 
         fields = {
             "PATTERNS": self.patterns,
@@ -217,7 +217,9 @@ class HostPort(wiring.Component):
         reading = bus.r_en & ~bus.w_en
         arrived = elapsed == self.latency - 1
         awaiting = reading & ~arrived
-        starting = asked.any() | self.train | self.recall  # what a read should see the end of
+        starting = (
+            start | asked.any() | self.train | self.recall
+        )  # what a read should see the end of
         m.d.sync += elapsed.eq(gate(elapsed + 1, awaiting & ~starting))
         with m.If(awaiting):
             m.d.comb += bus.wait.eq(1)
@@ -278,25 +280,26 @@ class HostPort(wiring.Component):
             with m.If(fills):
                 m.d.comb += [taken.eq(self.host_filled), bus.wait.eq(~self.host_filled | goes_on)]
         # of all else, a run takes STOP, and CLEAR, which waits until it has ended
-        clears = control & bus.w_data[2]
+        clears = control & word[2]  # the master has held it for a cycle
         m.d.sync += self.abort.eq(~quiet & (self.abort | (running & clears)))
         with m.If(running & ~fills):
             with m.If(clears):
                 m.d.comb += bus.wait.eq(1)
                 m.d.sync += self.stop.eq(1)
-            with m.Elif(control & bus.w_data[3]):
+            with m.Elif(control & word[3]):
                 m.d.sync += self.stop.eq(1)
-            with m.Elif(~control | bus.w_data[:2].any()):
+            with m.Elif(~control | word[:2].any()):
                 m.d.sync += refused.eq(1)
         with m.If(doing & ~mapped):
             m.d.sync += refused.eq(1)
 
         # commands
-        commands = doing & control
-        train, recall, clear = bus.w_data[:3]
-        start = commands & (train | recall) & ~clear
+        commands = Signal()
+        train, recall, clear = word[:3]
+        m.d.comb += start.eq(commands & (train | recall) & ~clear)
         m.d.sync += [
-            self.clear.eq(commands & clear),
+            commands.eq(doing & control),
+            self.clear.eq(doing & control & clear),
             asked.eq(Cat(start, asked[0])),
         ]
         with m.If(start):
@@ -304,7 +307,7 @@ class HostPort(wiring.Component):
         with m.If(commands):
             with m.If(clear):
                 m.d.sync += refused.eq(0)
-            with m.If(bus.w_data[4:].any() | (clear & (train | recall))):
+            with m.If(word[4:].any() | (clear & (train | recall))):
                 m.d.sync += refused.eq(1)
 
         # settings, each with whether it fits
