@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rbp.checks import integer
 from rbp.golden.noise import start_word
 from rbp.hdl.memory_map import AddressMap, Area
 from rbp.hdl.state import Region
@@ -94,8 +95,10 @@ class Driver:
 
     def load_settings(self, machine):
         settling, learning = machine.settling, machine.learning
+        low, high = self.config.eta_shifts
+        integer("eta_shift", learning.eta_shift, low, high)
         self.limit = settling.limit
-        mode = settling.dt_shift | (learning.eta_shift - self.config.eta_shifts[0]) << 4 | LOG
+        mode = settling.dt_shift | (learning.eta_shift - low) << 4 | LOG
         if learning.seed is None:
             mode |= NEAREST
         if settling.fixed:

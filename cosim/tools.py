@@ -134,8 +134,9 @@ def _failed(job, said):
         )
     lines = [text.strip() for text in said.splitlines() if text.strip()]
     told = [text for text in lines if "error" in text.lower()][:1] or lines[-3:]
-    if job.returncode > 128:
-        told.append(f"killed by signal {job.returncode - 128}")
+    killed = job.returncode - 128 if job.returncode > 128 else -job.returncode
+    if killed > 0:
+        told.append(f"killed by signal {killed}")
     name, arguments = _shown(job.command)
     command = shlex.join([name, *arguments])
     why = " / ".join(told) or f"exit {job.returncode}"

@@ -96,7 +96,7 @@ REGISTERS = (
         (
             Field("TRAIN", 0, 1, "start a training"),
             Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
-            Field("CLEAR", 2, 1, "end a run at once; forget counters, flags, log and FIRST"),
+            Field("CLEAR", 2, 1, "end a run at once; forget counters, STATUS, log and FIRST"),
             Field("STOP", 3, 1, "end the training after the update under way"),
         ),
     ),
@@ -145,7 +145,7 @@ REGISTERS = (
     Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
     Register("TOLERANCE", "wo", "settled when max|step| is at most this, in ulp, up to 32767"),
     Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in ulp, up to 32767"),
-    Register("NOISE", "wo", "seed + t * 0x9E3779B9, t the rank-1 updates so far"),
+    Register("NOISE", "wo", "seed + t * 0x9E3779B9, t the draws so far"),
     Register("UNSETTLED", "ro", "relaxations at their limit, modulo 2^24"),
     Register("SKIPPED", "ro", "rank-1 updates left out, modulo 2^24"),
     Register("CYCLES", "ro", "cycles busy, bits 0-31"),

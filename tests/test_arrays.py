@@ -6,6 +6,7 @@ import pickle
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 
+import joblib
 import numpy as np
 import pytest
 
@@ -357,3 +358,21 @@ def test_what_crosses_to_integers_is_narrowed_once():
     assert np.array_equal(golden.velocities, rtl.velocities)
     assert golden.saturated == rtl.saturated
     assert golden.saturated["velocity"]
+
+
+def test_in_processes_of_joblib():
+    """As scikit-learn's searches run what they try."""
+    problem, seeds = rbp.Problem(**given()), range(4)
+    parallel = joblib.Parallel(n_jobs=2)
+    results = parallel(joblib.delayed(rbp.train)(problem, 3, "golden", seed=s) for s in seeds)
+    for seed, result in zip(seeds, results, strict=True):
+        assert np.array_equal(result.weights_raw, trained(seed=seed).weights_raw)
+
+
+def test_flags_cannot_be_changed():
+    result = trained()
+    pickled = pickle.loads(pickle.dumps(result))
+    for one in (result, copy.copy(result), copy.deepcopy(result), pickled):
+        with pytest.raises(TypeError):
+            one.saturated["net"] = True
+        assert one.saturated == dict.fromkeys(result.saturated, False)

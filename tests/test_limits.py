@@ -1,9 +1,13 @@
 """Limits of machines and settings, each at its last value and one beyond."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rbp
+from rbp.cosim.driver import Driver
+from rbp.engines import machine, origin
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.config import Config
 
@@ -81,3 +85,17 @@ def test_the_greatest_machine(name):
     Config(**smallest | {name: most})
     with pytest.raises(ValueError, match=name):
         Config(**smallest | {name: most + 1})
+
+
+@pytest.mark.parametrize(("eta_shift", "fits"), [(-3, False), (-2, True), (1, True), (2, False)])
+def test_eta_of_a_narrow_core(eta_shift, fits):
+    """Its code is two bits; a value beyond them would be another η."""
+    given, settings, _ = origin(problem())
+    start = machine(given, settings, "golden")
+    start.learning = replace(start.learning, eta_shift=eta_shift)
+    requests = Driver(replace(settings.config(given), eta_shifts=(-2, 1))).load_settings(start)
+    if fits:
+        assert len(list(requests)) > 5
+    else:
+        with pytest.raises(InputError, match="eta_shift must be an integer, -2 … 1"):
+            list(requests)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,19 @@ def alive(folder):
     return found
 
 
+@contextmanager
+def none_left(folder, job):
+    """After its body the job ends, and soon nothing works in the folder; if not, it is killed."""
+    try:
+        yield
+        job.wait(60)
+        until(lambda: not alive(folder), 10)
+    finally:
+        for number in (job.pid, *map(int, alive(folder))):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
@@ -188,10 +202,9 @@ def test_no_signal_leaves_a_process(tmp_path, number):
         f"tools.run(['sh', '-c', 'sleep 999 & sleep 999'], {str(tmp_path)!r})"
     )
     job = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
-    until(lambda: len(alive(tmp_path)) == 4)  # the guard, the shell, two sleeps
-    job.send_signal(number)
-    job.wait(60)
-    until(lambda: not alive(tmp_path), 10)
+    with none_left(tmp_path, job):
+        until(lambda: len(alive(tmp_path)) == 4)  # the guard, the shell, two sleeps
+        job.send_signal(number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -203,7 +216,6 @@ def test_no_simulator_is_left(tmp_path, number):
         env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: alive(tmp_path), 300)
-    job.send_signal(number)
-    job.wait(60)
-    until(lambda: not alive(tmp_path), 10)
+    with none_left(tmp_path, job):
+        until(lambda: alive(tmp_path), 300)
+        job.send_signal(number)
