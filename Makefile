@@ -5,7 +5,7 @@ PYTHON = python3
 bin := .venv/bin
 venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
-sources := $(wildcard golden/*.py hdl/*.py cosim/*.py cosim/*.cpp rbp/*.py)
+sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
 .PHONY: all test bench synth slow-test lint format help clean
 .DELETE_ON_ERROR:
@@ -20,7 +20,7 @@ bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 	$(bin)/rbp bench --out build/bench.json
 
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
-	$(bin)/python -m rbp.baselines
+	$(bin)/python -m rbp.fpga.baselines
 
 slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
 	$(bin)/python -m pytest -m slow

@@ -20,7 +20,7 @@ CACHE = Path(os.environ.get("RBP_CACHE") or platformdirs.user_cache_path("rbp"))
 # Not imported: what is kept can be listed and cleared where the packages that they need are not.
 _FOLDERS = [Path(find_spec(name).origin).parent for name in ("rbp.golden", "rbp.hdl")]
 # What a core is made from, as it was when this process read it.
-SOURCES = [path.read_bytes() for folder in _FOLDERS for path in sorted(folder.glob("*.py"))]
+SOURCES = [path.read_bytes() for folder in _FOLDERS for path in sorted(folder.rglob("*.py"))]
 ROOMS = ("sim", "synth", "tools")
 """Folders of CACHE that are ours; RBP_CACHE may name one that holds other things as well."""
 SUM, FAILED, LOCK = ".checksum", "failed-", ".lock"

@@ -16,9 +16,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
 
 from rbp.cosim.driver import Driver, Idle, Read
-from rbp.hdl.memory_map import Area
+from rbp.hdl.host.memory_map import Area
+from rbp.hdl.layouts import Phase
 from rbp.hdl.timing import Timing
-from rbp.hdl.training import Phase
 
 PERIOD = 10  # ns
 

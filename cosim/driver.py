@@ -12,10 +12,9 @@ import numpy as np
 
 from rbp.checks import integer
 from rbp.golden.noise import start_word
-from rbp.hdl.memory_map import AddressMap, Area
-from rbp.hdl.state import Region
+from rbp.hdl.host.memory_map import AddressMap, Area
+from rbp.hdl.layouts import PLACE, Region
 from rbp.hdl.timing import Timing
-from rbp.hdl.training import PLACE
 
 __all__ = ["BadAnswer", "Driver", "Idle", "Read", "Report", "Write"]
 

@@ -13,9 +13,9 @@ from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.cosim.tools import ToolFailed
 from rbp.golden.training import Machine
-from rbp.hdl.memory_map import Area
+from rbp.hdl.host.memory_map import Area
+from rbp.hdl.layouts import Region
 from rbp.hdl.schedule import utilisation
-from rbp.hdl.state import Region
 
 __all__ = ["Mismatch", "Run", "lockstep", "recall", "train"]
 

@@ -9,7 +9,7 @@ from collections import deque
 
 import numpy as np
 
-from rbp.hdl.noise import NoiseSeed
+from rbp.hdl.datapath.noise import NoiseSeed
 from rbp.hdl.timing import Timing
 
 __all__ = ["Schedule", "utilisation"]

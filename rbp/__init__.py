@@ -5,6 +5,8 @@
     problem = rbp.Problem(weights=w, targets=t, target_units=visible, clamp_units=visible)
     result = rbp.train(problem, updates=300, engine="rtl", macs=5)
     states = rbp.recall(result, cues, engine="rtl")
+
+May import: rbp.golden, rbp.cosim, rbp.cli.
 """
 
 from importlib import import_module

@@ -1,25 +1,22 @@
 """One call for every engine: float64, golden and rtl take and return the same arrays."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbp.checks import choice, finite, integer, numbers, plain, raw_words
+from rbp.checks import finite, integer, numbers, plain, raw_words
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 from rbp.files import check_keys
-from rbp.golden.formats import PRESETS, ROLES, saturate
-from rbp.golden.reference import Reference
-from rbp.golden.training import Learning
+from rbp.golden.formats import PRESETS, ROLES
+from rbp.machine import check_preset, check_type, machine, origin, rounded, unclamped
 from rbp.problem import Problem
-from rbp.result import ENGINES, Result, States
-from rbp.settings import Settings
+from rbp.result import Result, States
 
-__all__ = ["GREATEST_UPDATES", "machine", "on_core", "origin", "recall", "train", "unclamped"]
+__all__ = ["GREATEST_UPDATES", "on_core", "recall", "train"]
 
 GREATEST_UPDATES = 2**31 - 1
 """Of one call: what is kept of each would not fit in memory long before."""
@@ -83,38 +80,6 @@ def train(
     return finished(run)
 
 
-def origin(source, **flags):
-    """(problem, settings, earlier result or None) of a problem, or of a result to continue.
-
-    ``flags`` override the settings of a result; what must stay as it was is refused.
-    """
-    earlier = source if isinstance(source, Result) else None
-    if earlier is None:
-        _check_type("source", source, Problem, Result)
-        problem, settings = source, Settings(**flags)
-    else:
-        problem, settings = earlier.problem, earlier.settings.overridden(**flags)
-        _check_preset(settings, earlier)
-        batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
-        if batch != before:
-            raise InputError(f"batch {batch} is not that of the result: expected {before}")
-    return problem, settings, earlier
-
-
-def _check_type(name, value, *types):
-    if not isinstance(value, types):
-        expected = " or ".join(f"a {t.__name__}" for t in types)
-        raise InputError(f"{name} must be {expected}, not of type {type(value).__name__}")
-
-
-def _check_preset(settings, result):
-    """Its words are read with the formats in which they were written."""
-    if settings.preset != result.settings.preset:
-        raise InputError(
-            f"preset {settings.preset} is not that of the result: expected {result.settings.preset}"
-        )
-
-
 def recall(
     result: Result,
     cues: Mapping[str, ArrayLike] | ArrayLike,
@@ -133,9 +98,9 @@ def recall(
     engine, progress, flags
         As in :func:`train`; limits of steps are those of recall unless given here.
     """
-    _check_type("result", result, Result)
+    check_type("result", result, Result)
     settings = result.settings.for_recall().overridden(**flags)
-    _check_preset(settings, result)
+    check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)
     state = config.formats.state
     trained = machine(result.problem, settings, engine, result)
@@ -161,74 +126,11 @@ def recall(
             progress(min(rows.stop, len(start)), len(start))
     x = np.concatenate(found)
     return States(
-        states=_rounded(x, state, set()) if engine == "float64" else x,
+        states=rounded(x, state, set()) if engine == "float64" else x,
         values=x if engine == "float64" else state.to_float(x),
         settle_steps=np.concatenate(steps),
         settled=np.concatenate(settled),
     )
-
-
-def machine(problem, settings, engine, earlier=None):
-    """What learns: ``rbp.golden.reference.Reference`` for float64, else
-    ``rbp.golden.training.Machine``.
-
-    It stands where ``earlier`` ended, or at the start. All that can be refused is refused here.
-    """
-    choice("engine", engine, ENGINES)
-    raw = problem.to_raw(settings)
-    # Noise and patterns go on where they stopped: t counts the rank-1 updates so far.
-    t = earlier.updates * settings.batch_of(problem) if earlier else 0
-    if engine == "float64":
-        if earlier and settings.keep:
-            raise InputError(
-                "engine float64 cannot go on from the last states, which a result holds as words: "
-                "expected start fixed, or golden or rtl"
-            )
-        return Reference(
-            activation=problem.activation,
-            clamp_units=problem.clamp_units,
-            target_units=problem.target_units,
-            weights=earlier.weights if earlier else problem.weights,
-            connected=problem.connected,
-            targets=np.where(problem.read_units, problem.targets, 0.0),
-            inputs=problem.inputs,
-            start=problem.start,
-            settling=raw.settling,
-            unit=2.0**-raw.network.formats.state.fraction,
-            eta=2.0**settings.eta_shift,
-            learning=raw.learning,
-            t=t,
-            velocity=earlier and earlier.velocities,
-            products=problem.products,
-        )
-    if earlier:
-        # without momentum there is none, and a preset may have no format for it
-        fmt = raw.network.formats.velocity
-        velocity = fmt and _rounded(earlier.velocities, fmt, raw.saturated)
-        kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
-        return replace(raw, weights=earlier.weights_raw, t=t, **kept)
-    return raw
-
-
-def unclamped(trained, start, inputs, settling):
-    """The slave: a machine's network without clamps and targets, from other states (C×N)."""
-    none = np.zeros(start.shape[1], bool)
-    other = {
-        "targets": np.zeros_like(start),
-        "start": start,
-        "inputs": inputs,
-        "settling": settling,
-        "learning": Learning(),
-        "t": 0,
-        "x": None,
-        "y": None,
-        "unsettled": 0,
-    }
-    flags = {"clamp_units": none, "target_units": none}
-    if isinstance(trained, Reference):
-        return replace(trained, **flags, **other)
-    network = replace(trained.network, **flags, input_units=(inputs != 0).any(axis=0))
-    return replace(trained, network=network, saturated=set(), **other)
 
 
 def on_core(job, *arguments, **options):
@@ -290,10 +192,10 @@ def _result(problem, settings, engine, run):
     saturated = set(run.saturated)
     if engine == "float64":
         weights, velocities, unit = run.weights, run.velocity, 1.0
-        raw = _rounded(weights, formats.weight, saturated)
+        raw = rounded(weights, formats.weight, saturated)
         raw = np.where(problem.connected & (raw == 0), 1, raw)
-        states = _rounded(run.states, formats.state, saturated)
-        errors = _rounded(run.errors, formats.error, saturated)
+        states = rounded(run.states, formats.state, saturated)
+        errors = rounded(run.errors, formats.error, saturated)
     else:
         weights, unit = formats.weight.to_float(run.weights), 2.0**-formats.error.fraction
         raw, states, errors = run.weights, run.states, run.errors
@@ -316,11 +218,6 @@ def _result(problem, settings, engine, run):
         settings=settings,
         engine=engine,
     )
-
-
-def _rounded(values, fmt, saturated):
-    """The words nearest to floats, clamped."""
-    return saturate(fmt.to_raw(np.clip(values, -1e3, 1e3)), fmt, saturated)
 
 
 def _cues(cues, units, state, *, raw):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rbp import flow
 from rbp.cosim import build
 from rbp.cosim.simulator import Simulator
+from rbp.fpga import flow
 
 CELLS = Path(__file__).parent
 FLAGS = ("--no-timing", "--bbox-unsup", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")

@@ -1,0 +1,301 @@
+"""Integrator: one Euler step of one element a cycle."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.hdl.datapath.table import Table
+from rbp.hdl.fixed import delay, round_half_up, saturate, stages, unreset
+from rbp.hdl.layouts import element_layout, energy_bits, flags_layout, place_layout
+from rbp.hdl.primitives.arithmetic import Multiplier
+from rbp.hdl.timing import Timing
+
+__all__ = ["Integrator"]
+
+
+class Integrator(wiring.Component):
+    """Euler steps of (1) and (17).
+
+    FORWARD   x ← x + round((sat(g(u) + I) − x) >> k),  and g'(u), from sum = Σ w·φ
+    BACKWARD  y ← y + round((sat(round(g'·e)) − y) >> k),  e = sat(b + J),  J = sat(T − x)
+
+    b is 0 where the unit is clamped, J where it is no target; Δt = 2**-k. Two multipliers: FORWARD
+    interpolates g and g' with them, BACKWARD multiplies g'·e and J·J.
+
+    Latency is :attr:`rbp.hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its
+    state is written; throughput one element a cycle, never stalled. Narrowing saturates and says so
+    by role. Golden model: :mod:`rbp.golden.integrator`.
+
+    Members
+    -------
+    dt_shift, tolerance, use_within, keep, errors : In
+        k; limits of a step, in ulp; go on from the last x and y; learn: c of a clamped unit stays T.
+    clear_energy, clear : In
+        Forget the energy; the saturation.
+    valid, sum, element : In
+        A result. ``x``, ``target``, ``flags`` of it follow the memory's latency later.
+    *_read, slope, input, … : where to read what is needed later; it comes that latency after
+    write_*, slope_* : Out
+        To the state memory.
+    finishing, finish, done, moved, far, closing : Out
+        With the last element written (``finish``): which sweep it was, and whether any step was
+        above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
+        ``finish`` as many cycles ahead as :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is
+        ``done`` one and a memory's latency ahead.
+    energy : Out
+        Σ J² over the first steps of y.
+    saturated : Out
+        Sticky flags ``state``, ``error``, ``net``.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        f = config.formats
+        self.word = max(f.state.width, f.error.width)
+        element, place = element_layout(config), place_layout(config)
+        super().__init__(
+            {
+                "dt_shift": In(range(config.dt_shifts + 1)),
+                "tolerance": In(15),
+                "use_within": In(15),
+                "keep": In(1),
+                "errors": In(1),
+                "clear_energy": In(1),
+                "clear": In(1),
+                "valid": In(1),
+                "sum": In(signed(config.sum_width)),
+                "element": In(element),
+                "x": In(signed(f.state.width)),
+                "x_before": In(signed(f.state.width)),
+                "y_before": In(signed(f.error.width)),
+                "slope": In(signed(f.slope.width)),
+                "target": In(signed(f.state.width)),
+                "input": In(signed(f.state.width)),
+                "flags": In(flags_layout(config)),
+                "slope_read": Out(place),
+                "input_read": Out(place),
+                "before_read": Out(place),
+                "before_start": Out(1),
+                "write_x": Out(1),
+                "write_c": Out(1),
+                "write_y": Out(1),
+                "write_bank": Out(1),
+                "write_slot": Out(place["slot"].shape),
+                "write_unit": Out(place["unit"].shape),
+                "write_data": Out(signed(self.word)),
+                "slope_write": Out(1),
+                "slope_slot": Out(place["slot"].shape),
+                "slope_unit": Out(place["unit"].shape),
+                "slope_data": Out(signed(f.slope.width)),
+                "finishing": Out(1),
+                "finish": Out(1),
+                "done": Out(element),
+                "moved": Out(1),
+                "far": Out(1),
+                "closing": Out(element),
+                "energy": Out(energy_bits(config)),
+                "saturated": Out(data.StructLayout({"state": 1, "error": 1, "net": 1})),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        f, device = self.config.formats, self.config.device
+        time = Timing(self.config)
+        narrow = device.narrow
+        # The cycles, counted from the sum's.
+        write = time.integrator
+        step = write - 1
+        aim = step - narrow
+        value = aim - narrow
+        product = value - narrow
+        operate = product - device.multiplier
+        look_up = operate - device.memory
+        meet = operate - (narrow - 1)
+
+        element = stages(m, self.element.as_value(), write, name="element")
+        element = [data.View(self.element.shape(), e) for e in element]
+        valid = stages(m, self.valid, write, control=True, name="valid")
+        flags = stages(m, self.flags.as_value(), write - device.memory, name="flags")
+        flags = [None] * device.memory + [data.View(self.flags.shape(), v) for v in flags]
+        forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
+        backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
+
+        reads = (self.slope_read, self.input_read, self.before_read)
+        for port, cycle in zip(reads, (operate, value, aim), strict=True):
+            place = element[cycle - device.memory]
+            m.d.comb += [port.unit.eq(place.unit), port.slot.eq(place.slot)]
+        m.d.comb += self.before_start.eq(place.fresh & ~place.backward & ~self.keep)
+
+        def until(value, start, end, name):
+            """``value``, which stands in cycle ``start``, in cycle ``end``."""
+            return delay(m, value, end - start, name=name)
+
+        def register(value, name):
+            return delay(m, value, 1, name=name)
+
+        def added(value, name):
+            """A sum to be saturated: where narrowing takes two cycles, in the second."""
+            return delay(m, value, narrow - 1, name=f"{name}_added")
+
+        # u or b
+        shift = f.weight.fraction + f.state.fraction - f.net.fraction
+        u, net_clipped = saturate(added(round_half_up(self.sum, shift), "u"), f.net)
+        b, b_clipped = saturate(added(round_half_up(self.sum, f.weight.fraction), "b"), f.error)
+        u, b = register(u, "u"), register(b, "b")
+        b_clipped = register(b_clipped, "b_clipped")
+
+        # look up g(u) and g'(u)
+        g, g_slope = self._look_up(m, until(u, narrow, look_up, "u_look_up"), flags[look_up])
+
+        # J
+        j, j_clipped = saturate(
+            round_half_up(self.target - self.x, f.state.fraction - f.error.fraction), f.error
+        )
+        is_target = flags[device.memory].target
+        j = register(Mux(is_target, j, 0).as_signed(), "j")
+        j = until(j, device.memory + 1, meet, "j_meet")
+
+        # g'·e and J·J, or the interpolation of g and g'
+        b = Mux(flags[meet].clamp, 0, until(b, narrow, meet, "b_meet"))
+        e, e_clipped = saturate(added(b + j, "e"), f.error)
+        j = until(j, meet, operate, "j_operate")
+        first, second = self._multiply(m, g, g_slope, e, j, element[operate].backward)
+
+        # value: g'·e narrowed, or g and g'; the energy
+        m.d.comb += [g.product.eq(first.product), g_slope.product.eq(second.product)]
+        ge = added(round_half_up(first.product, f.slope.fraction), "ge")
+        ge, ge_clipped = saturate(ge, f.error)
+        g_or_ge = register(Mux(element[value - 1].backward, ge, g.value), "value")
+        square = until(second.product.as_unsigned(), product, value - 1, "square")
+        m.d.comb += [
+            self.slope_data.eq(register(g_slope.value, "slope_data")),
+            self.slope_write.eq(forward[value]),
+            self.slope_slot.eq(element[value].slot),
+            self.slope_unit.eq(element[value].unit),
+        ]
+        self._add_energy(m, backward[value - 1] & element[value - 1].fresh, square)
+
+        # goal: g(u) + I, or g'·e
+        goal = added(g_or_ge + Mux(flags[value].input, self.input, 0), "goal")
+        goal, goal_clipped = saturate(goal, f.state)
+        ge = until(g_or_ge, value, aim - 1, "ge")
+        goal = register(Mux(element[aim - 1].backward, ge, goal), "goal")
+
+        # step: (goal − x or y), times Δt with three more bits
+        from_zero = register(element[aim - 1].fresh & ~self.keep, "from_zero")
+        y = Mux(from_zero, 0, self.y_before)
+        state = until(Mux(element[aim].backward, y, self.x_before), aim, step - 1, "state_step")
+        goal = until(goal, aim, step - 1, "goal_step")
+        state_q = register(state, "state")
+        greatest = self.config.dt_shifts
+        difference = goal - state
+        scaled = register(
+            Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
+            "scaled",
+        )
+
+        # write: the new state, rounded half up; |step| against its limits
+        moved = Cat(Const(1 << (greatest - 1), greatest), state_q).as_signed() + scaled
+        done = element[write]
+        m.d.comb += [
+            self.write_data.eq(register(moved.shift_right(greatest), "write_data")),
+            self.write_x.eq(forward[write]),
+            self.write_c.eq(forward[write] & ~(flags[write].clamp & self.errors)),
+            self.write_y.eq(backward[write]),
+            self.write_bank.eq(done.bank),
+            self.write_slot.eq(done.slot),
+            self.write_unit.eq(done.unit),
+            self.done.eq(done),
+            self.closing.eq(element[write - device.memory - 1]),
+        ]
+        self._finish(m, valid, forward, backward, element, scaled)
+        # saturation, each where its word stands
+        memory = device.memory
+        flag_b = until(b_clipped, narrow, operate, "b_clipped_operate")
+        clipped = {
+            "net": net_clipped & forward[narrow - 1],
+            "error": (
+                (register(j_clipped & is_target, "j_clipped") & backward[memory + 1])
+                | (((flag_b & ~flags[operate].clamp) | e_clipped) & backward[operate])
+                | (ge_clipped & backward[value - 1])
+            ),
+            "state": goal_clipped & forward[aim - 1],
+        }
+        self._remember(m, clipped)
+        return m
+
+    def _look_up(self, m, u, flags):
+        """The tables of g and g'."""
+        m.submodules.g = g = Table(self.config.tables.g, self.config.device)
+        m.submodules.g_slope = g_slope = Table(self.config.tables.slope, self.config.device)
+        for table in (g, g_slope):
+            m.d.comb += table.u.eq(u)
+            if len(self.config.activations) > 1:
+                m.d.comb += table.select.eq(flags.activation)
+        return g, g_slope
+
+    def _add_energy(self, m, enable, square):
+        energy = unreset(m, self.energy, "energy")
+        with m.If(self.clear_energy):
+            m.d.sync += energy.eq(0)
+        with m.Elif(enable):
+            m.d.sync += energy.eq(energy + square)
+
+    def _finish(self, m, valid, forward, backward, element, scaled):
+        """With the last element of a sweep: whether any step was above the limits."""
+        write, greatest = len(valid) - 1, self.config.dt_shifts
+        ahead = write - Timing(self.config).notice
+        m.d.comb += self.finishing.eq(valid[ahead] & element[ahead].last)
+        m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
+        # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
+        size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
+        width = max(len(size), len(self.tolerance) + 1)
+        room = Const((1 << width) - 1) ^ size  # a limit to which this is added has a carry or not
+        # In a higher order a BACKWARD's elements may come between a FORWARD's.
+        kinds = (forward, backward) if self.config.higher else (valid,)
+        for k, mine in enumerate(kinds):
+            begun = Signal(name=f"begun_{k}")  # the element before was of the same sweep
+            limits = []
+            for name, limit in (("moved", self.tolerance), ("far", self.use_within)):
+                flag = Signal(name=f"{name}_{k}")
+                beyond = ~(room + Cat(Const(1, 1), limit))[width]  # size ≥ 2·limit + 1
+                with m.If(mine[write - 1]):
+                    m.d.sync += flag.eq((flag & begun) | beyond)
+                limits.append(flag)
+            with m.If(mine[write - 1]):
+                m.d.sync += begun.eq(~element[write - 1].last)
+            with m.If(mine[write]):
+                m.d.comb += [self.moved.eq(limits[0]), self.far.eq(limits[1])]
+
+    def _remember(self, m, clipped):
+        """What saturates, by role."""
+        saturated = unreset(m, self.saturated, "saturated")
+        for role, event in clipped.items():
+            event_q = Signal(name=f"clipped_{role}")
+            m.d.sync += event_q.eq(event)
+            with m.If(self.clear):
+                m.d.sync += saturated[role].eq(0)
+            with m.Elif(event_q):
+                m.d.sync += saturated[role].eq(1)
+
+    def _multiply(self, m, g, g_slope, e, j, is_backward):
+        """g'·e and J·J, or the interpolation of g and g'."""
+        f, device = self.config.formats, self.config.device
+        m.submodules.first = first = Multiplier(
+            a_width=max(f.error.width, g.difference_width),
+            b_width=max(f.slope.width, len(g.fraction)),
+            device=device,
+        )
+        m.submodules.second = second = Multiplier(
+            a_width=max(f.error.width, g_slope.difference_width),
+            b_width=max(f.error.width, len(g_slope.fraction)),
+            device=device,
+        )
+        m.d.comb += [
+            first.a.eq(Mux(is_backward, e, g.difference)),
+            first.b.eq(Mux(is_backward, self.slope, g.fraction)),
+            second.a.eq(Mux(is_backward, j, g_slope.difference)),
+            second.b.eq(Mux(is_backward, j, g_slope.fraction)),
+        ]
+        return first, second

@@ -1,0 +1,208 @@
+"""Processing element: one multiplier, one adder, the three sweeps."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.golden.noise import MASK
+from rbp.hdl.fixed import gate, saturate
+from rbp.hdl.primitives.arithmetic import Adder, Multiplier
+
+__all__ = ["PE", "token_layout"]
+
+
+def token_layout(config):
+    """What moves from PE to PE, one a cycle. Each field is sent when its stage needs it.
+
+    ========= ======== ==================================================================
+    stage     field    meaning
+    ========= ======== ==================================================================
+    operand−1 latch    y stands on the distribution bus: keep it
+    operand−1 backward multiply w·y, else w·φ
+    operand   phi      φ_j
+    operand   update   multiply y·φ
+    shift     shift    log2 of η over its least value; 0 unless UPDATE
+    add       first    start a new sum
+    add       take     add to what is passed, the sum of the PE before; else to the own sum
+    add       learn    what is passed is the weight, with noise
+    add       store    what is passed becomes the weight (WRITE)
+    add       due      with a single port: the weight was read, and is written
+    add       half     flips the noise's upper bit: noise 0 then rounds half up
+    add       noise    R(t, i, j); the next PE's is mixed from it
+    result    forward  the sum is u_i
+    result    column   the last PE's sum is s_j
+    ========= ======== ==================================================================
+    """
+    f = config.formats
+    low, high = config.eta_shifts
+    return data.StructLayout(
+        {
+            "latch": 1,
+            "backward": 1,
+            "phi": signed(max(f.state.width, f.error.width)),
+            "update": 1,
+            "shift": range(high - low + 1),
+            "first": 1,
+            "take": 1,
+            "learn": 1,
+            "store": 1,
+            **({"due": 1} if config.spram else {}),
+            "half": 1,
+            "noise": 16,
+            "forward": 1,
+            "column": 1,
+        }
+    )
+
+
+class PE(wiring.Component):
+    """One row's multiply-accumulate in one lane.
+
+    FORWARD  sum ← (first ? 0 : sum) + w·φ          BACKWARD  sum ← partial + w·y
+    UPDATE   w ← sat((w·2ⁿ + (y·φ << s) + r) >> n)   WRITE     w ← partial >> n
+
+    The UPDATE is ``w + ((y·φ·η + r) >> n)`` in a single addition, since w·2ⁿ and r share no bit;
+    so one adder serves all. A weight of 0 stays 0, a weight that becomes 0 turns into 1. WRITE is a
+    BACKWARD with φ = 0 whose partial sum carries the word.
+
+    Latency is that of :class:`rbp.hdl.timing.Timing`; throughput one token a cycle, never stalled.
+    Golden model: :mod:`rbp.golden.pe`. Measured on UP5K (w16, four η): see docs/design/area.md.
+
+    Parameters
+    ----------
+    config : Config
+    head, tail : bool
+        First and last of the lane: the head starts BACKWARD's sums, the tail's leave by the tree.
+
+    Members
+    -------
+    i, o : token
+        From and to the neighbours.
+    y : In
+        Distribution bus.
+    weight, weight_o : In, Out
+        The weight read; two cycles later the same or, after an UPDATE, its new value.
+    partial, sum : In, Out
+        Sum of the PE before; the own sum.
+    valid : Out
+        The sum is a result.
+    clipped : Out
+        The weight that is written saturated (one cycle).
+    rounding : Out
+        Only with momentum, whose velocity takes the place of the weight in an UPDATE, and 0 is
+        like any other there: the noise that is added.
+    """
+
+    def __init__(self, config, *, head=False, tail=False):
+        self.config, self.head, self.tail = config, head, tail
+        f, token = config.formats, token_layout(config)
+        super().__init__(
+            {
+                "i": In(token),
+                "o": Out(token),
+                "y": In(signed(f.error.width)),
+                "weight": In(signed(f.weight.width)),
+                "weight_o": Out(signed(f.weight.width)),
+                "partial": In(signed(config.sum_width)),
+                "sum": Out(signed(config.sum_width)),
+                "valid": Out(1),
+                "clipped": Out(1),
+                **({"rounding": Out(16)} if config.momentum else {}),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        f, fraction = self.config.formats, self.config.update_fraction
+
+        # The token: only what writes or reports is reset.
+        q = Signal(self.i.shape(), reset_less=True)
+        control = Signal(3)
+        m.d.sync += [
+            q.eq(self.i),
+            control.eq(Cat(self.i.learn, self.i.forward, self.i.column)),
+        ]
+        learn, forward, column = control
+        m.d.comb += [
+            self.o.eq(q),
+            self.o.learn.eq(learn),
+            self.o.forward.eq(forward),
+            self.o.column.eq(column),
+            self.o.noise.eq(
+                q.noise.rotate_left(7) ^ q.noise.rotate_left(14) ^ (q.noise.rotate_left(9) & MASK)
+            ),
+        ]
+
+        # operand: y·φ, w·y or w·φ. In a BACKWARD, φ's register keeps y instead.
+        y = Signal(signed(f.error.width), reset_less=True)
+        phi = Signal.like(self.i.phi, reset_less=True)
+        with m.If(q.latch):
+            m.d.sync += y.eq(self.y)
+        with m.If(~q.backward | q.latch):
+            m.d.sync += phi.eq(Mux(q.backward, self.y, self.i.phi))
+        m.submodules.multiplier = multiplier = Multiplier(
+            a_width=max(f.weight.width, f.error.width),
+            b_width=len(phi),
+            device=self.config.device,
+        )
+        m.d.comb += [
+            self.o.phi.eq(phi),
+            multiplier.a.eq(Mux(q.update, y, self.weight)),
+            multiplier.b.eq(phi),
+        ]
+
+        # shift: by η
+        low, high = self.config.eta_shifts
+        term = Signal(signed(len(multiplier.product) + high - low), reset_less=True)
+        shifted = multiplier.product
+        for k, bit in enumerate(q.shift):
+            shifted = Mux(bit, shifted.shift_left(1 << k), shifted)
+        m.d.sync += term.eq(shifted)
+
+        # add: the one adder
+        noise = q.noise ^ (q.half << 15)
+        r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
+        passed = Mux(learn, Cat(r[:fraction], self.weight).as_signed(), self.partial)
+        own, take = Signal(reset_less=True), Signal(reset_less=True)  # what is added to
+        m.d.sync += [
+            own.eq(~self.i.take & ~self.i.first),
+            take.eq(self.i.take & ~self.i.first if self.head else self.i.take),
+        ]
+        total = Signal(signed(self.config.sum_width), reset_less=True)
+        present, learned = Signal(reset_less=True), Signal()
+        m.submodules.adder = adder = Adder(width=len(total), device=self.config.device)
+        m.d.comb += [
+            adder.a.eq(term),
+            adder.b.eq(total),
+            adder.enable.eq(own),
+            adder.c.eq(gate(passed, take)),
+            self.sum.eq(total),
+        ]
+        m.d.sync += [
+            total.eq(adder.sum),
+            present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
+            learned.eq(learn & q.due if self.config.spram else learn),
+        ]
+
+        # result: to the tree, or a weight
+        whole = total.shift_right(fraction)
+        weight, clipped = saturate(whole, self.config.learned)
+        m.d.sync += self.clipped.eq(clipped & present & learned)
+        result = Signal(signed(f.weight.width), reset_less=True)
+        m.d.comb += [
+            self.valid.eq(forward | column if self.tail else forward),
+            self.weight_o.eq(result),
+        ]
+        if self.config.momentum:
+            m.d.comb += self.rounding.eq(noise)
+            m.d.sync += result.eq(weight)
+        else:
+            one = learned & (whole == 0)  # what would become 0
+            m.d.sync += result.eq(gate(weight | one, present))
+        if self.config.lanes > 1:  # what the next lane multiplies
+            passing = Signal(signed(f.weight.width), reset_less=True)
+            written = Signal(reset_less=True)
+            m.d.sync += [passing.eq(self.weight), written.eq(learn | q.store)]
+            with m.If(~written):
+                m.d.sync += result.eq(passing)
+        return m

@@ -1,0 +1,4 @@
+"""The port to the host, and its memory map.
+
+May import: rbp.hdl.fixed, rbp.hdl.layouts, rbp.hdl.timing, rbp.hdl.wires.
+"""

@@ -1,0 +1,128 @@
+"""Decoder: what an address of the host is, a cycle later."""
+
+from functools import reduce
+from operator import and_, or_
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.hdl.fixed import within
+from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.layouts import Region
+
+__all__ = ["Decoder"]
+
+READABLE = {region for region, (access, _) in STATE.items() if "r" in access}
+
+
+class Decoder(wiring.Component):
+    """Looks up an address in :mod:`rbp.hdl.host.memory_map`, in a cycle of its own.
+
+    Members
+    -------
+    addr, address : In, Out
+        The bus'; the same a cycle later, as is all that follows.
+    hit : Out
+        A flag for each register.
+    area, region, unit, slot, lane : Out
+        Fields of the address; the last four where it is one of the state.
+    word, bank : Out
+        The same where it is one of the weights.
+    to_state, from_state, to_flags, to_weights : Out
+        It is a word of the state, which can be read, of FLAGS, of the weights.
+    """
+
+    def __init__(self, config):
+        self.config, self.map = config, AddressMap(config)
+        amap = self.map
+        super().__init__(
+            {
+                "addr": In(amap.width),
+                "address": Out(amap.width),
+                "hit": Out(data.StructLayout({r.name: 1 for r in REGISTERS})),
+                "area": Out(Area),
+                "region": Out(Region),
+                "unit": Out(amap.unit_bits),
+                "slot": Out(amap.slot_bits),
+                "lane": Out(range(max(2, config.lanes))),
+                "word": Out(amap.word_bits),
+                "bank": Out(amap.bank_bits),
+                "to_state": Out(1),
+                "from_state": Out(1),
+                "to_flags": Out(1),
+                "to_weights": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, amap = self.config, self.map
+        address = Signal(amap.width, reset_less=True)
+        offset = address[: amap.offset_bits]
+        slot, region = amap.unit_bits, amap.unit_bits + amap.slot_bits
+        m.d.sync += address.eq(self.addr)
+        m.d.comb += [
+            self.address.eq(address),
+            Cat(self.area).eq(address[amap.offset_bits :]),
+            self.unit.eq(offset[:slot]),
+            self.slot.eq(offset[slot:region]),
+            self.region.eq(Region(offset[region : region + amap.region_bits])),
+            self.lane.eq(offset[region + amap.region_bits :][: amap.lane_bits]),
+            self.word.eq(offset),
+            self.bank.eq(offset[amap.word_bits :]),
+        ]
+
+        coming, wanted = self.addr[: amap.offset_bits], self.addr[amap.offset_bits :]
+        for r in REGISTERS:
+            hit = Signal(name=f"hit_{r.name.lower()}", reset_less=True)
+            at = (wanted == Area.REGISTERS.value) & (coming == amap.register(r.name))
+            m.d.sync += hit.eq(at)
+            m.d.comb += self.hit[r.name].eq(hit)
+        of_state, of_flags = self._state(coming)
+        in_weights = wanted[1] if config.momentum else wanted == Area.WEIGHTS.value
+        flags = {name: Signal(name=name, reset_less=True) for name in ("state", "flags", "weights")}
+        m.d.sync += [
+            flags["state"].eq((wanted == Area.STATE.value) & of_state),
+            flags["flags"].eq(of_flags),
+            flags["weights"].eq(in_weights & self._weights(coming)),
+        ]
+        readable = reduce(or_, (self.region == r for r in Region if r in READABLE))
+        m.d.comb += [
+            self.to_state.eq(flags["state"]),
+            self.from_state.eq(flags["state"] & readable),
+            self.to_flags.eq(flags["flags"]),
+            self.to_weights.eq(flags["weights"]),
+        ]
+        return m
+
+    def _state(self, offset):
+        """Whether a word of the state, and one of FLAGS, has this offset."""
+        config, amap = self.config, self.map
+        bits = (amap.unit_bits, amap.slot_bits, amap.region_bits, amap.lane_bits)
+        unit, slot, region, lane, rest = _split(offset, *bits)
+        flags = region == Region.FLAGS.value
+        counts = ((unit, config.units), (slot, config.slots), (lane, config.lanes))
+        inside = reduce(and_, (within(field, count - 1) for field, count in counts))
+        state = inside & ~rest.any() & (region != Region.X_DRAWN.value)
+        return state & ~(flags & Cat(slot, lane).any()), flags
+
+    def _weights(self, offset):
+        """Whether one of the weights has it."""
+        config, amap = self.config, self.map
+        word, bank, rest = _split(offset, amap.word_bits, amap.bank_bits)
+        before = (config.blocks - 1) * config.terms  # the first word of the last block
+        rows = config.units - (config.blocks - 1) * config.macs  # there
+        real = within(bank, config.macs - 1)
+        if rows < config.macs:
+            real = real & ((word < before) | (bank < rows))
+        return real & within(word, config.blocks * config.terms - 1) & ~rest.any()
+
+
+def _split(offset, *bits):
+    """Its fields from the lowest, and what is left."""
+    at = 0
+    for n in bits:
+        yield offset[at : at + n]
+        at += n
+    yield offset[at:]

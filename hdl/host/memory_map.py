@@ -1,0 +1,249 @@
+"""The memory map, once: the hardware, the driver and the documentation are made from it.
+
+Addresses count 32-bit words. The upper two bits choose the area:
+
+    0  registers    offset, as in REGISTERS
+    1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
+    2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
+    3  velocities   the same, where momentum is built in
+
+Regions of the state are those of :class:`rbp.hdl.layouts.Region`; :data:`STATE` says what each
+holds. A word of the state is read with its sign in all upper bits.
+
+An access is *refused* where nothing has that address, where it cannot be read or written, while a
+run is under way (but for CONTROL, and for the state of a core that can be refilled), and where a
+start's settings do not fit. Then nothing happens, a read gives 0, and STATUS has the bit
+``refused`` until a CLEAR. A register that was given a value beyond its range refuses starts until
+it has one within.
+
+A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
+of the batch under way.
+
+CLEAR makes all velocities 0, too, which takes a turn of the carousel.
+
+A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
+velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
+"""
+
+from dataclasses import dataclass
+
+from amaranth.lib import enum
+
+from rbp.hdl.layouts import Region
+
+__all__ = [
+    "IDENTITY",
+    "LOG_FIELDS",
+    "REGISTERS",
+    "STATE",
+    "AddressMap",
+    "Area",
+    "Field",
+    "Register",
+    "greatest",
+]
+
+IDENTITY = 0x52425032  # "RBP2"
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits of a word. ``option``: the attribute of Config without which they must be 0."""
+
+    name: str
+    low: int
+    width: int
+    doc: str
+    option: str | None = None
+
+    @property
+    def mask(self):
+        return ((1 << self.width) - 1) << self.low
+
+    @property
+    def bits(self):
+        """``low-high``, as a manual says it."""
+        return str(self.low) if self.width == 1 else f"{self.low}-{self.low + self.width - 1}"
+
+
+@dataclass(frozen=True)
+class Register:
+    """A word of the register area. Access: ``ro``, ``rw``, ``wo``."""
+
+    name: str
+    access: str
+    doc: str
+    fields: tuple[Field, ...] = ()
+
+
+REGISTERS = (
+    Register("IDENTITY", "ro", f"0x{IDENTITY:08x}"),
+    Register(
+        "SHAPE",
+        "ro",
+        "what is built",
+        (
+            Field("UNITS", 0, 11, "N"),
+            Field("MACS", 11, 11, "P"),
+            Field("LANES", 22, 4, "L"),
+        ),
+    ),
+    Register("SLOTS", "ro", "patterns that a lane holds", (Field("SLOTS", 0, 9, "slots"),)),
+    Register(
+        "CONTROL",
+        "wo",
+        "commands, one in a write",
+        (
+            Field("TRAIN", 0, 1, "start a training"),
+            Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
+            Field("CLEAR", 2, 1, "end a run at once; forget counters, STATUS, log and FIRST"),
+            Field("STOP", 3, 1, "end the training after the update under way"),
+        ),
+    ),
+    Register(
+        "STATUS",
+        "ro",
+        "what the core does, and what has happened since the last CLEAR",
+        (
+            Field("PHASE", 0, 2, "0 idle, 1 relaxing, 2 updating, 3 the last weights are coming"),
+            Field("SATURATED_STATE", 2, 1, "a word of the state was clamped to its format"),
+            Field("SATURATED_ERROR", 3, 1, "the same of y, J or b"),
+            Field("SATURATED_NET", 4, 1, "the same of u"),
+            Field("SATURATED_WEIGHT", 5, 1, "the same of a weight"),
+            Field("REFUSED", 6, 1, "an access was refused"),
+            Field("SATURATED_VELOCITY", 7, 1, "a velocity was clamped", "momentum"),
+        ),
+    ),
+    Register("UPDATES", "rw", "updates still to make, up to 16777215; 0: until stopped"),
+    Register("PATTERNS", "wo", "A, 1 ... lanes * slots"),
+    Register("BATCH", "wo", "B, patterns of an update, 1 ... A; 1 where they are drawn"),
+    Register(
+        "FIRST",
+        "wo",
+        "the next pattern a, less than A",
+        (
+            Field("LANE", 0, 3, "a mod L"),
+            Field("SLOT", 16, 8, "a div L"),
+        ),
+    ),
+    Register(
+        "MODE",
+        "wo",
+        "how it settles and learns",
+        (
+            Field("DT", 0, 2, "k of dt = 2^-k"),
+            Field("ETA", 4, 4, "log2 eta above its least"),
+            Field("NEAREST", 8, 1, "round weights to nearest, else with noise"),
+            Field("FIXED", 9, 1, "take LIMIT steps, settled or not"),
+            Field("LOG", 10, 1, "write the log"),
+            Field("KEEP", 11, 1, "go on from the last x and y"),
+            Field("DRAW", 12, 1, "draw the pattern of each update"),
+            Field("RANDOM", 13, 1, "draw x(t0)", "random_start"),
+            Field("FRICTION", 16, 3, "k of a momentum of 1 - 2^-k", "momentum"),
+        ),
+    ),
+    Register("LIMIT", "wo", "steps of a relaxation, 1 ... 32767"),
+    Register("TOLERANCE", "wo", "settled when max|step| is at most this, in ulp, up to 32767"),
+    Register("USE_WITHIN", "wo", "an unsettled relaxation counts up to this, in ulp, up to 32767"),
+    Register("NOISE", "wo", "seed + t * 0x9E3779B9, t the draws so far"),
+    Register("UNSETTLED", "ro", "relaxations at their limit, modulo 2^24"),
+    Register("SKIPPED", "ro", "rank-1 updates left out, modulo 2^24"),
+    Register("CYCLES", "ro", "cycles busy, bits 0-31"),
+    Register("CYCLES_HIGH", "ro", "bits 32-47"),
+    Register(
+        "COLUMN",
+        "wo",
+        "what to write to the log",
+        (
+            Field("COLUMN", 0, 16, "column of W, less than M"),
+            Field("VELOCITIES", 16, 1, "of the velocities instead", "momentum"),
+        ),
+    ),
+    Register("LOG_COUNT", "ro", "words in the log"),
+    Register("LOG", "ro", "the oldest word, which is taken out; without a word, anything"),
+)
+"""In order of their addresses."""
+
+LOG_FIELDS = (
+    Field("X_STEPS", 0, 15, "Euler steps of x"),
+    Field("X_UNSETTLED", 15, 1, "x reached LIMIT"),
+    Field("Y_STEPS", 16, 15, "Euler steps of y; 0 in a recall"),
+    Field("Y_UNSETTLED", 31, 1, "y reached LIMIT"),
+)
+"""A word of the log for each pattern of a batch, in order; behind them, after an update, two words
+for each lane: the lower and the upper half of its sum of J*J."""
+
+STATE = {
+    Region.X_START: ("rw", "x(t0), and what a relaxation starts from"),
+    Region.X: ("rw", "x at the end of the last relaxation; what one goes on from (KEEP)"),
+    Region.Y: ("rw", "y"),
+    Region.TARGET: ("wo", "T of a unit that is not clamped"),
+    Region.CLAMPED: ("wo", "T of a clamped unit, written behind its X_START and X"),
+    Region.INPUT: ("wo", "I"),
+    Region.FLAGS: ("wo", "of a unit, for all patterns: written at pattern 0"),
+}
+"""The regions that a host may use: access, and what is there."""
+
+
+def greatest(config):
+    """The greatest value of each register that holds a number, by name."""
+    held, steps = config.lanes * config.slots, (1 << 15) - 1
+    return {
+        "UPDATES": (1 << 24) - 1,
+        "PATTERNS": held,
+        "BATCH": held,
+        "LIMIT": steps,
+        "TOLERANCE": steps,
+        "USE_WITHIN": steps,
+    }
+
+
+class Area(enum.Enum, shape=2):
+    REGISTERS = 0
+    STATE = 1
+    WEIGHTS = 2
+    VELOCITIES = 3
+
+
+def _bits(count):
+    return max(1, (count - 1).bit_length())
+
+
+class AddressMap:
+    """Addresses of one configuration."""
+
+    def __init__(self, config):
+        self.config = config
+        self.unit_bits = _bits(config.units)
+        self.slot_bits = _bits(config.slots)
+        self.lane_bits = _bits(config.lanes)
+        self.region_bits = 3
+        self.word_bits = _bits(config.blocks * config.terms)
+        self.bank_bits = _bits(config.macs)
+        self.offset_bits = max(
+            5,
+            self.unit_bits + self.slot_bits + self.lane_bits + self.region_bits,
+            self.word_bits + self.bank_bits,
+        )
+
+    @property
+    def width(self):
+        """Bits of an address."""
+        return self.offset_bits + 2
+
+    def register(self, name):
+        """Address of a register."""
+        return next(k for k, r in enumerate(REGISTERS) if r.name == name)
+
+    def state(self, region, pattern, unit):
+        """Address of a word of a pattern's state."""
+        lane, slot = pattern % self.config.lanes, pattern // self.config.lanes
+        offset = (lane << self.region_bits) | region.value
+        offset = (((offset << self.slot_bits) | slot) << self.unit_bits) | unit
+        return (Area.STATE.value << self.offset_bits) | offset
+
+    def weight(self, i, j, area=Area.WEIGHTS):
+        """Address of w[i][j], or of its velocity."""
+        bank, block = i % self.config.macs, i // self.config.macs
+        offset = (bank << self.word_bits) | (block * self.config.terms + j)
+        return (area.value << self.offset_bits) | offset

@@ -1,0 +1,176 @@
+"""Words that run between blocks: what their fields are."""
+
+from amaranth.lib import data, enum
+
+__all__ = [
+    "PLACE",
+    "STEP_BITS",
+    "Kind",
+    "Phase",
+    "Region",
+    "c_place_layout",
+    "element_layout",
+    "energy_bits",
+    "flags_layout",
+    "place_layout",
+    "place_of_pattern",
+    "settings_layout",
+    "slots",
+    "step_layout",
+    "sweep_layout",
+]
+
+STEP_BITS = 15
+
+
+def slots(config):
+    """Shape of a slot's number."""
+    return range(max(2, config.slots))
+
+
+class Kind(enum.Enum, shape=2):
+    """What a turn of the carousel is for."""
+
+    RELAX = 0
+    """FORWARD or BACKWARD, as each lane chooses."""
+    UPDATE = 1
+    WRITE = 2
+    """One token, with one weight from the host."""
+    PROBE = 3
+    """FORWARD with φ one-hot, whose results are a column of W."""
+
+
+def step_layout(config):
+    """The carousel's position; ``start`` comes the cycle before a turn's first step.
+
+    With momentum, an UPDATE without patterns is an APPLY, in which the velocities move the weights,
+    or makes the velocities ``zero``. Where
+    weights have a single port, a word is ``due`` in one of an UPDATE's two turns.
+    """
+    return data.StructLayout(
+        {
+            **({"apply": 1, "zero": 1} if config.momentum else {}),
+            **({"due": 1} if config.spram else {}),
+            "start": 1,
+            "start_kind": Kind,
+            "start_relax": 1,  # a RELAX starts: known sooner, and much follows from it
+            "valid": 1,
+            "kind": Kind,
+            "column": range(max(2, config.terms)),
+            "first": 1,  # of the columns
+            "last": 1,
+            "first_block": 1,
+            "last_block": 1,
+            "row": 1,  # one of the first P columns: y of the next PE is due
+        }
+    )
+
+
+class Phase(enum.Enum, shape=2):
+    """What a run is doing."""
+
+    IDLE = 0
+    RELAX = 1
+    UPDATE = 2
+    DRAIN = 3
+
+
+class Region(enum.Enum, shape=3):
+    """What the host may write, for each pattern and unit; it reads X_START, X and Y.
+
+    A write of X_START, X or CLAMPED fills c as well. Of a unit, what is written last is what the
+    next relaxation starts from: so CLAMPED comes behind X_START and X.
+    """
+
+    X_START = 0
+    """x(t0), and c of a relaxation's start."""
+    X = 1
+    """x, and c of a relaxation that goes on."""
+    Y = 2
+    TARGET = 3
+    """T of a unit that is not clamped."""
+    CLAMPED = 4
+    """T of a clamped unit, and its c."""
+    INPUT = 5
+    FLAGS = 6
+    """Of a unit, the same for all patterns: written at pattern 0, for all lanes."""
+    X_DRAWN = 7
+    """x(t0) without c: of a random start, not of the host."""
+
+    @property
+    def banks(self):
+        """Banks of c that a write fills, one in a cycle: 0 and 1, and 2, the start's."""
+        return {Region.X_START: (2,), Region.X: (0, 1), Region.CLAMPED: (0, 1, 2)}.get(self, ())
+
+
+def flags_layout(config):
+    """What a unit is: clamped to T, a target, an input; and which activation it has."""
+    layout = {"clamp": 1, "target": 1, "input": 1}
+    if len(config.activations) > 1:
+        layout["activation"] = range(len(config.activations))
+    return data.StructLayout(layout)
+
+
+def place_layout(config):
+    """Address of a word of a pattern's state."""
+    return data.StructLayout({"unit": range(max(2, config.units)), "slot": slots(config)})
+
+
+def c_place_layout(config):
+    """The same of a word of c, in one of its banks."""
+    return data.StructLayout({**place_layout(config).members, "bank": 2})
+
+
+def element_layout(config):
+    """Which element a result is: unit, pattern, sweep; ``fresh`` in the first step of x or of y;
+    ``bank`` receives c; ``last`` element of its sweep."""
+    return data.StructLayout(
+        {
+            "unit": range(max(2, config.units)),
+            "slot": slots(config),
+            "backward": 1,
+            "fresh": 1,
+            "bank": 1,
+            "last": 1,
+        }
+    )
+
+
+def sweep_layout(config):
+    """A sweep of one pattern: ``bank`` holds the c that a FORWARD reads; unless it is the first, or
+    ``fresh``, and starts from x(t0)."""
+    return data.StructLayout({"slot": slots(config), "backward": 1, "fresh": 1, "bank": 1})
+
+
+def energy_bits(config):
+    """Σ J² over the patterns of a lane."""
+    return 2 * config.formats.error.width - 1 + (config.units * config.slots).bit_length()
+
+
+PLACE = {"lane": 0, "slot": 16}
+"""First bit of each field of the next pattern's place, as the host sets it."""
+
+
+def place_of_pattern(config):
+    """Pattern a is slot a div L of lane a mod L."""
+    return data.StructLayout({"lane": range(max(2, config.lanes)), "slot": slots(config)})
+
+
+def settings_layout(config):
+    """What the host sets and nothing changes while the core runs."""
+    low, high = config.eta_shifts
+    return data.StructLayout(
+        {
+            "dt_shift": range(config.dt_shifts + 1),
+            "eta": range(high - low + 1),  # log2 of η over its least value
+            "nearest": 1,
+            "fixed": 1,
+            "errors": 1,
+            "keep": 1,  # go on from the last x and y
+            "limit": STEP_BITS,
+            "tolerance": STEP_BITS,
+            "use_within": STEP_BITS,
+            **({"random": 1} if config.random_start else {}),
+            **({"friction": range(config.frictions + 1)} if config.momentum else {}),
+        }
+    )

@@ -1,0 +1,45 @@
+"""Factor: f and f' of a unit's activity, in a network of higher order."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.hdl.datapath.table import Table
+from rbp.hdl.primitives.arithmetic import Multiplier
+
+__all__ = ["Factor"]
+
+
+class Factor(wiring.Component):
+    """f(c) and f'(c), in STATE words, of a word of c.
+
+    Latency is :attr:`rbp.hdl.timing.Timing.factor`; throughput one a cycle, never stalled. Golden
+    model: the tables of ``rbp.golden.features.Features``.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        word = signed(config.formats.state.width)
+        super().__init__({"c": In(word), "f": Out(word), "slope": Out(word)})
+
+    def elaborate(self, platform):
+        m = Module()
+        features, device = self.config.features, self.config.device
+        for name, table, out in (
+            ("f", features.f, self.f),
+            ("slope", features.slope, self.slope),
+        ):
+            m.submodules[name] = look_up = Table((table,), device)
+            m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(
+                a_width=look_up.difference_width, b_width=len(look_up.fraction), device=device
+            )
+            value = Signal(out.shape(), name=f"{name}_value", reset_less=True)
+            m.d.comb += [
+                look_up.u.eq(self.c),
+                multiplier.a.eq(look_up.difference),
+                multiplier.b.eq(look_up.fraction),
+                look_up.product.eq(multiplier.product),
+                out.eq(value),
+            ]
+            m.d.sync += value.eq(look_up.value)
+        return m

@@ -1,0 +1,152 @@
+"""The command line: ``rbp VERB …``.
+
+Exit codes: 0 done; 1 the job's own check failed, or a disk is full; 2 the input is wrong, and
+nothing was written; 130 interrupted, what was reached is saved or nothing; 141 nobody reads the
+output. An error is one line on standard error.
+
+May import: rbp.
+"""
+
+import argparse
+import difflib
+import os
+import sys
+from importlib.metadata import version
+from itertools import combinations, takewhile
+
+from rbp.cli import cores, learning, studies
+from rbp.cli.options import add_verb, complain, source_in
+from rbp.errors import CheckFailed, InputError
+from rbp.extras import named
+from rbp.result import Result
+
+try:
+    import argcomplete  # tab completion, where it is installed
+except ImportError:
+    argcomplete = None  # type: ignore[assignment]
+
+__all__ = ["main", "parser"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like every other."""
+
+    def error(self, message):
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+    def _print_message(self, message, file=None):
+        (file or sys.stdout).write(message)  # argparse's own says nothing of a full disk
+
+
+def main(argv=None) -> int:
+    """Run one verb; returns the exit code."""
+    words = _joined(sys.argv[1:] if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # where its encoding has no η
+    try:
+        found, verbs = parser()
+        if not words:
+            words = ["help"]
+        _check_words(verbs, words)
+        arguments = found.parse_args(words)
+        _check_folder_is_there()
+        _check_paths(arguments)
+        with named():
+            code = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        return complain(error, 2)
+    except BrokenPipeError:  # who read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:  # the disk filled up, standard output too
+        if error.strerror is None:
+            return complain(error, 1)
+        where = error.filename or "standard output (files are written)"
+        return complain(f"cannot write {where}: {error.strerror}", 1)
+    except CheckFailed as error:
+        return complain(error, 1)
+    except KeyboardInterrupt:
+        return complain("interrupted, nothing was written", 130)
+
+
+def _check_words(verbs, words):
+    """Refuse a verb or an option that is not there, naming the one that was meant."""
+    if words[0].startswith("-"):
+        return
+    if words[0] not in verbs:
+        raise InputError(f"{words[0]!r} is no verb of rbp{_meant(words[0], verbs)}")
+    options = verbs[words[0]]._option_string_actions
+    for word in takewhile("--".__ne__, words[1:]):
+        option = word.split("=")[0]
+        if option.startswith("--") and option not in options:
+            raise InputError(f"rbp {words[0]} has no {option}{_meant(option, options)}")
+
+
+def _check_folder_is_there():
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(f"the folder in which rbp was started: {error.strerror}") from error
+
+
+def _check_paths(arguments):
+    """Refuse an output that is an input or another output; a result may take its own place."""
+    names = ("source", "result", "file", "cues", "data", "like", "out", "test", "plot")
+    given = {name: path for name in names if (path := getattr(arguments, name, None))}
+    for one, other in combinations(given, 2):
+        if other in ("out", "test", "plot") and _same_file(given[one], given[other]):
+            if arguments.run is learning.train and source_in(given[one]).__class__ is Result:
+                continue
+            raise InputError(f"cannot write {given[other]}: it is {given[one]}, expected another")
+
+
+def _same_file(one, other):
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # of two that are not there yet, the names tell
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _meant(word, known):
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f": did you mean {close[0]}?" if close else " (see rbp help)"
+
+
+def _joined(argv):
+    """``--eta -6:1`` as one word, since argparse takes -6:1 for an option."""
+    words = list(map(str, argv))
+    for k in range(len(words) - 1, 0, -1):
+        if words[k - 1] == "--eta":
+            words[k - 1 : k + 1] = [f"--eta={words[k]}"]
+    return words
+
+
+def _help(arguments):
+    found, verbs = parser()
+    if arguments.verb is not None and arguments.verb not in verbs:
+        raise InputError(f"{arguments.verb!r} is no verb of rbp{_meant(arguments.verb, verbs)}")
+    (verbs[arguments.verb] if arguments.verb else found).print_help()
+
+
+def parser():
+    """The parser of the command line, and those of its verbs by name."""
+    found = _Parser(
+        prog="rbp",
+        description="A recurrent network that learns inside an FPGA.",
+        epilog="rbp VERB --help shows a verb's flags and an example.",
+        allow_abbrev=False,
+    )
+    found.add_argument("--version", action="version", version=f"rbp {version('rbp')}")
+    verbs = found.add_subparsers(metavar="VERB", required=True)
+
+    for group in (learning, studies, cores):
+        group.add(verbs)
+    verb = add_verb(
+        verbs, "help", _help, "show the verbs, or the flags of one", "As --help.", "rbp help train"
+    )
+    verb.add_argument("verb", nargs="?", metavar="VERB", help="which one")
+    if argcomplete is not None:
+        argcomplete.autocomplete(found)
+    return found, verbs.choices

@@ -1,0 +1,159 @@
+"""Verbs of the hardware: verilog, testbench, synth, features, cache."""
+
+import json
+
+from rbp.checks import degrees, integer
+from rbp.cli.options import (
+    add_verb,
+    core_flags,
+    given_flags,
+    given_machine,
+    learning_flags,
+    machine_flags,
+    name_flag,
+    option,
+    order_flag,
+    remark,
+    source_in,
+    stage,
+)
+from rbp.extras import require
+from rbp.files import check_output, written
+from rbp.fpga.devices import DEVICES
+from rbp.fpga.machines import machine
+from rbp.golden.features import each_monomial
+
+__all__ = ["add"]
+
+
+def add(verbs):
+    """Its verbs, with their flags."""
+    verb = add_verb(
+        verbs,
+        "verilog",
+        _verilog,
+        "a core as one Verilog file, with the manual of its port",
+        "Beside FILE.v: FILE_manual.md, how to train and recall, and FILE_regs.h, for C.",
+        "rbp verilog --units 15 --macs 5 --out core.v",
+    )
+    core_flags(verb)
+    verb.add_argument(
+        "--device", metavar="D", help=f"use its primitives: {', '.join(DEVICES)} (default: none)"
+    )
+    name_flag(verb)
+    verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
+
+    verb = add_verb(
+        verbs,
+        "testbench",
+        _testbench,
+        "a core, a problem in hex words, and a Verilog testbench that checks itself",
+        "In any simulator it trains, compares every word that the core reports and learns with the "
+        "golden model, and recalls. Its first lines say how to run it.",
+        "rbp testbench problem.npz --updates 20 --out build/testbench",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    option(verb, "--updates", 20, "U", "how many")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder, made if need be")
+    name_flag(verb)
+    machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
+    learning_flags(verb)
+
+    verb = add_verb(
+        verbs,
+        "synth",
+        _synth,
+        "area and speed of a core on a device, placed and routed",
+        "Writes synth.json. A job that was done before is not done again; see rbp cache.",
+        "rbp synth --device up5k --units 15 --macs 5 --seeds 3",
+    )
+    verb.add_argument("--device", required=True, metavar="D", help=", ".join(DEVICES))
+    verb.add_argument(
+        "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
+    )
+    core_flags(verb)
+    option(verb, "--seeds", 3, "K", "times to place and route, 1 … 99")
+    option(verb, "--out", "synth.json", "FILE", "where to")
+
+    verb = add_verb(
+        verbs,
+        "features",
+        _features,
+        "the products that a higher-order network sums, in the order of the columns of its weights",
+        "One a line; f2 is f of the activity of unit 2, the third.",
+        "rbp features --units 3 --order 1,2",
+    )
+    verb.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
+    order_flag(verb)
+
+    verb = add_verb(
+        verbs,
+        "cache",
+        _cache,
+        "where built cores and placed designs are kept, and how much that is",
+        "The environment variable RBP_CACHE chooses another folder.",
+        "rbp cache --clear",
+    )
+    verb.add_argument("--clear", action="store_true", help="remove all of it")
+
+
+def _verilog(arguments):
+    from rbp import verilog  # the hardware description takes half a second to import
+
+    verilog.check_outputs(arguments.out, force=arguments.force)
+    flags = given_machine(arguments)
+    if arguments.device is None:
+        config = machine(**flags)
+    else:
+        from rbp.fpga import synth
+
+        target = synth.target(arguments.device, **flags)
+        config = target.config
+    paths = verilog.write(config, arguments.out, arguments.device, arguments.name)
+    if arguments.device is not None:
+        remark(target)
+    print("wrote", *paths)
+
+
+def _testbench(arguments):
+    from rbp.export import testbench
+
+    testbench.check_outputs(arguments.out, arguments.name, force=arguments.force)
+    paths = testbench.write(
+        source_in(arguments.source),
+        arguments.out,
+        arguments.updates,
+        name=arguments.name,
+        **given_flags(arguments),
+    )
+    print("wrote", *paths)
+
+
+def _synth(arguments):
+    from rbp.fpga import synth
+
+    require("fpga")
+    check_output(arguments.out)
+    flags = given_machine(arguments)
+    target = synth.target(arguments.device, grade=arguments.grade, **flags)
+    record = synth.run(target, seeds=arguments.seeds, progress=stage)
+    with written(arguments.out) as file:
+        file.write(json.dumps(record, indent=1).encode() + b"\n")
+    remark(target)
+    print("\n".join(synth.summary(record)))
+    print("wrote", arguments.out)
+
+
+def _features(arguments):
+    units = integer("units", arguments.units, 1, 1024)
+    order = degrees(getattr(arguments, "order", 1))
+    for product in each_monomial(units, order):
+        print(" ".join(f"f{i}" for i in product) or "1")
+
+
+def _cache(arguments):
+    from rbp.cosim import cache
+
+    if arguments.clear:
+        cache.clear()
+    print(f"{cache.CACHE}: {cache.size() / 1e6:.1f} MB")

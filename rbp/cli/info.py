@@ -1,0 +1,145 @@
+"""``rbp info``: what is in a file of the project's; ``rbp score``: how many answers are right."""
+
+import numpy as np
+
+from rbp import engines
+from rbp.checks import boolean, finite, numbers
+from rbp.errors import InputError
+from rbp.files import check_keys, read_npz
+from rbp.problem import Problem
+from rbp.result import Result
+
+__all__ = ["describe", "kind_of", "plot", "score"]
+
+STATES = ("states", "values", "settle_steps", "settled")
+
+
+def kind_of(arrays):
+    """``result``, ``problem``, ``states``, ``cues``, or None: what has such keys."""
+    if Result.describes(arrays):
+        return "result"
+    if "weights" in arrays or "target_units" in arrays:
+        return "problem"
+    if set(arrays) == set(STATES):
+        return "states"
+    return "cues" if "initial_state" in arrays else None
+
+
+def describe(path):
+    """(kind, what it is made of, lines that say what is in it)."""
+    arrays = read_npz(path)
+    kind = kind_of(arrays)
+    try:
+        if kind == "result":
+            made = Result.from_arrays(arrays)
+            return kind, made, [*_problem(made.problem), *_result(made)]
+        if kind == "problem":
+            made = Problem.from_arrays(arrays)
+            return kind, made, list(_problem(made))
+        if kind is not None:
+            made = _rows(kind, arrays)
+            return kind, made, [f"{name}: {_shape(array)}" for name, array in arrays.items()]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    found = ", ".join(sorted(arrays)) or "nothing"
+    raise InputError(f"{path} must hold a problem, a result, cues or states of rbp, not {found}")
+
+
+def _rows(kind, arrays):
+    """The arrays of cues or states, C×N or C, checked; one cue may be N."""
+    first = "initial_state" if kind == "cues" else "states"
+    shape = np.atleast_2d(arrays[first]).shape
+    if len(shape) != 2 or 0 in shape:
+        raise InputError(f"{first} must have shape C×N, C and N ≥ 1, not {arrays[first].shape}")
+    if kind == "cues":
+        check_keys(arrays, ("initial_state",), ("inputs",))
+        made = {"initial_state": numbers(first, arrays[first], arrays[first].shape)}
+        if "inputs" in arrays:
+            made["inputs"] = numbers("inputs", arrays["inputs"], shape)
+        return made
+    made = {name: numbers(name, arrays[name], shape) for name in ("states", "values")}
+    made["settle_steps"] = numbers("settle_steps", arrays["settle_steps"], shape[:1])
+    made["settled"] = boolean("settled", arrays["settled"], shape[:1])
+    return made
+
+
+def _shape(array):
+    return f"{'×'.join(map(str, array.shape)) or 'one'} {array.dtype}"
+
+
+def _problem(problem):
+    connections = int(problem.connected.sum())
+    yield f"{problem.units} units, {problem.patterns} patterns"
+    yield f"{connections} of {problem.connected.size} connections"
+    for name in ("target_units", "clamp_units"):
+        yield f"{int(getattr(problem, name).sum())} {name.replace('_', ' ')}"
+    yield f"{int((problem.inputs != 0).any(axis=0).sum())} units with inputs"
+    yield f"activation {', '.join(sorted(set(problem.activation)))}"
+    if (problem.order, problem.feature) != (1, "identity"):
+        yield f"order {problem.order}, feature {problem.feature}"
+    low, high = problem.weights.min(), problem.weights.max()
+    yield f"start weights {low:.4g} … {high:.4g}"
+
+
+def _result(result):
+    yield f"{result.updates} updates on engine {result.engine}"
+    yield f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g}"
+    yield f"weights {result.weights.min():.4g} … {result.weights.max():.4g}"
+    relaxations = result.settle_steps.size
+    yield f"{result.unsettled} of {relaxations} relaxations reached the limit"
+    yield f"{result.skipped} pattern updates skipped"
+    roles = [role for role, flag in result.saturated.items() if flag]
+    yield f"saturated: {', '.join(roles) or 'nothing'}"
+    if result.cycles:
+        yield f"{result.cycles} cycles, utilisation {result.utilisation:.3f}"
+    settings = result.settings.resolved(result.problem)
+    yield "settings: " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None)
+
+
+def plot(kind, made, path):
+    """Draw E, weights or states into a picture."""
+    from rbp.paper import plots
+
+    with plots.figure_file(path) as axes:
+        if kind == "result":
+            axes.semilogy(np.arange(1, made.updates + 1), np.maximum(made.energy, 1e-12))
+            axes.set(xlabel="number of updates", ylabel="E")
+            return
+        values = {"problem": "weights", "states": "values", "cues": "initial_state"}[kind]
+        shown = made.weights if kind == "problem" else np.atleast_2d(made[values])
+        axes.figure.colorbar(axes.imshow(shown, cmap="RdBu", aspect="auto"))
+        axes.set(title=values)
+
+
+def score(result, data, engine, progress=None):
+    """(how many are right, of how many): the greatest target unit is that of the targets.
+
+    ``data`` has ``targets`` (C×N), ``inputs`` and ``initial_state`` (C×N, by default 0 and 0.5). Of
+    a single target unit, the answer is whether it is above the middle of the targets that it has
+    learned. Raises :class:`~rbp.errors.InputError` where targets say no answer.
+    """
+    check_keys(data, ("targets",), ("inputs", "initial_state"))
+    n = result.problem.units
+    count = len(np.atleast_2d(data["targets"]))
+    units = np.flatnonzero(result.problem.target_units)
+    targets = numbers("targets", data["targets"], (count, n))
+    finite("targets", targets, result.problem.target_units)
+    targets, learned = targets[:, units], result.problem.targets[:, units]
+    middle = (learned.min() + learned.max()) / 2
+    if len(units) == 1 and learned.min() == learned.max():
+        raise InputError(f"unit {units[0]} has learned one answer only, {middle:g}: expected two")
+    equal = (targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    if equal.any():
+        k = int(equal.argmax())
+        raise InputError(
+            f"targets[{k}] has several greatest values: expected one target unit, the right "
+            "answer, above all others"
+        )
+    cues = {"initial_state": np.full((count, n), 0.5)} | {
+        name: data[name] for name in ("inputs", "initial_state") if name in data
+    }
+    states = engines.recall(result, cues, engine, progress)
+    values = states.values[:, units]
+    if len(units) == 1:
+        return int(((values > middle) == (targets > middle)).sum()), count
+    return int((values.argmax(axis=1) == targets.argmax(axis=1)).sum()), count

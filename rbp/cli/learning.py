@@ -1,0 +1,163 @@
+"""Verbs that learn, and that show what was learned: train, recall, score, info."""
+
+import sys
+
+from rbp import engines
+from rbp.checks import integer
+from rbp.cli import info
+from rbp.cli.options import (
+    add_verb,
+    complain,
+    engine_flag,
+    given_flags,
+    learning_flags,
+    machine_flags,
+    option,
+    prepare,
+    result_in,
+    settling_flags,
+    source_in,
+)
+from rbp.cli.watch import Keeper, Progress
+from rbp.files import check_output, read_npz
+
+__all__ = ["add"]
+
+
+def add(verbs):
+    """Its verbs, with their flags."""
+    verb = add_verb(
+        verbs,
+        "train",
+        _train,
+        "train a problem, or continue a result",
+        "A result is continued exactly as if it had never stopped, with the settings and the "
+        "engine in its file, except for those given on the command line.",
+        "rbp train problem.npz --updates 300 --macs 5 --out result.npz",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    verb.add_argument("--updates", type=int, required=True, metavar="U", help="how many")
+    verb.add_argument("--out", required=True, metavar="RESULT.npz", help="where to")
+    option(
+        verb, "--checkpoint", 60, "SECONDS", "save what was reached every so often; 0: at the end"
+    )
+    engine_flag(verb, None, "rtl, or that of the result")
+    machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
+    learning_flags(verb)
+
+    verb = add_verb(
+        verbs,
+        "recall",
+        _recall,
+        "let a trained, unclamped network settle from given states",
+        "CUES.npz holds initial_state (C×N) and optionally inputs (C×N).",
+        "rbp recall result.npz --cues cues.npz --out states.npz",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
+    verb.add_argument("--cues", required=True, metavar="CUES.npz", help="where to start from")
+    verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
+    engine_flag(verb, "rtl", "rtl")
+    settling_flags(verb.add_argument_group("settling_flags flags (default: as in training)"))
+
+    verb = add_verb(
+        verbs,
+        "score",
+        _score,
+        "how many patterns a trained network answers right",
+        "TEST.npz holds targets (C×N), and optionally inputs and initial_state. The answer is the "
+        "greatest of the target units; of a single one, whether it is above the middle.",
+        "rbp score result.npz --data test.npz",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
+    verb.add_argument("--data", required=True, metavar="TEST.npz", help="patterns to answer")
+    engine_flag(verb, "rtl", "rtl")
+
+    verb = add_verb(
+        verbs,
+        "info",
+        _info,
+        "what is in a file: a problem, a result, cues or states",
+        "--plot draws E of a result, else the numbers.",
+        "rbp info result.npz --plot energy.png",
+    )
+    verb.add_argument("file", metavar="FILE.npz", help="any file of rbp")
+    verb.add_argument("--plot", metavar="FILE.png", help="draw it")
+
+
+def _train(arguments):
+    check_output(arguments.out)
+    source = source_in(arguments.source)
+    seconds = integer("checkpoint", arguments.checkpoint, 0, 10**9)
+    flags = given_flags(arguments)
+    dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
+    progress = Progress("update", dt_shift)
+    prepare(arguments.engine or getattr(source, "engine", "rtl"))
+    with Keeper(lambda result: result.save(arguments.out), seconds, progress) as keeper:
+        result = engines.train(
+            source,
+            arguments.updates,
+            arguments.engine,
+            progress,
+            pause=keeper.pause,
+            reached=keeper.reached,
+            **flags,
+        )
+        result.save(arguments.out)
+    for line in _remarks(result):
+        print(f"rbp: {line}", file=sys.stderr)
+    if keeper.wanted:
+        return complain(
+            f"interrupted after {result.updates} updates; wrote {arguments.out}, which "
+            "rbp train continues",
+            130,
+        )
+    print(
+        f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g} in {result.updates} updates "
+        f"({result.engine}); wrote {arguments.out}"
+    )
+
+
+def _remarks(result):
+    """What a user should know of a result that may look better than it is."""
+    relaxations, updates = result.settle_steps.size, result.settle_steps[..., 0].size
+    if result.unsettled or result.skipped:
+        line = (
+            f"{result.unsettled} of {relaxations} relaxations reached the limit, "
+            f"{result.skipped} of {updates} pattern updates were skipped"
+        )
+        dt_shift = result.settings.dt_shift
+        if result.skipped > updates / 100 and dt_shift < 3:
+            line += f"; try --dt-shift {dt_shift + 1}"
+        yield line
+    roles = [role for role, flag in result.saturated.items() if flag]
+    if roles:
+        yield f"saturated at least once: {', '.join(roles)}"
+
+
+def _recall(arguments):
+    check_output(arguments.out)
+    result, cues = result_in(arguments.result), read_npz(arguments.cues)
+    prepare(arguments.engine)
+    states = engines.recall(
+        result, cues, arguments.engine, Progress("cue"), **given_flags(arguments)
+    )
+    states.save(arguments.out)
+    count, settled = len(states.settled), int(states.settled.sum())
+    print(f"{settled} of {count} cues settled ({arguments.engine}); wrote {arguments.out}")
+
+
+def _score(arguments):
+    result, data = result_in(arguments.result), read_npz(arguments.data)
+    right, count = info.score(result, data, arguments.engine, Progress("cue"))
+    print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
+
+
+def _info(arguments):
+    if arguments.plot is not None:
+        check_output(arguments.plot)
+    kind, made, lines = info.describe(arguments.file)
+    print(f"{arguments.file}: {'a ' * (kind in ('problem', 'result'))}{kind}")
+    print("\n".join(f"  {line}" for line in lines))
+    if arguments.plot is not None:
+        info.plot(kind, made, arguments.plot)
+        print("wrote", arguments.plot)

@@ -1,0 +1,210 @@
+"""Flags that several verbs share, and what is read from them."""
+
+import argparse
+import sys
+from dataclasses import fields
+
+from rbp.cli import info
+from rbp.cli.watch import notice
+from rbp.errors import InputError
+from rbp.fpga.machines import MACHINE
+from rbp.result import ENGINES
+from rbp.settings import Settings
+
+__all__ = [
+    "add_verb",
+    "complain",
+    "core_flags",
+    "engine_flag",
+    "flag",
+    "given_flags",
+    "given_machine",
+    "learning_flags",
+    "machine_flags",
+    "name_flag",
+    "option",
+    "order_flag",
+    "prepare",
+    "remark",
+    "result_in",
+    "settling_flags",
+    "source_in",
+    "stage",
+]
+
+
+def add_verb(verbs, name, run, summary, details, example):
+    """A verb, and its page of help."""
+    verb = verbs.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+    )
+    verb.set_defaults(run=run)
+    return verb
+
+
+def option(verb, option, default, metavar, text):
+    """An option with a default, of its type."""
+    verb.add_argument(
+        option,
+        type=type(default),
+        default=default,
+        metavar=metavar,
+        help=f"{text} (default: %(default)s)",
+    )
+
+
+def flag(group, name, kind, metavar, text):
+    """A flag that is absent from the arguments unless given."""
+    option = "--" + name.replace("_", "-")
+    group.add_argument(
+        option, dest=name, type=kind, default=argparse.SUPPRESS, metavar=metavar, help=text
+    )
+
+
+def engine_flag(verb, default, described):
+    """``--engine``."""
+    verb.add_argument(
+        "--engine",
+        default=default,
+        metavar="E",
+        help=f"{', '.join(ENGINES)} (default: {described})",
+    )
+
+
+def learning_flags(verb):
+    """How the weights move: those of :class:`~rbp.settings.Settings`."""
+    group = verb.add_argument_group("learning flags")
+    flag(group, "method", str, "NAME", "deterministic (default), stochastic, concurrent")
+    flag(group, "batch", int, "B", "patterns of an update (default: all; 1 for the other methods)")
+    flag(group, "eta_shift", int, "K", "η = 2^K, K in -6 … 1 (default: 0)")
+    flag(group, "rounding", str, "NAME", "stochastic or nearest (default: stochastic)")
+    settling_flags(group)
+    flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
+    flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
+    flag(
+        group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
+    )
+    flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
+    flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
+
+
+def settling_flags(group):
+    """How a relaxation proceeds, in training and in recall."""
+    flag(group, "dt_shift", int, "K", "Δt = 2^-K, K in 0 … 3 (default: 0)")
+    flag(group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K, w8 2)")
+    flag(group, "step_limit", int, "K", "at most so many steps (default: 64, recall 512, << K)")
+
+
+def machine_flags(group, slots):
+    """How large a machine is, whatever it is to learn."""
+    flag(
+        group,
+        "macs",
+        int,
+        "P",
+        "processing elements in a lane, 1 … N (default: the smaller of N and 5)",
+    )
+    flag(group, "lanes", int, "L", "lanes (default: 1)")
+    flag(group, "slots", int, "S", f"patterns held by a lane (default: {slots})")
+    flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+
+
+def order_flag(group):
+    """``--order``."""
+    flag(group, "order", str, "n", "degrees of the products, 1 … 3, several as 0,1,2 (default: 1)")
+
+
+def core_flags(verb):
+    """Flags of a core that no problem asks for."""
+    group = verb.add_argument_group("machine flags")
+    flag(group, "units", int, "N", "units, 1 … 1024; needed without --like")
+    group.add_argument(
+        "--like",
+        metavar="FILE.npz",
+        help="the core that trains this problem, or goes on with this result, but for other flags",
+    )
+    machine_flags(group, "4, or as many as --like needs")
+    flag(group, "eta", str, "LOW:HIGH", "least and greatest log2 η (default: -6:1, on iCE40 -2:1)")
+    flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
+    order_flag(group)
+    flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")
+    for name, text in (
+        ("momentum", "with a velocity for each weight"),
+        ("random_start", "able to draw x(t0)"),
+        ("refill", "able to take new patterns while others are learned"),
+        ("spram", "weights in memories with one port, as UP5K's SPRAM; an UPDATE takes two turns"),
+    ):
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=name,
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help=text,
+        )
+
+
+def name_flag(verb):
+    """Of verbs that write a core."""
+    option(verb, "--name", "rbp_core", "NAME", "of the module, and so of macros and functions")
+    verb.add_argument("--force", action="store_true", help="replace files that rbp did not make")
+
+
+def given_flags(arguments):
+    """The flags that were given, and no others: what was not given keeps its default."""
+    given = vars(arguments)
+    return {f.name: given[f.name] for f in fields(Settings) if f.name in given}
+
+
+def given_machine(arguments):
+    """The same of the flags of a core."""
+    given = vars(arguments)
+    flags = {name: given[name] for name in MACHINE if name in given}
+    if arguments.like is not None:
+        flags["like"] = source_in(arguments.like)
+    return flags
+
+
+def source_in(path):
+    """The problem or the result in a file."""
+    kind, made, _ = info.describe(path)
+    if kind not in ("problem", "result"):
+        raise InputError(f"{path} holds {kind}: expected a problem or a result")
+    return made
+
+
+def result_in(path):
+    """The result in a file."""
+    kind, made, _ = info.describe(path)
+    if kind != "result":
+        raise InputError(f"{path} holds {'a ' * (kind == 'problem')}{kind}: expected a result")
+    return made
+
+
+def remark(target):
+    """What should be known of a device's core, on standard error."""
+    if target.remark:
+        print(f"rbp: {target.remark}", file=sys.stderr)
+
+
+def stage(text):
+    """What a long job is at, on standard error, where that is a terminal."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+def prepare(engine):
+    """Say what is waited for before the first update."""
+    if engine == "rtl":
+        notice("preparing the core; to compile a new one takes some 20 seconds")
+
+
+def complain(message, code):
+    """One line on standard error; returns the exit code."""
+    line = " ".join(str(message).split())  # one line, whatever is quoted in it
+    over_progress = "\r" if sys.stderr.isatty() else ""
+    print(f"{over_progress}rbp: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,136 @@
+"""Verbs of the paper: example, figure1, analyse, bench."""
+
+from rbp.cli.options import add_verb, engine_flag, option, prepare, source_in, stage
+from rbp.cli.watch import Progress
+from rbp.errors import InputError
+from rbp.extras import require
+from rbp.files import check_folder, check_output, write_npz
+from rbp.golden.config import FAMILIES
+from rbp.paper import analyse, examples, figure1
+
+__all__ = ["add"]
+
+
+def add(verbs):
+    """Its verbs, with their flags."""
+    verb = add_verb(
+        verbs,
+        "example",
+        _example,
+        "write one of the problems that ship with the project",
+        "The command that trains it is printed.",
+        "rbp example xor --out xor.npz",
+    )
+    verb.add_argument("name", nargs="?", metavar="NAME", help="which one; see --list")
+    verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
+    verb.add_argument("--test", metavar="TEST.npz", help="where to write its test set, if any")
+    verb.add_argument("--list", action="store_true", help="list the names")
+
+    verb = add_verb(
+        verbs,
+        "figure1",
+        _figure1,
+        "the paper's experiment, compared word for word with the golden model",
+        "Writes figure1.json and figure1.png.",
+        "rbp figure1 --macs 15 --out build/figure1",
+    )
+    option(verb, "--seed", figure1.SEED, "S", "of patterns, start weights and rounding noise")
+    option(verb, "--updates", 300, "U", "how many")
+    option(verb, "--macs", 5, "P", "processing elements, 1 … 15")
+    option(verb, "--out", "build/figure1", "DIR", "folder, made if need be")
+    engine_flag(verb, "rtl", "rtl")
+
+    verb = add_verb(
+        verbs,
+        "analyse",
+        _analyse,
+        "fixed points, their stability, and basins of attraction",
+        "Writes analyse.json and analyse.png. What is analysed is the free network, as it settles "
+        "in recall, in floating point.",
+        "rbp analyse result.npz --out build/analyse",
+    )
+    verb.add_argument("source", metavar="FILE.npz", help="a problem or a result")
+    option(verb, "--out", "build/analyse", "DIR", "folder, made if need be")
+    verb.add_argument(
+        "--dt-shift", type=int, metavar="K", help="Δt = 2^-K, 0 … 3 (default: that of a result, 0)"
+    )
+    option(verb, "--seed", 1, "S", "of random states")
+
+    verb = add_verb(
+        verbs,
+        "bench",
+        _bench,
+        "how well the multipliers are used, and how fast",
+        "Utilisation and cycles of an update; its time on a device beside NumPy and C++ on this "
+        "machine; simulated cycles a second.",
+        "rbp bench --out bench.json",
+    )
+    option(verb, "--out", "bench.json", "FILE", "where to")
+
+
+def _example(arguments):
+    if arguments.list:
+        if arguments.name is not None or arguments.out is not None:
+            raise InputError("--list takes neither a name nor --out")
+        for example in examples.EXAMPLES.values():
+            print(f"{example.name:20}{example.description}")
+        return
+    if arguments.name is None or arguments.out is None:
+        raise InputError("a name and --out are required, or --list (see rbp example --help)")
+    example = examples.find(arguments.name)
+    check_output(arguments.out)
+    if arguments.test is not None:
+        if example.test is None:
+            having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
+            raise InputError(f"example {example.name} has no test set: expected one of {having}")
+        check_output(arguments.test)
+        write_npz(arguments.test, example.test())
+    example.problem().save(arguments.out)
+    print(f"wrote {arguments.out}; to train it:")
+    print(examples.command(example, arguments.out))
+    if arguments.test:
+        print(f"wrote {arguments.test}; to see how many answers are right:")
+        print(f"rbp score result.npz --data {arguments.test}")
+    elif example.test:
+        print("--test TEST.npz writes patterns that were kept back, for rbp score")
+    low, high = FAMILIES["ice40"].eta_shifts
+    if not low <= (shift := example.flags.get("eta_shift", 0)) <= high:
+        print(f"an iCE40 core for it is built with --eta {min(low, shift)}:{max(high, shift)}")
+
+
+def _figure1(arguments):
+    check_folder(arguments.out, figure1.FILES)
+    require("plot")
+    prepare(arguments.engine)
+    record = figure1.run(
+        seed=arguments.seed,
+        updates=arguments.updates,
+        macs=arguments.macs,
+        engine=arguments.engine,
+        progress=Progress("update"),
+    )
+    paths = figure1.save(record, arguments.out)
+    print("\n".join(figure1.summary(record)))
+    print("wrote", *paths)
+
+
+def _analyse(arguments):
+    check_folder(arguments.out, analyse.FILES)
+    require("plot")
+    record = analyse.run(
+        source_in(arguments.source),
+        dt_shift=arguments.dt_shift,
+        seed=arguments.seed,
+        progress=stage,
+    )
+    paths = analyse.save(record, arguments.out)
+    print("\n".join(analyse.summary(record)))
+    print("wrote", *paths)
+
+
+def _bench(arguments):
+    from rbp.benchmarks import bench
+
+    check_output(arguments.out)
+    bench.run(arguments.out)
+    print(f"wrote {arguments.out}")

@@ -1,0 +1,5 @@
+"""What a user takes away: the core in Verilog, its manual, C header and testbench.
+
+May import: rbp.checks, rbp.engines, rbp.machine, rbp.errors, rbp.files, rbp.settings, rbp.fpga,
+rbp.golden, rbp.hdl, rbp.cosim.
+"""

@@ -1,0 +1,198 @@
+"""The manual of a core's port, which is all that a user of the Verilog needs.
+
+Its prose is ``manual.md``: ``@NAME@`` is filled in, and a line that begins with ``?momentum`` or
+``?!momentum`` is for cores with it, or without.
+"""
+
+import re
+from importlib.resources import files
+
+from rbp.export.generated import NAME, formats, parameters, title
+from rbp.export.port import PORTS
+from rbp.golden.features import monomials
+from rbp.hdl.host.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.layouts import flags_layout
+from rbp.hdl.timing import Timing
+
+__all__ = ["ACCESS", "FIELDS", "manual", "meaning", "state_formula", "weight_formula"]
+
+ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
+
+FIELDS = {r.name: r.fields for r in REGISTERS if r.fields}
+
+_ROLES = {
+    "state": "x, x(t0), c, T, I",
+    "error": "y",
+    "weight": "w",
+    "net": "u, inside only",
+    "slope": "g'(u), inside only",
+    "velocity": "v",
+}
+
+_FLAGS = {
+    "clamp": "T, not x, feeds the sums while learning",
+    "target": "J = T - x drives its error; elsewhere J = 0",
+    "input": "I is added; elsewhere it is taken for 0",
+    "activation": "its function: {names}",
+}
+
+
+def manual(config, name=NAME, made=""):
+    """The manual of a core, in Markdown."""
+    amap, of = AddressMap(config), formats(config)
+    values = {
+        "NAME": name,
+        "HEADER": f"{name}_regs.h",
+        "TITLE": title(config),
+        "MADE": made,
+        "PARAMETERS": _table(parameters(config).items()),
+        "PORTS": _table((f"`{p}`", way, _width(p, amap), doc) for p, way, doc in PORTS),
+        "DIAGRAM": _diagram(_read_cycles(config)),
+        "READ": _read_cycles(config),
+        "SWEEP": config.sweep,
+        "ADDRESS_BITS": amap.width,
+        "FORMATS": _table(_format(role, fmt) for role, fmt in of.items()),
+        "REGISTERS": _table(
+            (f"0x{amap.register(r.name):02x}", r.name, ACCESS[r.access], meaning(r))
+            for r in REGISTERS
+        ),
+        "FIELDS": "\n\n".join(_fields(config, word, fields) for word, fields in FIELDS.items()),
+        "ETA_ABOVE": -config.eta_shifts[0],
+        "ETA_MOST": config.eta_shifts[1] - config.eta_shifts[0],
+        "TOLERANCE": "2" if config.preset == "w8" else "4 >> k, but at least 1",
+        "STATE": state_formula(amap),
+        "LANES": config.lanes,
+        "LAST_LANE": config.lanes - 1,
+        "PLACES": config.lanes * config.slots,
+        "REGIONS": _table(
+            (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
+            for r, (access, doc) in STATE.items()
+        ),
+        "FLAGS": _table(_flag(config, name, place) for name, place in flags_layout(config)),
+        "WEIGHT": weight_formula(amap),
+        "VELOCITY": weight_formula(amap, Area.VELOCITIES),
+        "PRODUCTS": _products(config) if config.higher else "",
+        "UNITS": config.units,
+        "TERMS": config.terms,
+        "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
+        **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
+        **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
+        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
+        "LOG_DEPTH": config.log_depth,
+        "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.doc}" for f in LOG_FIELDS),
+        "ERROR_SQUARED": 2 * of["error"].fraction,
+        "HALF": f"{1 << (of['state'].fraction - 1):x}",
+        "DRAWS": _draws(config),
+    }
+    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), _chosen(config))
+
+
+def meaning(register):
+    """Of a register; of one that has fields, they say it."""
+    return "see below" if register.name in FIELDS else register.doc
+
+
+def _chosen(config):
+    """The lines for this core."""
+    has = {name: getattr(config, name) for name in ("higher", "momentum", "refill")}
+    lines = []
+    for line in (files("rbp.export") / "manual.md").read_text().splitlines():
+        found = re.fullmatch(r"\?(!?)(\w+) ?(.*)", line)
+        if not found:
+            lines.append(line)
+        elif has[found[2]] != bool(found[1]):
+            lines.append(found[3])
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows):
+    """Rows of Markdown."""
+    lines = (" | ".join(str(cell).replace("|", "\\|") for cell in row) for row in rows)
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _width(port, amap):
+    return {"bus_addr": amap.width, "bus_w_data": 32, "bus_r_data": 32, "phase": 2}.get(port, 1)
+
+
+def _format(role, fmt):
+    span = f"{fmt.to_float(fmt.min):g} ... {fmt.to_float(fmt.max):.9g}"
+    return role, _ROLES[role], fmt.width, fmt.fraction, span
+
+
+def _read_cycles(config):
+    return Timing(config).look + 4  # as HostPort.latency
+
+
+def _diagram(read):
+    """A read of so many cycles, and the shortest write, six characters a cycle."""
+    reading = [0] + [1] * read + [0] * 3
+    writing = [0] * (read + 1) + [1, 1, 0]
+    waiting = [0] + [1] * (read - 1) + [0, 1, 0, 0]
+
+    def wave(levels):
+        drawn = ""
+        for before, level in zip([0, *levels], levels, strict=False):
+            edge = {(0, 1): "/", (1, 0): "\\", (0, 0): "_", (1, 1): "-"}[before, level]
+            drawn += edge + ("-" if level else "_") * 5
+        return drawn
+
+    words = ["......"] * (read + 4)
+    words[read] = "<word>"
+    rows = {
+        "cycle": "".join(f"  {k:<4d}" for k in range(read + 4)),
+        "clk": "/--\\__" * (read + 4),
+        "bus_r_en": wave(reading),
+        "bus_w_en": wave(writing),
+        "bus_wait": wave(waiting),
+        "bus_r_data": "".join(words),
+    }
+    return "\n".join(f"    {name:12s}{row}".rstrip() for name, row in rows.items())
+
+
+def _fields(config, word, fields):
+    """Table of the fields of a register."""
+    rows = [f for f in fields if not f.option or getattr(config, f.option)]
+    table = _table((f.bits, f.name, f.doc) for f in rows)
+    return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{table}"
+
+
+def _flag(config, name, place):
+    last = place.offset + place.width - 1
+    bits = str(last) if place.width == 1 else f"{place.offset}-{last}"
+    names = ", ".join(f"{k} {activation}" for k, activation in enumerate(config.activations))
+    return bits, name.upper(), _FLAGS[name].format(names=names)
+
+
+def _products(config):
+    """What the columns are, as far as a line holds it."""
+    products = list(monomials(config.units, config.degrees))
+    said = [
+        f"{j}: " + ("*".join(f"f(x{i})" for i in p) or "1") for j, p in enumerate(products[:60])
+    ]
+    return ", ".join(said) + (", as `rbp features` lists them all" if len(products) > 60 else "")
+
+
+def _draws(config):
+    extra = ["one for each where x(t0) is drawn"] * config.random_start
+    extra += ["one at its end for the velocities"] * config.momentum
+    return "".join(f", and {text}" for text in extra)
+
+
+def state_formula(amap):
+    """Address of a word of the state, as arithmetic."""
+    region = amap.slot_bits + amap.unit_bits
+    lane = amap.region_bits + region
+    return (
+        f"0x{Area.STATE.value << amap.offset_bits:x} + (lane << {lane}) + (region << {region}) + "
+        f"(slot << {amap.unit_bits}) + i"
+    )
+
+
+def weight_formula(amap, area=Area.WEIGHTS):
+    """Address of w[i][j], or of its velocity, as arithmetic."""
+    macs, terms = amap.config.macs, amap.config.terms
+    return (
+        f"0x{area.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
+        f"(i div {macs}) * {terms} + j"
+    )

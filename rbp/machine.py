@@ -1,0 +1,117 @@
+"""From a problem, or a result to continue, to the machine that learns."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rbp.checks import choice
+from rbp.errors import InputError
+from rbp.golden.formats import saturate
+from rbp.golden.reference import Reference
+from rbp.golden.training import Learning
+from rbp.problem import Problem
+from rbp.result import ENGINES, Result
+from rbp.settings import Settings
+
+__all__ = ["check_preset", "check_type", "machine", "origin", "rounded", "unclamped"]
+
+
+def origin(source, **flags):
+    """(problem, settings, earlier result or None) of a problem, or of a result to continue.
+
+    ``flags`` override the settings of a result; what must stay as it was is refused.
+    """
+    earlier = source if isinstance(source, Result) else None
+    if earlier is None:
+        check_type("source", source, Problem, Result)
+        problem, settings = source, Settings(**flags)
+    else:
+        problem, settings = earlier.problem, earlier.settings.overridden(**flags)
+        check_preset(settings, earlier)
+        batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
+        if batch != before:
+            raise InputError(f"batch {batch} is not that of the result: expected {before}")
+    return problem, settings, earlier
+
+
+def check_type(name, value, *types):
+    """Refuse what is none of the types."""
+    if not isinstance(value, types):
+        expected = " or ".join(f"a {t.__name__}" for t in types)
+        raise InputError(f"{name} must be {expected}, not of type {type(value).__name__}")
+
+
+def check_preset(settings, result):
+    """Refuse another preset: words are read with the formats in which they were written."""
+    if settings.preset != result.settings.preset:
+        raise InputError(
+            f"preset {settings.preset} is not that of the result: expected {result.settings.preset}"
+        )
+
+
+def machine(problem, settings, engine, earlier=None):
+    """What learns: ``rbp.golden.reference.Reference`` for float64, else
+    ``rbp.golden.training.Machine``.
+
+    It stands where ``earlier`` ended, or at the start. All that can be refused is refused here.
+    """
+    choice("engine", engine, ENGINES)
+    raw = problem.to_raw(settings)
+    # Noise and patterns go on where they stopped: t counts the rank-1 updates so far.
+    t = earlier.updates * settings.batch_of(problem) if earlier else 0
+    if engine == "float64":
+        if earlier and settings.keep:
+            raise InputError(
+                "engine float64 cannot go on from the last states, which a result holds as words: "
+                "expected start fixed, or golden or rtl"
+            )
+        return Reference(
+            activation=problem.activation,
+            clamp_units=problem.clamp_units,
+            target_units=problem.target_units,
+            weights=earlier.weights if earlier else problem.weights,
+            connected=problem.connected,
+            targets=np.where(problem.read_units, problem.targets, 0.0),
+            inputs=problem.inputs,
+            start=problem.start,
+            settling=raw.settling,
+            unit=2.0**-raw.network.formats.state.fraction,
+            eta=2.0**settings.eta_shift,
+            learning=raw.learning,
+            t=t,
+            velocity=earlier and earlier.velocities,
+            products=problem.products,
+        )
+    if earlier:
+        # without momentum there is none, and a preset may have no format for it
+        fmt = raw.network.formats.velocity
+        velocity = fmt and rounded(earlier.velocities, fmt, raw.saturated)
+        kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
+        return replace(raw, weights=earlier.weights_raw, t=t, **kept)
+    return raw
+
+
+def unclamped(trained, start, inputs, settling):
+    """The slave: a machine's network without clamps and targets, from other states (C×N)."""
+    none = np.zeros(start.shape[1], bool)
+    other = {
+        "targets": np.zeros_like(start),
+        "start": start,
+        "inputs": inputs,
+        "settling": settling,
+        "learning": Learning(),
+        "t": 0,
+        "x": None,
+        "y": None,
+        "unsettled": 0,
+    }
+    flags = {"clamp_units": none, "target_units": none}
+    if isinstance(trained, Reference):
+        return replace(trained, **flags, **other)
+    network = replace(trained.network, **flags, input_units=(inputs != 0).any(axis=0))
+    return replace(trained, network=network, saturated=set(), **other)
+
+
+def rounded(values, fmt, saturated):
+    """The words nearest to floats, clamped."""
+    return saturate(fmt.to_raw(np.clip(values, -1e3, 1e3)), fmt, saturated)

@@ -1,0 +1,105 @@
+"""A host in C, written from the generated manual and header alone, learns golden's weights."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rbp import engines
+from rbp.cosim.build import verilator_environment
+from rbp.export import verilog
+from rbp.problem import Problem
+from rbp.settings import Settings
+
+HERE = Path(__file__).parent
+UPDATES = 20
+
+CASES = {
+    "one lane": {},
+    "two lanes, batches in turn, momentum": {
+        "lanes": 2,
+        "macs": 2,
+        "batch": 3,
+        "momentum_shift": 2,
+        "eta_shift": -3,
+        "seed": 0xDEADBEEF,
+    },
+}
+
+
+def problem():
+    """Six units, some of them clamped; absent connections, and weights that round to 0."""
+    rng = np.random.default_rng(11)
+    units, patterns = 6, 5
+    connected = rng.random((units, units)) < 0.7
+    weights = rng.uniform(-0.6, 0.6, (units, units))
+    weights[2] = 1e-5
+    return Problem(
+        weights=weights * connected,
+        targets=rng.uniform(0.1, 0.9, (patterns, units)),
+        target_units=np.arange(units) < 4,
+        clamp_units=np.arange(units) < 3,
+        inputs=rng.uniform(-0.3, 0.3, (patterns, units)),
+        initial_state=rng.uniform(0.2, 0.8, (patterns, units)),
+        connected=connected,
+    )
+
+
+def c_source(given, settings):
+    """The problem in plain numbers, for the host."""
+
+    def array(kind, name, values):
+        body = ", ".join(map(repr, np.ravel(values).tolist())).replace("True", "1")
+        shape = "".join(f"[{n}]" for n in np.shape(values))
+        return f"static const {kind} {name}{shape} = {{{body.replace('False', '0')}}};"
+
+    numbers = {"PATTERNS": given.patterns, "UPDATES": UPDATES, "SEED": f"{settings.seed}u"}
+    numbers |= {"BATCH": settings.batch_of(given), "ETA_SHIFT": f"({settings.eta_shift})"}
+    if settings.momentum_shift is not None:
+        numbers["FRICTION"] = f"{settings.momentum_shift}u"
+    arrays = {"w": given.weights, "t": given.targets, "input": given.inputs, "start": given.start}
+    flags = {
+        "clamped": given.clamp_units,
+        "target": given.target_units,
+        "connected": given.connected,
+    }
+    return "\n".join(
+        [
+            *(f"#define {name} {value}" for name, value in numbers.items()),
+            *(array("double", name, values) for name, values in arrays.items()),
+            *(array("int", name, values) for name, values in flags.items()),
+            "",
+        ]
+    )
+
+
+def host(folder, given, settings):
+    """What the host prints."""
+    verilog.write(settings.config(given), folder / "net.v", name="net")
+    (folder / "problem.h").write_text(c_source(given, settings))
+    warn = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-missing-braces"]
+    command = ["gcc", "-std=c99", *warn, f"-I{folder}", "-c", HERE / "host.c", "-o", "host.o"]
+    subprocess.run(command, cwd=folder, check=True)
+    environment = verilator_environment()
+    # As in cosim/build.py: the package was never configured for its compiler.
+    environment["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0"
+    command = ["verilator", "--cc", "--exe", "--build", "-Wall", "net.v", HERE / "bus.cpp"]
+    command += ["../host.o", "--top-module", "net"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([folder / "obj_dir" / "Vnet"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return np.array(done.stdout.split(), int)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_learns_and_recalls_as_golden(tmp_path, case):
+    given, settings = problem(), Settings(**CASES[case])
+    learned = engines.train(given, UPDATES, "golden", **CASES[case])
+    recalled = engines.recall(
+        learned, {"initial_state": given.start, "inputs": given.inputs}, "golden"
+    )
+    expected = [*learned.weights_raw.T.ravel(), *recalled.states.ravel()]
+    found = host(tmp_path, given, settings)
+    assert found.tolist() == expected * 2

@@ -1,0 +1,196 @@
+"""``rbp verilog``: its files, their names, and what is refused."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from rbp.cli import main
+from rbp.export import verilog
+from rbp.export.header import header
+from rbp.fpga.machines import machine
+from rbp.hdl.host.memory_map import AddressMap
+from tests.rbp.export.test_lint import CONFIGS, text_of
+from tests.tools import TOOLS
+
+FILES = ["net.v", "net_manual.md", "net_regs.h"]
+
+
+def run(*argv):
+    return main([str(a) for a in argv])
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_three_files(tmp_path, capsys):
+    out = tmp_path / "net.v"
+    assert run("verilog", "--units", 5, "--macs", 2, "--preset", "w8", "--out", out) == 0
+    said, err = capsys.readouterr()
+    assert (said, err) == (f"wrote {' '.join(str(tmp_path / name) for name in FILES)}\n", "")
+    assert sorted(files(tmp_path)) == FILES
+    text = out.read_text()
+    assert ": rbp verilog --units 5 --macs 2 --preset w8\n" in text
+    assert text == verilog.text(machine(units=5, macs=2, preset="w8"))
+    assert not re.search(r"MULT18X18D|DP16KD|SB_|ram_style", text)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_header_comment_names_ports(name):
+    text = text_of(CONFIGS[name])
+    comment, module = text.split("\nmodule rbp_core(")
+    declared = re.search(r"endmodule", module).start()
+    ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+)\s*;", module[:declared], re.M)
+    ports = {(port, way.removesuffix("put"), int(high or 0) + 1) for way, high, port in ports}
+    said = re.findall(r"^//   (in|out) +(\w+) +(\d+)  ", comment, re.M)
+    assert {(port, way, int(width)) for way, port, width in said} == ports
+
+
+def test_soft_multipliers_are_said(tmp_path, capsys):
+    argv = ["--units", 9, "--macs", 9, "--device", "up5k", "--out", tmp_path / "core.v"]
+    assert run("verilog", *argv) == 0
+    assert "all are built of logic" in capsys.readouterr().err
+
+
+# names
+
+PAIR = """module pair(clk, rst, addr, en, phase);
+  input clk, rst, en;
+  input [7:0] addr;
+  output [3:0] phase;
+  wire [63:0] data;
+  wire [1:0] busy;
+  wire unused = &{1'b0, data, busy};
+  left l(.clk(clk), .rst(rst), .bus_addr(addr[LEFT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
+    .bus_r_en(en), .bus_r_data(data[31:0]), .bus_wait(busy[0]), .phase(phase[1:0]));
+  right r(.clk(clk), .rst(rst), .bus_addr(addr[RIGHT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
+    .bus_r_en(en), .bus_r_data(data[63:32]), .bus_wait(busy[1]), .phase(phase[3:2]));
+endmodule
+"""
+
+
+def pair():
+    """Two different cores."""
+    return {"left": machine(units=2, slots=1), "right": machine(units=3, macs=2, slots=2)}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_two_cores_in_one_design(tmp_path, tool):
+    parts, top = [], PAIR
+    for name, config in pair().items():
+        parts.append(verilog.text(config, name=name))
+        width = re.search(r"input \[(\d+):0\] bus_addr", parts[-1])[1]
+        top = top.replace(f"{name.upper()}-1", width)
+    widest = max(AddressMap(config).width for config in pair().values())
+    top = top.replace("[7:0] addr", f"[{widest - 1}:0] addr")
+    path = tmp_path / "pair.v"
+    path.write_text(
+        "".join(parts)
+        + "// verilator lint_off DECLFILENAME\n"
+        + top.replace("wire unused", "// verilator lint_off UNUSEDSIGNAL\n  wire unused")
+    )
+    assert TOOLS[tool](path, "pair") == ""
+
+
+def test_two_headers_in_one_file(tmp_path):
+    for name, config in pair().items():
+        (tmp_path / f"{name}_regs.h").write_text(header(config, name))
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "left_regs.h"\n#include "right_regs.h"\n'
+        "int main(void)\n{\n"
+        '    printf("%d %d %d\\n", LEFT_UNITS, RIGHT_UNITS,\n'
+        "        left_weight(1, 1) != right_weight(1, 1));\n    return 0;\n}\n"
+    )
+    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 3 1\n"
+
+
+def test_name_is_everywhere(tmp_path):
+    out = tmp_path / "net.v"
+    assert run("verilog", "--units", 2, "--name", "my_net", "--out", out) == 0
+    text = out.read_text()
+    assert set(re.findall(r"^module \\?(\w+)", text, re.M)) == {"my_net"}
+    assert ": rbp verilog --units 2 --macs 2 --name my_net\n" in text
+    lines = (tmp_path / "net_regs.h").read_text().splitlines()
+    names = [line.split()[1] for line in lines if line.startswith(("#define", "#ifndef"))]
+    assert names
+    assert all(name.startswith("MY_NET_") for name in names)
+    assert "rbp_core" not in text + "".join(lines)
+
+
+# what is refused
+
+BAD = {
+    "no units": (["--macs", 2], "units"),
+    "units": (["--units", 1025], "units", "1 … 1024", "1025"),
+    "macs": (["--units", 4, "--macs", 5], "macs", "1 … 4", "5"),
+    "lanes": (["--units", 4, "--lanes", 0], "lanes", "0"),
+    "slots": (["--units", 4, "--slots", 257], "slots", "1 … 256", "257"),
+    "preset": (["--units", 4, "--preset", "w17"], "preset", "w17"),
+    "activation": (["--units", 4, "--activation", "relu"], "activation", "relu"),
+    "order": (["--units", 4, "--order", "1,1"], "order", "different ones of 0 … 3", "1,1"),
+    "feature": (["--units", 4, "--feature", "cos"], "feature", "identity", "cos"),
+    "device": (["--units", 4, "--device", "artix"], "device", "up5k", "artix"),
+    "grade": (["--units", 4, "--grade", 6], "--grade"),
+    "name": (["--units", 4, "--name", "Net"], "name", "lower-case", "Net"),
+    "name that is a word": (["--units", 4, "--name", "logic"], "name", "Verilog", "logic"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(tmp_path, capsys, case):
+    argv, *fragments = BAD[case]
+    (tmp_path / "core.h").write_bytes(b"precious")
+    assert run("verilog", *argv, "--out", tmp_path / "core.v") == 2
+    said, err = capsys.readouterr()
+    assert said == ""
+    assert len(err.splitlines()) == 1
+    for fragment in fragments:
+        assert fragment in err
+    assert files(tmp_path) == {"core.h": b"precious"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_not_ours_stays(tmp_path, capsys, name):
+    (tmp_path / name).write_bytes(b"precious")
+    argv = ["verilog", "--units", 2, "--out", tmp_path / "net.v"]
+    assert run(*argv) == 2
+    err = capsys.readouterr().err
+    assert name in err
+    assert "--force" in err
+    assert files(tmp_path) == {name: b"precious"}
+    assert run(*argv, "--force") == 0
+    assert sorted(files(tmp_path)) == FILES
+    assert b"precious" not in b"".join(files(tmp_path).values())
+
+
+def test_our_own_files_are_replaced(tmp_path):
+    for units in (2, 3):
+        assert run("verilog", "--units", units, "--out", tmp_path / "net.v") == 0
+    assert "#define RBP_CORE_UNITS 3\n" in (tmp_path / "net_regs.h").read_text()
+
+
+def test_a_readme_stays(tmp_path):
+    (tmp_path / "README.md").write_bytes(b"precious")
+    assert run("verilog", "--units", 2, "--out", tmp_path / "README.v") == 0
+    assert files(tmp_path)["README.md"] == b"precious"
+
+
+def test_bad_output(tmp_path, capsys):
+    (tmp_path / "map_manual.md").mkdir()
+    for out, named in (
+        (tmp_path / "none" / "core.v", "none"),
+        (tmp_path / "core.h", "Verilog file"),
+        (tmp_path / "core.md", "Verilog file"),
+        (tmp_path / "map.v", "map_manual.md"),
+        (tmp_path, "folder"),
+        ("/proc/core.v", "/proc"),
+    ):
+        assert run("verilog", "--units", 4, "--out", out) == 2
+        assert named in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["map_manual.md"]
+    assert os.listdir(tmp_path / "map_manual.md") == []

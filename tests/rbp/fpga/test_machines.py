@@ -1,0 +1,107 @@
+"""The core that flags ask for: ``--like`` and ``--eta``."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from rbp import engines
+from rbp.cli import main
+from rbp.fpga.machines import flags, machine
+from rbp.golden.config import Config
+from rbp.paper import examples
+from rbp.settings import Settings
+from tests.rbp.export.test_verilog import FILES, files
+
+NAMES = ("xor", "parity", "populations", "sin-memory")
+
+
+def problem(name):
+    return examples.find(name).problem()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_like_a_problem(name):
+    """The core is the one that ``rbp train`` builds; other flags hold."""
+    given = problem(name)
+    assert machine(like=given) == Settings().config(given)
+    assert machine(like=given, macs=1, preset="w18").macs == 1
+    assert machine(like=given, lanes=2, slots=7, momentum=True) == replace(
+        Settings().config(given), lanes=2, slots=7, momentum=True
+    )
+
+
+def test_like_a_result(tmp_path, capsys):
+    """Of a result, its settings count too: momentum, lanes, formats."""
+    given = problem("xor")
+    result = engines.train(
+        given, 1, "golden", macs=2, lanes=2, preset="w18", momentum_shift=3, start="random"
+    )
+    config = machine(like=result)
+    assert config == result.settings.config(given)
+    assert (config.momentum, config.random_start, config.lanes) == (True, True, 2)
+    result.save(tmp_path / "result.npz")
+    argv = ["verilog", "--like", tmp_path / "result.npz", "--out", tmp_path / "net.v"]
+    assert main([str(a) for a in argv]) == 0
+    capsys.readouterr()
+    said = re.search(r": rbp verilog (.*)\n", (tmp_path / "net.v").read_text())[1]
+    assert said == flags(config)
+    assert sorted(files(tmp_path)) == [*FILES, "result.npz"]
+
+
+def test_an_eta_that_the_core_lacks(tmp_path, capsys):
+    """A result's η, outside of what iCE40 has by default, is refused by name."""
+    engines.train(problem("xor"), 1, "golden", eta_shift=-5).save(tmp_path / "result.npz")
+    argv = ["verilog", "--like", str(tmp_path / "result.npz"), "--out", str(tmp_path / "net.v")]
+    argv += ["--device", "up5k"]
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    for fragment in ("eta_shift -5", "-2 … 1", "--eta -5:1"):
+        assert fragment in err
+    assert not (tmp_path / "net.v").exists()
+    assert main([*argv, "--eta", "-5:1"]) == 0
+    text = (tmp_path / "net.v").read_text()
+    assert re.search(r": rbp verilog .*--eta -5:1 --device up5k\n", text)
+    assert "//   log2 eta     -5 ... 1\n" in text
+
+
+def test_eta():
+    assert machine(units=3).eta_shifts == (-6, 1)
+    assert machine(units=3, family="ice40").eta_shifts == (-2, 1)
+    assert machine(units=3, family="ice40", eta="-5:1") == Config(
+        units=3, macs=3, family="ice40", eta_shifts=(-5, 1)
+    )
+
+
+def test_an_example_says_which_eta_ice40_needs(tmp_path, capsys):
+    needs = "an iCE40 core for it is built with --eta"
+    for name, example in examples.EXAMPLES.items():
+        if example.flags.get("eta_shift", 0) >= -2 and name != "xor":
+            continue
+        try:
+            assert main(["example", name, "--out", str(tmp_path / "p.npz")]) == 0
+        except ImportError:  # of the digits' data
+            continue
+        said = capsys.readouterr().out
+        assert (f"{needs} {example.flags['eta_shift']}:1\n" in said) == (name != "xor")
+
+
+@pytest.mark.parametrize("text", ["-9:1", "0:4", "1:0", "-5", "a:b", "-5:1:2"])
+def test_bad_eta(tmp_path, capsys, text):
+    argv = ["verilog", "--units", "3", "--eta", text, "--out", str(tmp_path / "net.v")]
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    for fragment in ("LOW:HIGH", "-8:3", repr(text)):
+        assert fragment in err
+
+
+def test_units_or_like(tmp_path, capsys):
+    problem("xor").save(tmp_path / "xor.npz")
+    out = ["--out", str(tmp_path / "net.v")]
+    like = ["--like", str(tmp_path / "xor.npz")]
+    for verb in (["verilog", *out], ["synth", "--device", "up5k", *out]):
+        for given in ([], ["--units", "3", *like]):
+            assert main([*verb, *given]) == 2
+            assert "either units, or like" in capsys.readouterr().err
+    assert main(["verilog", *out, "--like", str(tmp_path / "none.npz")]) == 2
+    assert "none.npz" in capsys.readouterr().err
