@@ -29,7 +29,7 @@ class Integrator(wiring.Component):
     Members
     -------
     dt_shift, tolerance, use_within, keep, errors : In
-        k; limits of a step, in ulp; go on from the last x and y; learn: c of a clamped unit stays T.
+        k; limits of a step in ulp; go on from the last x and y; learn: clamped c stays T.
     clear_energy, clear : In
         Forget the energy; the saturation.
     valid, sum, element : In
@@ -42,10 +42,8 @@ class Integrator(wiring.Component):
         above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
         ``finish`` as many cycles ahead as :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is
         ``done`` one and a memory's latency ahead.
-    energy : Out
-        Σ J² over the first steps of y.
-    saturated : Out
-        Sticky flags ``state``, ``error``, ``net``.
+    energy, saturated : Out
+        Σ J² over the first steps of y; sticky flags ``state``, ``error``, ``net``.
     """
 
     def __init__(self, config):
