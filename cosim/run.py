@@ -140,6 +140,8 @@ class _Session:
             self.core.do(self.load)
             self.load = None
         self.core.do(self.driver.reports(self.batch, sink, pause=pause))
+        if len(self.reports) == begun:
+            raise TimeoutError(f"the core has ended, and reported none of {updates} updates")
         *now, self.cycles, self.saturated = self.core.do(self.driver.counters())
         self.counted += (np.array(now) - self.before) % COUNTED
         self.before[:] = now

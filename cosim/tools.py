@@ -5,6 +5,7 @@ No signal to us leaves one behind (:mod:`rbp.cosim.guard`). One that fails raise
 """
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -73,7 +74,8 @@ def _shown(command):
 
 def start(command, folder, env=None):
     """Start a command in a folder, for :func:`finish`; its output goes to a file of its own."""
-    command, env = list(map(str, command)), env or environment()
+    # what a tool leaves when it is killed is removed with the folder
+    command, env = list(map(str, command)), (env or environment()) | {"TMPDIR": str(folder)}
     program = command[0]
     if os.sep not in program and (program := shutil.which(program, path=env["PATH"])) is None:
         raise InputError(f"{command[0]} is not installed, expected: a program of that name on PATH")
@@ -133,7 +135,8 @@ def _failed(job, said):
             f"{line}\n{said}exit {job.returncode}\n", encoding="utf-8", errors="replace"
         )
     lines = [text.strip() for text in said.splitlines() if text.strip()]
-    told = [text for text in lines if "error" in text.lower()][:1] or lines[-3:]
+    told = [text for text in lines if re.search(r"^[^(]*\berror\b", text, re.I)][:1]
+    told = told or lines[-3:]
     killed = job.returncode - 128 if job.returncode > 128 else -job.returncode
     if killed > 0:
         told.append(f"killed by signal {killed}")

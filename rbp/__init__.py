@@ -10,8 +10,8 @@ May import: rbp.golden, rbp.cosim, rbp.cli.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing's, which takes a while to import
 if TYPE_CHECKING:
     from rbp.engines import recall, train
     from rbp.errors import InputError
@@ -31,7 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Imported when first asked for, so that the command can catch an interrupt before that."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ __all__ = [
     "plain",
     "raw_words",
     "read_only",
+    "shown",
 ]
 
 
@@ -36,6 +37,15 @@ class Frozen:
 
 def _shape_text(shape):
     return "×".join(map(str, shape)) if shape else "a single value"
+
+
+def shown(value):
+    """A value as a message quotes it: short, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # an object's own way, or an integer of thousands of digits
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:60]} …"
 
 
 def plain(name, value, what="numbers"):
@@ -79,14 +89,17 @@ def _place(name, index):
 
 def numbers(name, value, *shapes):
     """A read-only float64 copy of one of ``shapes``; values are not looked at."""
-    return read_only(_array(name, value, "biuf", "numbers", shapes).astype(np.float64))
+    with np.errstate(over="ignore"):  # of a long double, which is then no finite number
+        return read_only(_array(name, value, "biuf", "numbers", shapes).astype(np.float64))
 
 
 def boolean(name, value, *shapes):
     """A read-only bool copy of one of ``shapes``; 0 and 1 pass as bool."""
     array = _array(name, value, "biu", "bool", shapes)
     if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
-        raise InputError(f"{name} must be of bool, not of other integers than 0 and 1")
+        raise InputError(
+            f"{name} must be of bool, one for each unit, not of other integers than 0 and 1"
+        )
     return read_only(array.astype(bool))
 
 
@@ -119,10 +132,10 @@ def integer(name, value, low, high=None):
     expected = f"an integer of at least {low}" if high is None else f"an integer, {low} … {high}"
     try:
         number = operator.index(value)
-    except TypeError as error:
-        raise InputError(f"{name} must be {expected}, not {value!r}") from error
+    except Exception as error:  # an object's own way to become an integer
+        raise InputError(f"{name} must be {expected}, not {shown(value)}") from error
     if number < low or (high is not None and number > high):
-        raise InputError(f"{name} must be {expected}, not {number}")
+        raise InputError(f"{name} must be {expected}, not {shown(number)}")
     return number
 
 
@@ -134,16 +147,16 @@ def degrees(value):
     if isinstance(value, str):
         parts = value.split(",")
     else:
-        parts = np.ravel(np.asarray(value, dtype=object)).tolist()
+        parts = np.ravel(plain("order", value, "degrees")).tolist()
     try:
         found = [int(p) if isinstance(p, str) else operator.index(p) for p in parts]
-    except (ValueError, TypeError):
+    except Exception:
         found = []
     wrong = [d for d in found if not 0 <= d <= GREATEST_ORDER]
     if wrong or not {*found} - {0} or len({*found}) < len(found):
         raise InputError(
             f"order must be 1 … {GREATEST_ORDER}, or different ones of 0 … {GREATEST_ORDER}, "
-            f"not {value!r}"
+            f"not {shown(value)}"
         )
     return tuple(sorted(found))
 
@@ -151,5 +164,5 @@ def degrees(value):
 def choice(name, value, choices):
     """One of a few names."""
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
     return value

@@ -12,7 +12,16 @@ from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 from rbp.files import check_keys
 from rbp.golden.formats import PRESETS, ROLES
-from rbp.machine import check_preset, check_type, machine, origin, rounded, unclamped
+from rbp.machine import (
+    check_callable,
+    check_flags,
+    check_preset,
+    check_type,
+    machine,
+    origin,
+    rounded,
+    unclamped,
+)
 from rbp.problem import Problem
 from rbp.result import Result, States
 
@@ -56,6 +65,7 @@ def train(
     """
     problem, settings, earlier = origin(source, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
+    check_callable(progress=progress, pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
     if engine is None:
@@ -98,7 +108,9 @@ def recall(
     engine, progress, flags
         As in :func:`train`; limits of steps are those of recall unless given here.
     """
+    check_flags(flags)
     check_type("result", result, Result)
+    check_callable(progress=progress)
     settings = result.settings.for_recall().overridden(**flags)
     check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)

@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import zipfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "made_folder",
     "output_name",
     "read_npz",
+    "write_all",
     "write_npz",
     "written",
 ]
@@ -44,6 +45,8 @@ def read_npz(path):
             raise InputError(f"cannot read {path}: expected a regular file")
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            if len(members) < len(archive.namelist()):
+                raise InputError(f"{path} has two arrays of one name: expected each once")
             for key, name in members.items():
                 _check_header(path, key, archive, name)
             arrays = {}
@@ -98,7 +101,7 @@ def _beside(path):
 
 def output_name(path):
     """The path as text; refuses what names no file."""
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     if not name or name.endswith(os.sep):
         raise InputError(f"cannot write {name!r}: expected the name of a file")
     return name
@@ -150,10 +153,30 @@ def check_folder(path, names):
         check_output((folder if folder.exists() else existing) / name)
 
 
+@contextmanager
 def made_folder(path):
-    """A folder, made if need be; a link to what is not there leads to it from now on."""
-    Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
-    return Path(path)
+    """A folder, made if need be; if its body fails, it is removed again. A link to what is not
+    there leads to it from now on."""
+    folder = Path(os.path.realpath(path))
+    before = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield Path(path)
+    except BaseException:
+        if not before:
+            with suppress(OSError):  # somebody has put something there
+                folder.rmdir()
+        raise
+
+
+def write_all(contents):
+    """Write ``{path: bytes}``, all complete before the first takes its name; returns the paths."""
+    with ExitStack() as files:
+        for path, content in contents.items():
+            file = files.enter_context(written(path))
+            file.write(content)
+            file.flush()  # a full disk is found before any has its name
+    return [os.fspath(path) for path in contents]
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """From a problem, or a result to continue, to the machine that learns."""
 
-from dataclasses import replace
+import difflib
+from dataclasses import fields, replace
 
 import numpy as np
 
-from rbp.checks import choice
+from rbp.checks import choice, shown
 from rbp.errors import InputError
 from rbp.golden.formats import saturate
 from rbp.golden.reference import Reference
@@ -13,7 +14,16 @@ from rbp.problem import Problem
 from rbp.result import ENGINES, Result
 from rbp.settings import Settings
 
-__all__ = ["check_preset", "check_type", "machine", "origin", "rounded", "unclamped"]
+__all__ = [
+    "check_callable",
+    "check_flags",
+    "check_preset",
+    "check_type",
+    "machine",
+    "origin",
+    "rounded",
+    "unclamped",
+]
 
 
 def origin(source, **flags):
@@ -21,6 +31,7 @@ def origin(source, **flags):
 
     ``flags`` override the settings of a result; what must stay as it was is refused.
     """
+    check_flags(flags)
     earlier = source if isinstance(source, Result) else None
     if earlier is None:
         check_type("source", source, Problem, Result)
@@ -39,6 +50,23 @@ def check_type(name, value, *types):
     if not isinstance(value, types):
         expected = " or ".join(f"a {t.__name__}" for t in types)
         raise InputError(f"{name} must be {expected}, not of type {type(value).__name__}")
+
+
+def check_flags(flags):
+    """Refuse what is no flag, as Python does, naming the one that was meant."""
+    known = [field.name for field in fields(Settings)]
+    for name in flags:
+        if name not in known:
+            longer = [k for k in known if k.startswith(f"{name}_")]
+            close = longer or difflib.get_close_matches(name, known, 1) or ["one of", *known]
+            raise TypeError(f"there is no flag {name!r}: did you mean {' '.join(close)}?")
+
+
+def check_callable(**given):
+    """Refuse what is given, and cannot be called."""
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            raise InputError(f"{name} must be callable, not {shown(value)}")
 
 
 def check_preset(settings, result):

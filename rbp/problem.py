@@ -202,6 +202,9 @@ class Problem(Frozen):
             learning=settings.learning(),
         )
 
+    def __repr__(self):
+        return f"Problem({self.units} units, {self.patterns} patterns)"
+
     def arrays(self) -> dict[str, np.ndarray]:
         """What is saved, by key."""
         return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}

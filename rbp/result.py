@@ -79,6 +79,39 @@ class Result(Frozen):
     def __post_init__(self):
         for field in fields(self):
             object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
+        self._check()
+
+    def __repr__(self):
+        return (
+            f"Result({self.updates} updates on {self.engine}, {self.problem!r}, "
+            f"E {self.energy[0]:.6g} -> {self.energy[-1]:.6g})"
+        )
+
+    def _check(self):
+        """Refuse what no training gives, as an edited file, or ``dataclasses.replace``, may."""
+        problem, settings = self.problem, self.settings
+        (a, n), terms = problem.targets.shape, problem.weights.shape
+        batch, formats = settings.batch_of(problem), PRESETS[settings.preset]
+        choice("engine", self.engine, ENGINES)
+        integer("updates", self.updates, 1)
+        for name, shape in (
+            ("weights", terms),
+            ("velocities", terms),
+            ("energy", (self.updates,)),
+            ("utilisation", ()),
+        ):
+            finite(name, numbers(name, getattr(self, name), shape))
+        _within("energy", self.energy, 0, np.inf)
+        _within("utilisation", np.asarray(self.utilisation), 0, 1)
+        _words("weights_raw", self.weights_raw, terms, formats.weight)
+        if ((self.weights_raw != 0) != problem.connected).any():
+            raise InputError("weights_raw must be 0 where nothing is connected, and only there")
+        _words("states", self.states, (a, n), formats.state)
+        _words("errors", self.errors, (a, n), formats.error)
+        _integers("settle_steps", self.settle_steps, (self.updates, batch, 2), 0)
+        integer("unsettled", self.unsettled, 0, self.settle_steps.size)
+        integer("skipped", self.skipped, 0, self.updates * batch)
+        integer("cycles", self.cycles, 0, 2**62)
         words = _words_of(self.weights, self.problem.connected, self.settings)
         wrong = words != self.weights_raw
         if self.engine != "float64":
@@ -169,40 +202,23 @@ class Result(Frozen):
         check_keys(arrays, [f.name for f in fields(cls) if f.name != "problem"])
         problem = Problem.from_arrays(given)
         settings = Settings.from_json(str(arrays["settings"]))
-        (a, n), terms = problem.targets.shape, problem.weights.shape
-        batch = settings.batch_of(problem)
-        updates = _scalar(arrays, "updates", 1)
-        weights = numbers("weights", arrays["weights"], terms)
-        finite("weights", weights)
-        formats = PRESETS[settings.preset]
-        weights_raw = _words("weights_raw", arrays["weights_raw"], terms, formats.weight)
-        if ((weights_raw != 0) != problem.connected).any():
-            raise InputError("weights_raw must be 0 where nothing is connected, and only there")
-        steps = _integers("settle_steps", arrays["settle_steps"], (updates, batch, 2), 0)
-        velocities = numbers("velocities", arrays["velocities"], terms)
-        finite("velocities", velocities)
-        energy = numbers("energy", arrays["energy"], (updates,))
-        finite("energy", energy)
-        _within("energy", energy, 0, np.inf)
-        utilisation = numbers("utilisation", arrays["utilisation"], ())
-        _within("utilisation", utilisation, 0, 1)
         return cls(
-            weights=weights,
-            weights_raw=weights_raw,
-            velocities=velocities,
-            states=_words("states", arrays["states"], (a, n), formats.state),
-            errors=_words("errors", arrays["errors"], (a, n), formats.error),
-            energy=energy,
-            updates=updates,
-            settle_steps=steps,
-            unsettled=_scalar(arrays, "unsettled", 0, steps.size),
-            skipped=_scalar(arrays, "skipped", 0, updates * batch),
+            weights=arrays["weights"],
+            weights_raw=_int64("weights_raw", arrays["weights_raw"]),
+            velocities=arrays["velocities"],
+            states=_int64("states", arrays["states"]),
+            errors=_int64("errors", arrays["errors"]),
+            energy=arrays["energy"],
+            updates=_scalar(arrays, "updates"),
+            settle_steps=_int64("settle_steps", arrays["settle_steps"]),
+            unsettled=_scalar(arrays, "unsettled"),
+            skipped=_scalar(arrays, "skipped"),
             saturated=_flags(arrays["saturated"]),
-            cycles=_scalar(arrays, "cycles", 0, 2**62),
-            utilisation=float(utilisation),
+            cycles=_scalar(arrays, "cycles"),
+            utilisation=float(numbers("utilisation", arrays["utilisation"], ())),
             problem=problem,
             settings=settings,
-            engine=choice("engine", str(arrays["engine"]), ENGINES),
+            engine=str(arrays["engine"]),
         )
 
 
@@ -242,24 +258,30 @@ def _within(name, values, low, high):
         raise InputError(f"{name} must be {low:g} … {high:g}, not {values.flat[bad[0]]:g}")
 
 
-def _integers(name, value, shape, low=None):
+def _int64(name, value):
     if value.dtype.kind not in "iu":
         raise InputError(f"{name} must be of integers, not of type {value.dtype}")
-    if value.shape != shape:
-        raise InputError(f"{name} must have shape {shape}, not {value.shape}")
     if value.dtype.kind == "u" and (value > np.iinfo(np.int64).max).any():
         raise InputError(f"{name} must be of integers of 64 bits, not {value.max()}")
-    if low is not None:
-        _within(name, value, low, np.inf)
     return value.astype(np.int64)
 
 
-def _scalar(arrays, name, low, high=None):
-    return integer(name, _integers(name, arrays[name], ()).item(), low, high)
+def _integers(name, value, shape, low):
+    if value.shape != shape:
+        raise InputError(f"{name} must have shape {shape}, not {value.shape}")
+    _within(name, _int64(name, value), low, np.inf)
+    return value
+
+
+def _scalar(arrays, name):
+    value = _int64(name, arrays[name])
+    if value.shape != ():
+        raise InputError(f"{name} must be one integer, not of shape {value.shape}")
+    return value.item()
 
 
 def _words(name, value, shape, fmt):
-    words = _integers(name, value, shape)
+    words = _integers(name, value, shape, -np.inf)
     bad = np.argwhere((words < fmt.min) | (words > fmt.max))
     if len(bad):
         raise InputError(

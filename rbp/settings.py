@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Settings"]
 
 _RANGES = {
-    "macs": (1, None),
-    "lanes": (1, None),
-    "slots": (1, None),
-    "batch": (1, None),
+    "macs": (1, 2**31 - 1),
+    "lanes": (1, 2**31 - 1),
+    "slots": (1, 2**31 - 1),
+    "batch": (1, 2**31 - 1),
     "eta_shift": FAMILIES["generic"].eta_shifts,
     "dt_shift": (0, Config.dt_shifts),
     "tolerance": (0, 32767),
@@ -254,4 +254,6 @@ class Settings:
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"settings must be those of a result, not {text!r:.60}") from error
+            raise InputError(
+                f"settings must be those of a result, not {text!r:.60}: {error}"
+            ) from error

@@ -11,8 +11,10 @@ import argparse
 import difflib
 import os
 import sys
+import warnings
+from contextlib import redirect_stdout
 from importlib.metadata import version
-from itertools import combinations, takewhile
+from itertools import combinations, product, takewhile
 
 from rbp.cli import cores, learning, studies
 from rbp.cli.options import add_verb, complain, source_in
@@ -38,9 +40,39 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stdout).write(message)  # argparse's own says nothing of a full disk
 
 
+class _Output:
+    """Standard output, whose errors say that they are its own."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        return self._named(self.stream.write, text)
+
+    def flush(self):
+        return self._named(self.stream.flush)
+
+    def _named(self, job, *arguments):
+        try:
+            return job(*arguments)
+        except OSError as error:
+            error.filename = "standard output (files are written)"
+            raise
+
+
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
+    with redirect_stdout(_Output(sys.stdout)):  # type: ignore[type-var]
+        return _main(argv)
+
+
+def _main(argv):
     words = _joined(sys.argv[1:] if argv is None else argv)
+    # what an interrupt leaves half made is no news
+    warnings.filterwarnings("ignore", message=".* created but never used")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # where its encoding has no η
     try:
@@ -63,8 +95,7 @@ def main(argv=None) -> int:
     except OSError as error:  # the disk filled up, standard output too
         if error.strerror is None:
             return complain(error, 1)
-        where = error.filename or "standard output (files are written)"
-        return complain(f"cannot write {where}: {error.strerror}", 1)
+        return complain(f"cannot write {error.filename or 'a temporary file'}: {error.strerror}", 1)
     except CheckFailed as error:
         return complain(error, 1)
     except KeyboardInterrupt:
@@ -93,13 +124,19 @@ def _check_folder_is_there():
 
 def _check_paths(arguments):
     """Refuse an output that is an input or another output; a result may take its own place."""
-    names = ("source", "result", "file", "cues", "data", "like", "out", "test", "plot")
-    given = {name: path for name in names if (path := getattr(arguments, name, None))}
-    for one, other in combinations(given, 2):
-        if other in ("out", "test", "plot") and _same_file(given[one], given[other]):
-            if arguments.run is learning.train and source_in(given[one]).__class__ is Result:
-                continue
-            raise InputError(f"cannot write {given[other]}: it is {given[one]}, expected another")
+    given = vars(arguments)
+    inputs = [given.get(name) for name in ("source", "result", "file", "cues", "data", "like")]
+    if "outputs" in given:
+        outputs = arguments.outputs(arguments)
+    else:
+        outputs = [given.get(name) for name in ("out", "test", "plot")]
+    for one, other in [*product(inputs, outputs), *combinations(outputs, 2)]:
+        if one and other and _same_file(one, other) and not _continues(arguments, one):
+            raise InputError(f"cannot write {other}: it is {one}, expected another")
+
+
+def _continues(arguments, path):
+    return "continues" in arguments and isinstance(source_in(path), Result)
 
 
 def _same_file(one, other):
@@ -110,7 +147,8 @@ def _same_file(one, other):
 
 
 def _meant(word, known):
-    close = difflib.get_close_matches(word, list(known), 1)
+    longer = [name for name in known if word.startswith("--") and name.startswith(f"{word}-")]
+    close = longer or difflib.get_close_matches(word, list(known), 1)
     return f": did you mean {close[0]}?" if close else " (see rbp help)"
 
 

@@ -42,6 +42,7 @@ def add(verbs):
     )
     name_flag(verb)
     verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
+    verb.set_defaults(outputs=_verilog_paths)
 
     verb = add_verb(
         verbs,
@@ -55,6 +56,7 @@ def add(verbs):
     verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
     option(verb, "--updates", 20, "U", "how many")
     verb.add_argument("--out", required=True, metavar="DIR", help="folder, made if need be")
+    verb.set_defaults(outputs=_testbench_paths)
     name_flag(verb)
     machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
     learning_flags(verb)
@@ -98,7 +100,7 @@ def add(verbs):
 
 
 def _verilog(arguments):
-    from rbp import verilog  # the hardware description takes half a second to import
+    from rbp.export import verilog  # the hardware description takes half a second to import
 
     verilog.check_outputs(arguments.out, force=arguments.force)
     flags = given_machine(arguments)
@@ -113,6 +115,18 @@ def _verilog(arguments):
     if arguments.device is not None:
         remark(target)
     print("wrote", *paths)
+
+
+def _verilog_paths(arguments):
+    from rbp.export import verilog
+
+    return verilog.paths(arguments.out)
+
+
+def _testbench_paths(arguments):
+    from rbp.export import testbench
+
+    return testbench.paths(arguments.out, arguments.name)
 
 
 def _testbench(arguments):

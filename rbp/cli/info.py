@@ -49,15 +49,18 @@ def _rows(kind, arrays):
     """The arrays of cues or states, C×N or C, checked; one cue may be N."""
     first = "initial_state" if kind == "cues" else "states"
     shape = np.atleast_2d(arrays[first]).shape
-    if len(shape) != 2 or 0 in shape:
+    if arrays[first].ndim not in (1, 2) or 0 in shape:
         raise InputError(f"{first} must have shape C×N, C and N ≥ 1, not {arrays[first].shape}")
     if kind == "cues":
         check_keys(arrays, ("initial_state",), ("inputs",))
         made = {"initial_state": numbers(first, arrays[first], arrays[first].shape)}
         if "inputs" in arrays:
             made["inputs"] = numbers("inputs", arrays["inputs"], shape)
+        for name, values in made.items():
+            finite(name, values)
         return made
     made = {name: numbers(name, arrays[name], shape) for name in ("states", "values")}
+    finite("values", made["values"])
     made["settle_steps"] = numbers("settle_steps", arrays["settle_steps"], shape[:1])
     made["settled"] = boolean("settled", arrays["settled"], shape[:1])
     return made

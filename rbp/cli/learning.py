@@ -1,7 +1,5 @@
 """Verbs that learn, and that show what was learned: train, recall, score, info."""
 
-import sys
-
 from rbp import engines
 from rbp.checks import integer
 from rbp.cli import info
@@ -14,11 +12,12 @@ from rbp.cli.options import (
     machine_flags,
     option,
     prepare,
+    reading,
     result_in,
     settling_flags,
     source_in,
 )
-from rbp.cli.watch import Keeper, Progress
+from rbp.cli.watch import Keeper, Progress, tell
 from rbp.files import check_output, read_npz
 
 __all__ = ["add"]
@@ -41,6 +40,7 @@ def add(verbs):
     option(
         verb, "--checkpoint", 60, "SECONDS", "save what was reached every so often; 0: at the end"
     )
+    verb.set_defaults(continues=True)  # a result may take its own place
     engine_flag(verb, None, "rtl, or that of the result")
     machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
     learning_flags(verb)
@@ -92,28 +92,36 @@ def _train(arguments):
     dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
     progress = Progress("update", dt_shift)
     prepare(arguments.engine or getattr(source, "engine", "rtl"))
-    with Keeper(lambda result: result.save(arguments.out), seconds, progress) as keeper:
-        result = engines.train(
-            source,
-            arguments.updates,
-            arguments.engine,
-            progress,
-            pause=keeper.pause,
-            reached=keeper.reached,
-            **flags,
-        )
-        result.save(arguments.out)
+    keeper = Keeper(lambda result: result.save(arguments.out), seconds, progress)
+    try:
+        with keeper:
+            result = engines.train(
+                source,
+                arguments.updates,
+                arguments.engine,
+                progress,
+                pause=keeper.pause,
+                reached=keeper.reached,
+                **flags,
+            )
+            keeper.keep(result)
+    except KeyboardInterrupt:
+        if not keeper.kept:
+            raise
+        return _interrupted(keeper, arguments.out)
     for line in _remarks(result):
-        print(f"rbp: {line}", file=sys.stderr)
+        tell(f"rbp: {line}")
     if keeper.wanted:
-        return complain(
-            f"interrupted after {result.updates} updates; wrote {arguments.out}, which "
-            "rbp train continues",
-            130,
-        )
+        return _interrupted(keeper, arguments.out)
     print(
         f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g} in {result.updates} updates "
         f"({result.engine}); wrote {arguments.out}"
+    )
+
+
+def _interrupted(keeper, out):
+    return complain(
+        f"interrupted after {keeper.kept} updates; wrote {out}, which rbp train continues", 130
     )
 
 
@@ -138,9 +146,10 @@ def _recall(arguments):
     check_output(arguments.out)
     result, cues = result_in(arguments.result), read_npz(arguments.cues)
     prepare(arguments.engine)
-    states = engines.recall(
-        result, cues, arguments.engine, Progress("cue"), **given_flags(arguments)
-    )
+    with reading(arguments.cues):
+        states = engines.recall(
+            result, cues, arguments.engine, Progress("cue"), **given_flags(arguments)
+        )
     states.save(arguments.out)
     count, settled = len(states.settled), int(states.settled.sum())
     print(f"{settled} of {count} cues settled ({arguments.engine}); wrote {arguments.out}")
@@ -148,7 +157,8 @@ def _recall(arguments):
 
 def _score(arguments):
     result, data = result_in(arguments.result), read_npz(arguments.data)
-    right, count = info.score(result, data, arguments.engine, Progress("cue"))
+    with reading(arguments.data):
+        right, count = info.score(result, data, arguments.engine, Progress("cue"))
     print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
 
 

@@ -1,11 +1,11 @@
 """Flags that several verbs share, and what is read from them."""
 
 import argparse
-import sys
+from contextlib import contextmanager
 from dataclasses import fields
 
 from rbp.cli import info
-from rbp.cli.watch import notice
+from rbp.cli.watch import notice, tell
 from rbp.errors import InputError
 from rbp.fpga.machines import MACHINE
 from rbp.result import ENGINES
@@ -25,6 +25,7 @@ __all__ = [
     "option",
     "order_flag",
     "prepare",
+    "reading",
     "remark",
     "result_in",
     "settling_flags",
@@ -187,13 +188,21 @@ def result_in(path):
 def remark(target):
     """What should be known of a device's core, on standard error."""
     if target.remark:
-        print(f"rbp: {target.remark}", file=sys.stderr)
+        tell(f"rbp: {target.remark}")
 
 
 def stage(text):
     """What a long job is at, on standard error, where that is a terminal."""
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)
+    notice(text)
+
+
+@contextmanager
+def reading(path):
+    """A refusal in its body names the file."""
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def prepare(engine):
@@ -204,7 +213,5 @@ def prepare(engine):
 
 def complain(message, code):
     """One line on standard error; returns the exit code."""
-    line = " ".join(str(message).split())  # one line, whatever is quoted in it
-    over_progress = "\r" if sys.stderr.isatty() else ""
-    print(f"{over_progress}rbp: {line}", file=sys.stderr)
+    tell("rbp: " + " ".join(str(message).split()))  # one line, whatever is quoted in it
     return code

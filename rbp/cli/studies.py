@@ -1,5 +1,7 @@
 """Verbs of the paper: example, figure1, analyse, bench."""
 
+import os
+
 from rbp.cli.options import add_verb, engine_flag, option, prepare, source_in, stage
 from rbp.cli.watch import Progress
 from rbp.errors import InputError
@@ -51,6 +53,7 @@ def add(verbs):
     )
     verb.add_argument("source", metavar="FILE.npz", help="a problem or a result")
     option(verb, "--out", "build/analyse", "DIR", "folder, made if need be")
+    verb.set_defaults(outputs=lambda a: [os.path.join(a.out, name) for name in analyse.FILES])
     verb.add_argument(
         "--dt-shift", type=int, metavar="K", help="Δt = 2^-K, 0 … 3 (default: that of a result, 0)"
     )

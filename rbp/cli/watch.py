@@ -3,17 +3,25 @@
 import signal
 import sys
 import time
+from contextlib import suppress
 
-__all__ = ["Keeper", "Progress", "notice"]
+__all__ = ["Keeper", "Progress", "notice", "tell"]
 
 WARMED_UP = 20
 """Updates before anything is called a trend."""
 
 
-def notice(text):
-    """A line on standard error, where that is a terminal."""
+def tell(text, end="\n"):
+    """Write to standard error; what nobody can read stops no job."""
+    over_progress = "\r\033[K" if sys.stderr.isatty() else ""
+    with suppress(OSError):
+        print(f"{over_progress}{text}", end=end, file=sys.stderr, flush=True)
+
+
+def notice(text, end="\n"):
+    """The same, only where standard error is a terminal."""
     if sys.stderr.isatty():
-        print(f"\r\033[K{text}", file=sys.stderr, flush=True)
+        tell(text, end)
 
 
 class Progress:
@@ -43,7 +51,7 @@ class Progress:
             self.shown = now
             end = "\n" if done == total else ""
             line = f"{self.what} {done}/{total}{self._numbers(done, total, now)}"
-            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
+            notice(line, end)
 
     def _numbers(self, done, total, now):
         numbers = []
@@ -76,15 +84,15 @@ class Progress:
     def _warn(self, kind, text):
         if kind not in self.warned:
             self.warned.add(kind)
-            over = "\r\033[K" if sys.stderr.isatty() else ""
-            print(f"{over}rbp: {text} (after {self.count} updates)", file=sys.stderr)
+            tell(f"rbp: {text} (after {self.count} updates)")
 
 
 class Keeper:
     """Saves what a training has come to, every so many seconds and when it is interrupted.
 
     A context: in it SIGINT and SIGTERM end the training after the update under way; a second one,
-    or one before the first update, raises KeyboardInterrupt at once.
+    or one before the first update, raises KeyboardInterrupt at once, but not while it saves. A
+    checkpoint that cannot be written is told, and tried again.
 
     Parameters
     ----------
@@ -100,7 +108,9 @@ class Keeper:
 
     def __init__(self, save, seconds, progress):
         self.save, self.seconds, self.progress = save, seconds, progress
-        self.wanted = False
+        self.wanted = self.saving = False
+        self.kept = 0
+        """Updates of the result that was saved last."""
         self.next = time.monotonic() + seconds
 
     def __enter__(self):
@@ -112,6 +122,9 @@ class Keeper:
             signal.signal(which, handler)
 
     def _signal(self, *_):
+        if self.saving:
+            self.wanted = True
+            return
         if self.wanted or self.progress.begun is None:
             raise KeyboardInterrupt
         self.wanted = True
@@ -123,6 +136,21 @@ class Keeper:
 
     def reached(self, result):
         """Save; whether that was all."""
-        self.save(result)
+        try:
+            self.keep(result)
+        except OSError as error:
+            if self.wanted:
+                raise
+            tell(f"rbp: no checkpoint: {error.filename}: {error.strerror}; the training goes on")
         self.next = time.monotonic() + self.seconds
         return self.wanted
+
+    def keep(self, result):
+        """Save, unless that was done."""
+        if self.kept != result.updates:
+            self.saving = True
+            try:
+                self.save(result)
+                self.kept = result.updates
+            finally:
+                self.saving = False

@@ -2,11 +2,11 @@
 
 import os
 import re
-from contextlib import ExitStack
 from importlib.metadata import version
 
 from rbp.errors import InputError
-from rbp.files import check_output, written
+from rbp.export.port import PORTS
+from rbp.files import check_output
 from rbp.golden.formats import ROLES
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "made_by",
     "parameters",
     "title",
-    "write_files",
 ]
 
 NAME = "rbp_core"
@@ -34,6 +33,8 @@ def made_by(command):
 
 def check_name(name):
     """A core's name, from which those of modules, macros and functions are made."""
+    if name in {port for port, *_ in PORTS}:
+        raise InputError(f"name must not be that of a port, {name!r}")
     if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
         raise InputError(
             "name must be lower-case letters, digits and underscores, at most 64, the first a "
@@ -54,14 +55,6 @@ def check_files(paths, *, force=False):
         with open(path, "rb") as file:
             if _MARK.encode() not in file.read(_HEAD):
                 raise InputError(f"{path} was not made by rbp: --force replaces it")
-
-
-def write_files(contents):
-    """Write ``{path: text}``, all complete before the first takes its name; returns the paths."""
-    with ExitStack() as files:
-        for path, content in contents.items():
-            files.enter_context(written(path)).write(content.encode())
-    return [os.fspath(path) for path in contents]
 
 
 def title(config):

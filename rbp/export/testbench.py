@@ -14,8 +14,8 @@ from rbp.checks import integer
 from rbp.cosim.driver import Driver, Write
 from rbp.errors import InputError
 from rbp.export import verilog
-from rbp.export.generated import NAME, check_files, check_name, made_by, write_files
-from rbp.files import check_folder, made_folder
+from rbp.export.generated import NAME, check_files, check_name, made_by
+from rbp.files import check_folder, made_folder, write_all
 from rbp.golden.integrator import targets_error
 from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
@@ -86,16 +86,15 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
         "EXPECTED": len(steps),
         "PATIENCE": turns * (config.sweep + Timing(config).drain) + 1000,
     }
-    made_folder(folder)
     bench = (files("rbp.export") / "testbench.v").read_text().replace("NAME", name)
     for key, value in values.items():
         bench = bench.replace(f"@{key}@", str(value))
     title = f"// {made_by(f'rbp testbench, {updates} updates')}\n"
     hexes = [title + "\n".join(map(str, part)) + "\n" for part in (load, steps)]
-    return write_files(
-        verilog.contents(config, Path(folder) / f"{name}.v", name=name)
-        | dict(zip(paths(folder, name)[3:], (title + bench, *hexes), strict=True))
-    )
+    texts = verilog.contents(config, Path(folder) / f"{name}.v", name=name)
+    texts |= dict(zip(paths(folder, name)[3:], (title + bench, *hexes), strict=True))
+    with made_folder(folder):
+        return write_all({path: text.encode() for path, text in texts.items()})
 
 
 def _names(config, amap):

@@ -20,12 +20,11 @@ from rbp.export.generated import (
     made_by,
     parameters,
     title,
-    write_files,
 )
 from rbp.export.header import header
 from rbp.export.manual import manual
 from rbp.export.port import PORTS
-from rbp.files import output_name
+from rbp.files import output_name, write_all
 from rbp.fpga.machines import flags
 from rbp.fpga.vendor import tied
 from rbp.hdl.core import Core
@@ -107,8 +106,8 @@ def _converted(design):
 def paths(out):
     """Those of the Verilog, the manual and the header."""
     path = Path(output_name(out))
-    if path.suffix in (".md", ".h"):
-        raise InputError(f"out must be a Verilog file, not {out}")
+    if path.suffix not in (".v", ".sv"):
+        raise InputError(f"cannot write {out}: expected the name of a Verilog file, FILE.v or .sv")
     return tuple(path.with_name(path.stem + end) for end in (path.suffix, "_manual.md", "_regs.h"))
 
 
@@ -126,4 +125,4 @@ def contents(config, out, platform=None, name=NAME):
 
 def write(config, out, platform=None, name=NAME):
     """Write the three files; returns their paths."""
-    return write_files(contents(config, out, platform, name))
+    return write_all({k: v.encode() for k, v in contents(config, out, platform, name).items()})

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rbp.extras import named
-from rbp.files import made_folder, written
+from rbp.files import made_folder, write_all, written
 
 __all__ = [
     "DOCS",
@@ -50,17 +50,13 @@ def figure_file(path):
 
 
 def save_record(record, figure, folder, stem, dpi=130):
-    """Write ``stem.json`` and ``stem.png``, each whole or not at all; returns their paths."""
+    """Write ``stem.json`` and ``stem.png``, both or none; returns their paths."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=dpi)
-    folder = made_folder(folder)
-    text = json.dumps(record) + "\n"
-    paths = []
-    for ending, content in (("json", text.encode()), ("png", picture.getvalue())):
-        paths.append(folder / f"{stem}.{ending}")
-        with written(paths[-1]) as file:
-            file.write(content)
-    return paths
+    contents = {"json": json.dumps(record).encode() + b"\n", "png": picture.getvalue()}
+    with made_folder(folder) as made:
+        written = {made / f"{stem}.{ending}": content for ending, content in contents.items()}
+        return write_all(written)
 
 
 def studies(table, description, argv=None):

@@ -104,3 +104,14 @@ def test_more_updates_than_the_core_counts(updates):
 def test_what_no_engine_can_do(engine, updates):
     with pytest.raises(InputError, match=f"updates must be an integer, 1 … {GREATEST_UPDATES}"):
         rbp.train(problem(), updates, engine)
+
+
+def test_a_core_that_ends_without_a_report(monkeypatch):
+    """It is not asked for ever."""
+
+    def reports(driver, *_, **__):
+        yield from driver.busy()
+
+    monkeypatch.setattr(run.Driver, "reports", reports)
+    with pytest.raises(TimeoutError, match="reported none of 5 updates"):
+        rbp.train(problem(), 5, "rtl", macs=2)

@@ -1,5 +1,6 @@
 """Whatever is wrong with the input: exit code 2, one line that names it, no file touched."""
 
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -330,7 +331,7 @@ RESULTS = {
     "negative steps": ({"settle_steps": np.full((1, 2, 2), -1)}, "settle_steps", "0 … inf", "-1"),
     "negative energy": ({"energy": np.array([-0.5])}, "energy", "0 … inf", "-0.5"),
     "utilisation": ({"utilisation": np.array(-1.0)}, "utilisation", "0 … 1", "-1"),
-    "utilisation nan": ({"utilisation": np.array(np.nan)}, "utilisation", "0 … 1", "nan"),
+    "utilisation nan": ({"utilisation": np.array(np.nan)}, "utilisation", "finite", "nan"),
     "unsettled": ({"unsettled": np.array(2**63 - 1)}, "unsettled", "0 … 4", "9223372036854775807"),
     "skipped": ({"skipped": np.array(3)}, "skipped", "0 … 2", "3"),
     "cycles": ({"cycles": np.array(2**63 - 1)}, "cycles", "9223372036854775807"),
@@ -374,6 +375,8 @@ def files(refused):
     rbp.train(problem, 1, engine="golden").save(folder / "result.npz")
     np.savez(folder / "cues.npz", initial_state=np.zeros((1, 4)))
     (folder / "link.npz").symlink_to("problem.npz")
+    for name in ("core_regs.h", "rbp_core_problem.hex", "analyse.json"):
+        problem.save(folder / name)
     return folder
 
 
@@ -385,7 +388,9 @@ OVERWRITES = {
     "info": "info result.npz --plot result.npz",
     "example": "example xor --out new.npz --test new.npz",
     "example, another spelling": "example xor --out new.npz --test ./new.npz",
-    "verilog": "verilog --like problem.npz --force --out problem.npz",
+    "verilog": "verilog --like core_regs.h --force --out core.v",
+    "testbench": "testbench rbp_core_problem.hex --force --out .",
+    "analyse": "analyse analyse.json --out .",
     "synth": "synth --device up5k --like problem.npz --out problem.npz",
 }
 
@@ -413,7 +418,6 @@ NAMES = {
         "info result.npz --plot",
         "example digits --out xor.npz --test",
         "example xor --out",
-        "verilog --units 3 --out",
         "synth --device up5k --units 3 --out",
         "bench --out",
     ],
@@ -424,6 +428,22 @@ def test_names_of_outputs(refused, files, monkeypatch, verb, case):
     (files / "folder").mkdir()
     (files / "circle").symlink_to("circle")
     refused([*verb.split(), name], "cannot write", *fragments)
+
+
+@pytest.mark.parametrize("name", ["", "new/", "folder.v", "circle.v", "core", "core.md", "core.h"])
+def test_names_of_verilog(refused, monkeypatch, name):
+    monkeypatch.chdir(refused.folder)
+    (refused.folder / "folder.v").mkdir()
+    (refused.folder / "circle.v").symlink_to("circle.v")
+    argv = ["verilog", "--units", "3", "--out", name]
+    refused(argv, "cannot write", name)
+    refused([*argv, "--force"], "cannot write", name)
+
+
+@pytest.mark.parametrize("name", ["clk", "rst", "phase", "bus_wait"])
+def test_a_name_of_a_port(refused, name):
+    out = refused.folder / "core.v"
+    refused(["verilog", "--units", "3", "--name", name, "--out", out], "that of a port", name)
 
 
 @pytest.mark.parametrize("verb", ["figure1", "testbench problem.npz", "analyse problem.npz"])
@@ -470,6 +490,9 @@ ROWS = {
     "cues of records": ({"initial_state": np.zeros((1, 4), "i4,i4")}, "initial_state", "numbers"),
     "cues and more": ({"initial_state": np.zeros((1, 4)), "settled": np.ones(1)}, "'settled'"),
     "inputs": ({"initial_state": np.zeros((2, 4)), "inputs": np.zeros((1, 4))}, "2×4", "1×4"),
+    "a scalar": ({"initial_state": np.array(0.5)}, "initial_state", "C×N"),
+    "nan": ({"initial_state": np.full((1, 4), np.nan)}, "initial_state[0, 0]", "finite"),
+    "long": ({"initial_state": np.full((1, 4), np.longdouble("1e4000"))}, "[0, 0]", "finite"),
     "states": (
         dict(states=np.zeros((2, 4)), values=np.zeros((2, 3)), settle_steps=[1, 1], settled=[1, 1]),
         "values",
@@ -588,6 +611,15 @@ def test_usage(refused, argv):
     refused(argv)
 
 
+class Odd:
+    """Whose every way to become something else fails."""
+
+    def _fail(self, *_, **__):
+        raise RuntimeError("no")
+
+    __array__ = __index__ = __repr__ = _fail
+
+
 @pytest.mark.parametrize(
     ("error", "call"),
     [
@@ -604,6 +636,18 @@ def test_usage(refused, argv):
         (rbp.InputError, lambda p: rbp.train(p, 1, "golden", reached=lambda r: True)),
         (rbp.InputError, lambda p: p.save("a\0b.npz")),
         (rbp.InputError, lambda p: p.save("")),
+        (rbp.InputError, lambda p: rbp.train(p, 10**5000, "golden")),
+        (rbp.InputError, lambda p: rbp.train(p, 1, "golden", lanes=10**5000)),
+        (rbp.InputError, lambda p: replace(p, order=10**5000)),
+        (rbp.InputError, lambda p: replace(p, order=Odd())),
+        (rbp.InputError, lambda p: rbp.train(p, Odd(), "golden")),
+        (rbp.InputError, lambda p: rbp.train(p, 1, Odd())),
+        (rbp.InputError, lambda p: rbp.train(p, 1, "golden", progress=3)),
+        (rbp.InputError, lambda p: rbp.train(p, 1, "golden", pause=3, reached=3)),
+        (TypeError, lambda p: rbp.recall(rbp.train(p, 1, "golden"), p.targets, "golden", eta=1)),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), updates=-5)),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), weights="a")),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), states=np.zeros((9, 9)))),
         (rbp.InputError, lambda p: replace(p, activation=(lambda x: 1 / 0, np.tanh))),
         (rbp.InputError, lambda p: rbp.Problem([[0.1, 0.2], [0.3]], p.targets, p.target_units)),
     ],
@@ -612,3 +656,21 @@ def test_from_python(error, call):
     with pytest.raises(error) as raised:
         call(rbp.Problem(**good()))
     assert "\n" not in str(raised.value)
+
+
+def test_the_flag_that_was_meant():
+    with pytest.raises(TypeError, match="no flag 'eta': did you mean eta_shift?"):
+        rbp.train(rbp.Problem(**good()), 1, "golden", eta=1)
+
+
+def test_two_arrays_of_one_name(refused):
+    path = refused.folder / "p.npz"
+    np.savez(path, **good())
+    with zipfile.ZipFile(path, "a") as archive, archive.open("weights", "w") as file:
+        np.lib.format.write_array(file, np.zeros((4, 4)))
+    refused(["info", path], "two arrays of one name")
+
+
+def test_cues_that_are_none_are_named(refused, files):
+    argv = ["recall", files / "result.npz", "--cues", files / "problem.npz", "--engine", "golden"]
+    refused([*argv, "--out", refused.out], str(files / "problem.npz"), "unknown key")

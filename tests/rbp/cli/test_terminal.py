@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -277,8 +278,8 @@ def test_a_second_signal_ends_at_once(which):
         assert keeper.pause()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(which)
-        assert keeper.reached("result")
-    assert saved == ["result"]
+        assert keeper.reached(SimpleNamespace(updates=1))
+    assert [result.updates for result in saved] == [1]
     assert signal.getsignal(which) == before
 
 
@@ -341,3 +342,77 @@ def test_a_backend_that_is_not_there(problem, tmp_path):
     environment = os.environ | {"MPLBACKEND": "no such"}
     done = rbp_("info", problem, "--plot", tmp_path / "p.png", env=environment)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+class Broken:
+    """A standard error that is full, or that nobody reads any more."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def isatty(self):
+        return False
+
+    def write(self, _):
+        raise self.error
+
+    flush = write
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError()])
+def test_messages_that_nobody_reads(tmp_path, monkeypatch, error):
+    """The job is done all the same, and the exit code says how."""
+    problem = rbp.Problem(weights=[[-8.0]], targets=[[0.25]], target_units=[True])
+    problem.save(tmp_path / "p.npz")
+    monkeypatch.setattr(sys, "stderr", Broken(error))
+    argv = ["train", tmp_path / "p.npz", "--updates", 40, "--engine", "golden"]
+    assert main([*map(str, argv), "--out", str(tmp_path / "r.npz")]) == 0
+    assert rbp.Result.load(tmp_path / "r.npz").skipped == 40
+    assert main(["info", str(tmp_path / "missing.npz")]) == 2
+
+
+def test_a_checkpoint_that_fails(tmp_path, capsys, monkeypatch):
+    """It is told; the training goes on, and its end is kept."""
+    kept, full = [], [True]
+
+    def save(result):
+        if full.pop() if full else False:
+            raise OSError(28, "No space left on device", "r.npz")
+        kept.append(result.updates)
+
+    progress = watch.Progress("update")
+    with watch.Keeper(save, 1e-9, progress) as keeper:
+        result = rbp.train(
+            figure1.problem(), 9, "golden", pause=keeper.pause, reached=keeper.reached
+        )
+        keeper.keep(result)
+    assert "no checkpoint: r.npz: No space left on device; the training goes on" in (
+        capsys.readouterr().err
+    )
+    assert kept == list(range(2, 10))
+
+
+def test_a_second_interrupt_while_it_saves(tmp_path):
+    """Nothing that is written is denied."""
+    keeper = watch.Keeper(lambda result: os.kill(os.getpid(), signal.SIGINT), 0, None)
+    with keeper:
+        keeper.keep(SimpleNamespace(updates=7))
+    assert (keeper.kept, keeper.wanted) == (7, True)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_folder_of_a_failed_job(problem, tmp_path, existing):
+    """It is not left behind; what was in it stays as it was, all of it."""
+    out = tmp_path / "figure1"
+    if existing:
+        out.mkdir()
+        (out / "figure1.json").write_text("old")
+    command = f"ulimit -f 10; exec {sys.executable} -m rbp figure1 --engine golden --updates 1"
+    done = subprocess.run(["bash", "-c", f"{command} --out {out}"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "standard output" not in done.stderr
+    assert out.exists() == existing
+    if existing:
+        assert [p.name for p in out.iterdir()] == ["figure1.json"]
+        assert (out / "figure1.json").read_text() == "old"
