@@ -169,7 +169,7 @@ class StateMemory(wiring.Component):
             ]
         host_word = unreset(m, host.word, "host_word_q")
         is_y = delay(m, host.region == Region.Y, self.config.device.memory, name="host_y")
-        m.d.sync += host_word.eq(Mux(is_y, y.r_data, x.r_data))
+        m.d.sync += host_word.eq(Mux(is_y, y.r_data.as_signed(), x.r_data.as_signed()))
 
     def _write(self, m, c, *, x, x_now, y, y_row, slope, target, input, flags, factor_slope=None):
         """What the integrator writes; the host through the same port."""

@@ -61,8 +61,10 @@ def manual(config, name=NAME, made=""):
         "ETA_MOST": config.eta_shifts[1] - config.eta_shifts[0],
         "TOLERANCE": "2" if config.preset == "w8" else "4 >> k, but at least 1",
         "STATE": state_formula(amap),
-        "LANES": config.lanes,
-        "LAST_LANE": config.lanes - 1,
+        "PLACE": _place(config),
+        "EACH_LANE": f"each lane, 0 ... {config.lanes - 1}," if config.lanes > 1 else "the lane",
+        "NOT_IN_RECALL": "KEEP, DRAW and RANDOM" if config.random_start else "KEEP and DRAW",
+        "TOP_ADDRESS": amap.width - 1,
         "PLACES": config.lanes * config.slots,
         "REGIONS": _table(
             (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
@@ -171,6 +173,13 @@ def _products(config):
         f"{j}: " + ("*".join(f"f(x{i})" for i in p) or "1") for j, p in enumerate(products[:60])
     ]
     return ", ".join(said) + (", as `rbp features` lists them all" if len(products) > 60 else "")
+
+
+def _place(config):
+    """Where pattern a is."""
+    if config.lanes == 1:
+        return "slot = a and lane = 0"
+    return f"slot = a div {config.lanes} and lane = a mod {config.lanes}"
 
 
 def _draws(config):

@@ -15,6 +15,7 @@ from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
 from rbp.problem import Problem
 from tests.rbp.export.test_lint import CONFIGS
+from tests.tools import simulate_icarus
 
 
 @pytest.fixture(params=CONFIGS)
@@ -66,7 +67,7 @@ def test_manual_gives_the_addresses(config):
     )
     assert len(velocity) == config.momentum
     lanes = config.lanes
-    assert f"slot = a div {lanes} and lane = a mod {lanes}." in text
+    assert (f"slot = a div {lanes} and lane = a mod {lanes}." in text) == (lanes > 1)
     for region in STATE:
         assert f"| {region.value} | {region.name} | 0x{amap.state(region, 0, 0):x} |" in text
         for a in range(lanes * config.slots):
@@ -98,7 +99,7 @@ def test_steps_are_numbered(config):
 
 
 def read_cycles(config):
-    return int(re.search(r"a read, which takes (\d+) cycles", manual(config))[1])
+    return int(re.search(r"a read, which takes (\d+)\s+cycles", manual(config))[1])
 
 
 def test_diagram(config):
@@ -241,3 +242,30 @@ def test_a_host_in_c(tmp_path):
     assert done.returncode == 0, done.stderr
     host = subprocess.run([tmp_path / "obj_dir" / "Vrbp_core"], capture_output=True, text=True)
     assert (host.returncode, host.stdout) == (0, "good\n")
+
+
+@pytest.mark.parametrize("delay", ["", "#1 "], ids=["at once", "late"])
+def test_the_tasks_of_the_manual(tmp_path, config, delay):
+    """As they stand there, they write and read every word of x(t0)."""
+    verilog.write(config, tmp_path / "net.v", name="net")
+    text, amap = (tmp_path / "net_manual.md").read_text(), AddressMap(config)
+    tasks = "\n".join(re.findall(r"^ {6}task .*?endtask$", text, re.M | re.S))
+    assert tasks.count("endtask") == 2
+    places = [(a, i) for a in range(config.lanes * config.slots) for i in range(config.units)][:40]
+    words = {amap.state(Region.X_START, a, i): 37 * a - 5 * i - 1 for a, i in places}
+    writes = "".join(f"    write({at}, {word & 0xFFFFFFFF});\n" for at, word in words.items())
+    reads = "".join(f'    read({at}, got); $display("%0d", $signed(got));\n' for at in words)
+    ports = "bus_addr, bus_w_data, bus_w_en, bus_r_en, bus_r_data, bus_wait, phase"
+    (tmp_path / "tb.v").write_text(
+        f"module tb;\n  reg clk = 0, rst = 1, bus_w_en = 0, bus_r_en = 0;\n"
+        f"  reg [{amap.width - 1}:0] bus_addr = 0;\n  reg [31:0] bus_w_data = 0, got;\n"
+        "  wire [31:0] bus_r_data;\n  wire bus_wait;\n  wire [1:0] phase;\n"
+        f"  net core(clk, rst, {ports});\n".replace(
+            "(clk, rst, ", "(.clk(clk), .rst(rst), "
+        ).replace(ports, ", ".join(f".{name}({name})" for name in ports.split(", ")))
+        + f"  always #5 clk = {delay}~clk;\n{tasks}\n"
+        f"  initial begin\n    @(negedge clk); @(negedge clk) rst = 0;\n{writes}{reads}"
+        "    $finish;\n  end\nendmodule\n"
+    )
+    code, said = simulate_icarus(tmp_path, "-g2005", "tb.v", "net.v")
+    assert (code, list(map(int, said.split()))) == (0, list(words.values()))
