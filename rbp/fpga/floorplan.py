@@ -46,7 +46,7 @@ def floorplan(config, device, rtlil):
     along = {y: [] for y in rows}  # (site, name)
     for lane in range(lanes):
         for p in range(macs):
-            pe = multipliers.pop(f"lane_{lane}.pe_{p}.multiplier")
+            pe = multipliers.pop(f"lane_{lane}.column.pe_{p}.multiplier")
             along[row(lane, p)] += [(p * sites // macs, name) for name in pe]
     for lane, home in enumerate(homes):
         own = _of_lane(multipliers, lane)

@@ -31,7 +31,8 @@ def test_queue(pushes, family):
         pop = rng.random() < min(pushes, 1 - filling) and len(queue) > 0 and stable >= latency
         clear = rng.random() < 0.003
         word = int(rng.integers(1 << 32))
-        line[cycle] = {"push": push, "word": word, "pop": pop, "clear": clear}
+        report = {"report.push": push, "report.word": word}
+        line[cycle] = report | {"host.pop": pop, "clear": clear}
         counts.append(len(queue))
         spaces.append(space)
         space = len(queue) < DEPTH - 3  # known a cycle late
@@ -47,10 +48,10 @@ def test_queue(pushes, family):
             queue.clear()
             pushed.clear()
         push = will_push
-    seen = play(Log(config), line, ["count", "head", "space"], cycles=1500)
-    assert seen["count"] == counts
-    assert seen["space"] == spaces
-    assert {cycle: seen["head"][cycle] for cycle in heads} == heads
+    seen = play(Log(config), line, ["host.count", "host.head", "report.space"], cycles=1500)
+    assert seen["host.count"] == counts
+    assert seen["report.space"] == spaces
+    assert {cycle: seen["host.head"][cycle] for cycle in heads} == heads
     assert set(counts) == set(range(DEPTH + 1))
     assert len(heads) > 200
 

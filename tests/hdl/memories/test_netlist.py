@@ -46,7 +46,7 @@ def test_a_wrong_gate_is_seen(tmp_path):
     config, gates = netlist("hx8k")
     text = gates.read_text().splitlines()
     luts = [k for k, line in enumerate(text) if ".LUT_INIT(16'h" in line]
-    luts = [k for k in luts if any("lane_0.pe_0" in line for line in text[k : k + 8])]
+    luts = [k for k in luts if any("lane_0.column.pe_0" in line for line in text[k : k + 8])]
     assert luts
     for k in luts:
         value = int(text[k].split("16'h")[1][:4], 16)

@@ -137,7 +137,7 @@ def test_progress_on_a_terminal(tmp_path):
     os.close(child)
     said = os.read(terminal, 10000).decode()
     os.close(terminal)
-    assert said.splitlines() == ["elaboration", "synthesis", "seed 1/1"]
+    assert said.replace("\r\033[K", "").splitlines() == ["elaboration", "synthesis", "seed 1/1"]
 
 
 # floor plan
@@ -178,7 +178,7 @@ def test_floorplan(name, machine):
     width = grid.columns[-1] - grid.columns[0] + 9
     pace = width / config.macs
     chains = [
-        [place(plan[f"core.lane_{lane}.pe_{p}.multiplier.mult"]) for p in range(config.macs)]
+        [place(plan[f"core.lane_{lane}.column.pe_{p}.multiplier.mult"]) for p in range(config.macs)]
         for lane in range(config.lanes)
     ]
     rows = [[y for _, y, _ in chain] for chain in chains]
@@ -201,7 +201,7 @@ def test_floorplan(name, machine):
     kinds = ("bank", "velocity") if config.momentum else ("bank",)
     wanted = {
         *(
-            f"core.lane_{lane}.pe_{p}.multiplier.mult"
+            f"core.lane_{lane}.column.pe_{p}.multiplier.mult"
             for lane in range(config.lanes)
             for p in range(config.macs)
         ),
