@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
-.PHONY: all test bench synth slow-test lint format help clean
+.PHONY: all test bench synth slow-test lint format docs help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -33,6 +33,9 @@ lint: $(venv)  ## ruff: rules and format; mypy: types; nothing is changed
 format: $(venv)  ## ruff: sort imports, reformat
 	$(bin)/ruff check --select I --fix
 	$(bin)/ruff format
+
+docs: $(venv)  ## the pages as a site: build/site/index.html
+	$(bin)/python docs/build.py
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile

@@ -58,10 +58,13 @@ def train(
         Both or none. Where ``pause()`` is true after an update, ``reached(result)`` is called with
         what the training has come to, which can be saved and continued. Where that returns true the
         training ends there, and ``train`` returns the same.
-    flags
-        Those of :class:`~rbp.settings.Settings`.
+    **flags
+        Those of :class:`rbp.Settings`.
 
-    Raises :class:`~rbp.errors.InputError` before anything runs.
+    Raises
+    ------
+    InputError
+        Before anything runs: the input is wrong.
     """
     problem, settings, earlier = origin(source, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)

@@ -2,11 +2,15 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from rbp.cli import main
+import rbp
+from rbp.cli import main, parser
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,3 +71,29 @@ def test_cells_are_short(page):
 
 def test_the_front_page_is_short():
     assert len(PAGES[0].read_text().splitlines()) <= 150
+
+
+def test_the_site(tmp_path):
+    """Without a warning; it has the flags of each verb, what Python gives, and the port."""
+    program = [sys.executable, ROOT / "docs" / "build.py", tmp_path]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    reference = tmp_path / "docs" / "reference"
+    verbs = (reference / "verbs.html").read_text()
+    assert all(f"rbp {name}" in verbs for name in parser()[1])
+    python = (reference / "python.html").read_text()
+    assert all(f'id="rbp.{name}"' in python for name in rbp.__all__)
+    assert "BUS_ADDR" in (reference / "port.html").read_text().upper()
+
+
+def test_a_broken_page_is_found(tmp_path):
+    """The check can fail: a link to a page that is not there."""
+    for name in ("docs", "README.md", "CONTRIBUTING.md", "LICENSE", "CITATION.cff"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    with open(tmp_path / "docs" / "roadmap.md", "a") as page:
+        page.write("\n[nowhere](missing.md)\n")
+    program = [sys.executable, tmp_path / "docs" / "build.py", tmp_path / "site"]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "missing.md" in done.stderr
