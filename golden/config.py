@@ -241,7 +241,7 @@ class Config:
 
     @property
     def update_fraction(self):
-        """Bits below the last place of w or v in an update, at the least η."""
+        """Bits below an ulp of w or v in an update, at the least η."""
         return self.formats.update_shift(self.learned) - self.eta_shifts[0]
 
     @property

@@ -1,6 +1,6 @@
 """Features φ(c): what a higher-order network sums (22), monomials of f of the units' activities.
 
-Each unordered product stands once, so that the symmetric sum (26) is one weight. Their order: by
+Each unordered product is there once, so that the symmetric sum (26) is one weight. Their order: by
 degree, then as words of a dictionary; of 3 units and the degrees 1 and 2
 
     f₀  f₁  f₂  f₀f₀  f₀f₁  f₀f₂  f₁f₁  f₁f₂  f₂f₂

@@ -1,6 +1,6 @@
 """One Euler step of x (1) and of y (17), element by element.
 
-Δt = 2**-k. Every element stands still within 2**(k-1) units of its fixed point.
+Δt = 2**-k. Every element stops within 2**(k-1) ulp of its fixed point.
 """
 
 import numpy as np

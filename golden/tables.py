@@ -6,10 +6,10 @@ word of the table holds a knot and the difference to the next:
 
     F(u) ≈ round((base << s) + difference · fraction) >> (s + 2),   s the bits of a segment
 
-At every input the result is at most one unit in the last place from the real function. A slope of
+At every input the result is at most one ulp from the real function. A slope of
 1, which SLOPE just cannot hold, becomes its greatest word; that is no saturation.
 
-A function of the user's own is given by samples, which stand for it in floating point as well; its
+A function of the user's own is given by samples, which replace it in floating point as well; its
 table is as good where its curvature is no greater than that of tanh.
 """
 

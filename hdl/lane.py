@@ -50,7 +50,7 @@ class Lane(wiring.Component):
     host : StatePort
         A read takes ``reach`` more, to the lane and back.
     clear, abort : In
-        Forget flags; let no relaxation go on.
+        Set all flags to 0; let no relaxation go on.
     ready : Out
         A sweep waits for the carousel.
     probe_valid, probe : Out

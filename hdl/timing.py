@@ -1,4 +1,4 @@
-"""Where in time each field of a token stands, made from the latencies of its parts.
+"""When each field of a token is where, made from the latencies of its parts.
 
 Cycle 0 is the one in which the carousel counts a column, seen by the lane in question; PE p is p
 cycles behind PE 0. A field reaches PE p's register at the cycle given here, plus p.

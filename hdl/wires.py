@@ -23,7 +23,7 @@ __all__ = [
 class HostSignature(wiring.Signature):
     """A word port, seen from the master, which holds its request while ``wait`` is high.
 
-    The request is done in the first cycle without ``wait``; ``r_data`` stands in that cycle.
+    The request is done in the first cycle without ``wait``; ``r_data`` is valid in that cycle.
     """
 
     def __init__(self, address_width):
@@ -87,7 +87,7 @@ class LookUp(wiring.Signature):
                 "backward": Out(1),  # of y, else of x
                 "steps": In(STEP_BITS),
                 "unsettled": In(1),
-                "clear": Out(1),  # forget the energy
+                "clear": Out(1),  # set the energy to 0
                 "energy": In(energy_bits(config)),
             }
         )
@@ -164,7 +164,7 @@ class Run(wiring.Signature):
                 "logging": Out(1),
                 **({"random": Out(1)} if config.random_start else {}),
                 "stop": Out(1),  # after the update under way
-                "abort": Out(1),  # as soon as may be, whatever that leaves
+                "abort": Out(1),  # as soon as possible, whatever that leaves
                 "clear": Out(1),
                 "noise_write": Out(1),
                 "updates_write": Out(1),

@@ -1,4 +1,4 @@
-"""What is installed only when asked for, and what one is told where it is missing."""
+"""Optional packages, and the message where one is missing."""
 
 from contextlib import contextmanager
 from importlib.util import find_spec

@@ -81,7 +81,7 @@ def machine(problem, settings, engine, earlier=None):
     """What learns: ``rbp.golden.reference.Reference`` for float64, else
     ``rbp.golden.training.Machine``.
 
-    It stands where ``earlier`` ended, or at the start. All that can be refused is refused here.
+    It begins where ``earlier`` ended, or at the start. All that can be refused is refused here.
     """
     choice("engine", engine, ENGINES)
     raw = problem.to_raw(settings)

@@ -83,15 +83,15 @@ class Settings:
     rounding : str
         Of weight updates: ``stochastic`` or ``nearest``.
     tolerance : int, optional
-        A relaxation has settled when its greatest step is at most this many units of the last
-        place; by default max(1, 4 >> k), for ``w8`` 2.
+        A relaxation has settled when its greatest step is at most this many ulp; by
+        default max(1, 4 >> k), for ``w8`` 2.
     step_limit : int, optional
         Euler steps after which a relaxation ends anyway; by default 64 << k in training and
         512 << k in recall.
     fixed_steps : int, optional
         Take just so many steps instead, settled or not.
     use_within : int
-        An unsettled relaxation still counts where its last step was at most this many units.
+        An unsettled relaxation still counts where its last step was at most this many ulp.
     seed : int
         Of the rounding noise and of what is drawn, 0 … 2**32 - 1.
     """

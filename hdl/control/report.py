@@ -23,11 +23,11 @@ class Reporter(wiring.Component):
     lane, slot, use, skip : In
         Whose turn it is; of all lanes, which take part, and whose update is left out.
     errors, logging, clear, begun : In
-        Learn; log; forget what is counted; a new batch, which forgets the energy.
+        Learn; log; set all counts to 0; a new batch, which sets the energy to 0.
     tick, ready : In
         0, then up to ``Timing.look`` + 2 until the report is made; it may be made.
     made : Out
-        A report is made, in which the step counts stand.
+        A report is made; the step counts are there by then.
     of_energy, high, push : In
         Log an energy, its upper half; log now.
     look : LookUp, array of L

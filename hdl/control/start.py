@@ -16,7 +16,7 @@ __all__ = ["RandomStart"]
 class RandomStart(wiring.Component):
     """x_i(t0) = X^(i+1)(z) >> (32 − F), uniform in [0, 1), F the fraction of STATE.
 
-    Stands between the host and the lanes' state memories, and writes in the host's place while
+    It lies between the host and the lanes' state memories, and writes in the host's place while
     nothing relaxes: unit by unit c, but where the unit is clamped, and x(t0), once f(c) is there.
     Takes N · (memory + 2) cycles a pattern, and what f and the way to one of several lanes take.
     Golden model: :meth:`rbp.golden.training.Learning.start_words`.

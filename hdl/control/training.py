@@ -20,7 +20,7 @@ class Training(wiring.Component):
     """One program for all methods, and recall.
 
     A batch is dealt to the lanes by :class:`rbp.hdl.control.deal.Dealer`. Once all have settled
-    there is an UPDATE for those of each slot, while which their steps are logged and the noise of
+    there is an UPDATE for those of each slot. During it their steps are logged and the noise of
     the next is hashed. A recall stops short of the updates.
 
     What is logged: see :class:`rbp.hdl.control.report.Reporter`.

@@ -16,7 +16,7 @@ NEIGHBOURS = 4
 
 
 class DelayLine(wiring.Component):
-    """A word, ``cycles`` later: registers where it is short, else a memory that goes round, behind
+    """A word, ``cycles`` later: registers where it is short, else a circular memory, behind
     a register, since the last PE is far from it."""
 
     def __init__(self, *, width, cycles, device):

@@ -31,7 +31,7 @@ class Integrator(wiring.Component):
     dt_shift, tolerance, use_within, keep, errors : In
         k; limits of a step in ulp; go on from the last x and y; learn: clamped c stays T.
     clear_energy, clear : In
-        Forget the energy; the saturation.
+        Set the energy to 0; the flags of saturation.
     valid, sum, element : In
         A result. ``x``, ``target``, ``flags`` of it follow the memory's latency later.
     *_read, slope, input, … : where to read what is needed later; it comes that latency after
@@ -126,7 +126,7 @@ class Integrator(wiring.Component):
         m.d.comb += self.before_start.eq(place.fresh & ~place.backward & ~self.keep)
 
         def until(value, start, end, name):
-            """``value``, which stands in cycle ``start``, in cycle ``end``."""
+            """``value``, which is there in cycle ``start``, in cycle ``end``."""
             return delay(m, value, end - start, name=name)
 
         def register(value, name):
@@ -208,7 +208,7 @@ class Integrator(wiring.Component):
             self.closing.eq(element[write - device.memory - 1]),
         ]
         self._finish(m, valid, forward, backward, element, scaled)
-        # saturation, each where its word stands
+        # saturation, each in the cycle of its word
         memory = device.memory
         flag_b = until(b_clipped, narrow, operate, "b_clipped_operate")
         clipped = {

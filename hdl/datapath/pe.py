@@ -17,7 +17,7 @@ def token_layout(config):
     ========= ======== ==================================================================
     stage     field    meaning
     ========= ======== ==================================================================
-    operand−1 latch    y stands on the distribution bus: keep it
+    operand−1 latch    y is on the distribution bus: keep it
     operand−1 backward multiply w·y, else w·φ
     operand   phi      φ_j
     operand   update   multiply y·φ

@@ -28,7 +28,7 @@ class Product(wiring.Component):
         All at once; what is valid is watched.
     product : Out
     clipped : Out
-        Something saturated, each where its word stands.
+        Something saturated, each in the cycle of its word.
     """
 
     def __init__(self, config, factors):

@@ -20,7 +20,7 @@ class Table(wiring.Component):
     Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that of
     a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
     factors. One word a cycle, never stalled. Golden model: :class:`rbp.golden.tables.Table`; error
-    at most one unit in the last place.
+    at most one ulp.
 
     Parameters
     ----------

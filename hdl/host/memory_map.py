@@ -96,7 +96,7 @@ REGISTERS = (
         (
             Field("TRAIN", 0, 1, "start a training"),
             Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
-            Field("CLEAR", 2, 1, "end a run at once; forget counters, STATUS, log and FIRST"),
+            Field("CLEAR", 2, 1, "end a run at once; counters, STATUS, log and FIRST become 0"),
             Field("STOP", 3, 1, "end the training after the update under way"),
         ),
     ),

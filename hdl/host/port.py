@@ -35,7 +35,7 @@ class HostPort(wiring.Component):
         What the host has set.
     run : Run
         To training. ``stop`` and ``abort``, for a CLEAR, stay until the run ends. A reset clears,
-        too, so that most of what ``clear`` forgets needs no other reset: two would meet in a slow
+        too, so that most of what ``clear`` resets needs no other reset: two would meet in a slow
         gate.
     states : StatePort, array of L
         To the lanes.

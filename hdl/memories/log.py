@@ -21,7 +21,7 @@ class Log(wiring.Component):
     Members
     -------
     clear : In
-        Forget everything.
+        Remove all words.
     report : Report
         Append a word.
     host : LogPort

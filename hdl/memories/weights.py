@@ -23,7 +23,7 @@ class WeightMemory(wiring.Component):
     the cycle in which it is written, nor between its reading in an UPDATE and its writing: the
     carousel waits.
 
-    Where the banks have a single port, an UPDATE goes round twice, for the words of even and for
+    Where the banks have a single port, an UPDATE takes two turns, for the words of even and for
     those of odd addresses: a weight is written an odd number of cycles after its reading, so that
     the port takes turns.
 

@@ -12,7 +12,7 @@ __all__ = ["Adder", "Multiplier"]
 class Multiplier(wiring.Component):
     """Signed product, ``device.multiplier`` cycles after its operands, one a cycle.
 
-    The registers stand where the devices' multipliers have theirs: first at the operands. On iCE40
+    The registers are where the devices' multipliers have theirs: first at the operands. On iCE40
     yosys puts this body into an SB_MAC16, registers and all; on ECP5 it leaves a MULT18X18D's
     registers unused, so there is an instance. Where there is no multiplier (``ice40hx``), the rows
     are added in pairs, a register behind each adder: 560 LUTs at 16 × 16 bits.

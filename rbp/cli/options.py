@@ -84,7 +84,7 @@ def learning_flags(verb):
     flag(group, "eta_shift", int, "K", "η = 2^K, K in -6 … 1 (default: 0)")
     flag(group, "rounding", str, "NAME", "stochastic or nearest (default: stochastic)")
     settling_flags(group)
-    flag(group, "use_within", int, "ULPS", "unsettled relaxations still used (default: 64)")
+    flag(group, "use_within", int, "ULP", "unsettled relaxations still used (default: 64)")
     flag(group, "fixed_steps", int, "K", "take K steps, no early exit")
     flag(
         group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
@@ -96,7 +96,7 @@ def learning_flags(verb):
 def settling_flags(group):
     """How a relaxation proceeds, in training and in recall."""
     flag(group, "dt_shift", int, "K", "Δt = 2^-K, K in 0 … 3 (default: 0)")
-    flag(group, "tolerance", int, "ULPS", "settled when no step is greater (default: 4 >> K, w8 2)")
+    flag(group, "tolerance", int, "ULP", "settled when no step is greater (default: 4 >> K, w8 2)")
     flag(group, "step_limit", int, "K", "at most so many steps (default: 64, recall 512, << K)")
 
 

@@ -92,7 +92,7 @@ class Keeper:
 
     A context: in it SIGINT and SIGTERM end the training after the update under way; a second one,
     or one before the first update, raises KeyboardInterrupt at once, but not while it saves. A
-    checkpoint that cannot be written is told, and tried again.
+    checkpoint that cannot be written is a warning; the next one follows.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Keeper:
     seconds : float
         Between two checkpoints; 0: none.
     progress : Progress
-        Which tells whether an update was made.
+        It knows whether an update was made.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)

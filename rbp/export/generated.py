@@ -1,4 +1,4 @@
-"""What all files share that ``rbp`` generates: their mark, their names, and whom they replace."""
+"""What the files share that ``rbp`` generates: their mark, their names, and what they replace."""
 
 import os
 import re

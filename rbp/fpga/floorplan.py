@@ -1,7 +1,7 @@
 """Where the multipliers and memories of a large array lie: its chains along the device's rows.
 
 A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
-multipliers, the lanes' PEs of a column stand above each other, their bank of weights beside the
+multipliers, the lanes' PEs of a column are above each other, their bank of weights beside the
 first, and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr
 draws all memories into the device's middle, where its router then never ends.
 """

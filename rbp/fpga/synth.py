@@ -1,7 +1,7 @@
 """``rbp synth``: how big a core is on a device, and how fast.
 
 The core is synthesised once, and placed and routed with several seeds, since one alone says little.
-It stands behind two pins (:mod:`rbp.hdl.harness`), whose registers are counted with it.
+It is placed behind two pins (:mod:`rbp.hdl.harness`), whose registers are counted with it.
 """
 
 import json

@@ -32,7 +32,7 @@ GRID = 101
 
 
 def nearest(points, ends, settled):
-    """Index of the fixed point (rows of ``points``) at which each end stands, −1 if unsettled."""
+    """Index of the fixed point (rows of ``points``) at which each run ends, −1 if unsettled."""
     if not len(points):
         return np.full(len(ends), -1)
     distance = np.abs(ends[:, None, :] - points[None, :, :]).max(axis=2)
@@ -85,7 +85,7 @@ def cut(network, origin, directions, marks, dt_shift, grid=GRID):
 
 
 def _analysed(network, patterns, starts, dt_shift, rng, tell):
-    """One network: what stands under ``networks`` in the record."""
+    """One network: what is under ``networks`` in the record."""
     tell(f"fixed points of {network.units} units, from {STARTS} random states")
     low, high = network.box()
     drawn = rng.uniform(low, high, (STARTS, network.units))
@@ -132,7 +132,7 @@ def run(source, *, dt_shift=None, seed=1, progress=None) -> dict:
     ``fixed_points`` with ``x``, the eigenvalues ``[re, im]`` of L for x and for y, stability of the
     flow and of the Euler map by Δt, the ``share`` of random states that settle there, and
     ``index``, the sign of det L. ``index_sum`` is 1 where all have been found, since g + I is
-    bounded; any other sum tells that some are missing. ``settles_at`` is the fixed point that each
+    bounded; any other sum means that some are missing. ``settles_at`` is the fixed point that each
     pattern's start reaches (−1: none). ``cut`` is a plane through the state space:
     ``labels[b][a]`` is the fixed point that is reached from there.
 

@@ -58,7 +58,7 @@ def find(name) -> Example:
 
 
 def command(example, path, out="result.npz") -> str:
-    """The command line that trains an example once it stands in a file."""
+    """The command line that trains an example from a file."""
     flags = [part for k, v in example.flags.items() for part in ("--" + k.replace("_", "-"), v)]
     return shlex.join(map(str, ["rbp", "train", path, *flags, "--out", out]))
 

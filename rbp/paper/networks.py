@@ -56,7 +56,7 @@ def association(seed=1):
 
 
 def layered(sizes, inputs, targets, *, spread, seed) -> Problem:
-    """A feed-forward network of layers, of logistic units, after which stands a unit as bias.
+    """A feed-forward network of layers, of logistic units, and a unit as bias.
 
     ``inputs`` (A×first layer) are what the first layer shall show: such a unit, without incoming
     weights, sits at g(0) + I = 0.5 + I. The bias, at 0.5, feeds every layer but the first.
