@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,8 +57,13 @@ def made_folder(folder):
 def size():
     """Bytes of all that is kept."""
     with _refused(CACHE):
-        files = (path for room in ROOMS for path in (CACHE / room).rglob("*"))
-        return sum(path.lstat().st_size for path in files if path.is_file())
+        total = 0
+        for room in ROOMS:
+            for folder, _, names in os.walk(CACHE / room):
+                for name in names:
+                    with suppress(FileNotFoundError):  # another process has removed it
+                        total += os.lstat(os.path.join(folder, name)).st_size
+        return total
 
 
 def clear():

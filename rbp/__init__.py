@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from rbp.engines import recall, train
     from rbp.errors import InputError
     from rbp.problem import Problem
-    from rbp.result import Result
+    from rbp.result import Result, States
     from rbp.settings import Settings
 
-__all__ = ["InputError", "Problem", "Result", "Settings", "recall", "train"]
+__all__ = ["InputError", "Problem", "Result", "Settings", "States", "recall", "train"]
 
 _HOMES = {
     "InputError": "errors",
     "Problem": "problem",
     "Result": "result",
     "Settings": "settings",
+    "States": "result",
     "recall": "engines",
     "train": "engines",
 }

@@ -61,6 +61,10 @@ def train(
     **flags
         Those of :class:`rbp.Settings`.
 
+    Returns
+    -------
+    rbp.Result
+
     Raises
     ------
     InputError
@@ -108,8 +112,16 @@ def recall(
     cues : mapping or array
         ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
         ``initial_state``. More cues than the machine has slots are taken in turn.
-    engine, progress, flags
-        As in :func:`train`; limits of steps are those of recall unless given here.
+    engine : str
+        As in :func:`train`.
+    progress : callable, optional
+        ``progress(done, total)`` is called after each round of cues.
+    **flags
+        Those of :class:`rbp.Settings`; limits of steps are those of recall unless given here.
+
+    Returns
+    -------
+    rbp.States
     """
     check_flags(flags)
     check_type("result", result, Result)

@@ -141,7 +141,7 @@ class Problem(Frozen):
 
     @property
     def terms(self) -> int:
-        """M, the columns of W: N in a first-order network."""
+        """The columns of W, M; N in a first-order network."""
         return count(len(self.weights), self.degrees)
 
     @property
@@ -156,7 +156,7 @@ class Problem(Frozen):
 
     @property
     def read_units(self) -> np.ndarray:
-        """N bool: where targets are read."""
+        """Where targets are read, N bool."""
         return self.target_units | self.clamp_units
 
     @property
@@ -225,6 +225,8 @@ class Problem(Frozen):
         """Read an ``.npz`` file; a refusal names it."""
         arrays = read_npz(path)
         try:
+            if "weights_raw" in arrays:
+                raise InputError("holds a result: expected a problem, see rbp.Result.load")
             return cls.from_arrays(arrays)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error

@@ -43,17 +43,21 @@ class Result(Frozen):
     errors : A×N int
         ERROR words of y, the same.
     energy : updates float
-        E_total = ½ Σ J² at each update, before it.
+        E_total = ½ Σ J² of the patterns of each update, before it.
     updates : int
         Updates so far, each of B rank-1 updates, B the patterns of a batch.
     settle_steps : updates×B×2 int
         Euler steps of x and of y.
-    unsettled, skipped : int
-        Relaxations that reached the limit, and rank-1 updates left out for it.
+    unsettled : int
+        Relaxations that reached the limit.
+    skipped : int
+        Rank-1 updates left out for it.
     saturated : mapping
         Role of a format → whether a word of that role was ever clamped; read-only.
-    cycles, utilisation : int, float
-        Clock cycles, and useful products / (P·L·cycles); 0 unless the engine is ``rtl``.
+    cycles : int
+        Clock cycles; 0 unless the engine is ``rtl``.
+    utilisation : float
+        Useful products / (P·L·cycles).
     problem, settings, engine
         What made it. Counts and cycles are of all updates, whatever engine or settings made them;
         ``settings`` and ``engine`` are the last ones.
@@ -94,12 +98,8 @@ class Result(Frozen):
         batch, formats = settings.batch_of(problem), PRESETS[settings.preset]
         choice("engine", self.engine, ENGINES)
         integer("updates", self.updates, 1)
-        for name, shape in (
-            ("weights", terms),
-            ("velocities", terms),
-            ("energy", (self.updates,)),
-            ("utilisation", ()),
-        ):
+        of_numbers = {"weights": terms, "velocities": terms, "utilisation": ()}
+        for name, shape in (of_numbers | {"energy": (self.updates,)}).items():
             finite(name, numbers(name, getattr(self, name), shape))
         _within("energy", self.energy, 0, np.inf)
         _within("utilisation", np.asarray(self.utilisation), 0, 1)
@@ -190,6 +190,8 @@ class Result(Frozen):
         """Read an ``.npz`` file; a refusal names it."""
         arrays = read_npz(path)
         try:
+            if not cls.describes(arrays):
+                raise InputError("expected a result: it has no key 'weights_raw'")
             return cls.from_arrays(arrays)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error

@@ -57,7 +57,7 @@ class Settings:
     macs : int, optional
         P, the processing elements of a lane, 1 … N; by default the smaller of N and 5.
     lanes : int
-        L.
+        L, how many patterns are computed at once, by default 1.
     slots : int, optional
         Patterns that a lane holds; by default all that the problem has. Where they are more than
         L·slots, the host loads each batch in its turn; while the one before is learned, where there

@@ -103,13 +103,10 @@ class Integrator(wiring.Component):
         narrow = device.narrow
         # The cycles, counted from the sum's.
         write = time.integrator
-        step = write - 1
-        aim = step - narrow
-        value = aim - narrow
-        product = value - narrow
+        step, aim = write - 1, write - 1 - narrow
+        value, product = aim - narrow, aim - 2 * narrow
         operate = product - device.multiplier
-        look_up = operate - device.memory
-        meet = operate - (narrow - 1)
+        look_up, meet = operate - device.memory, operate - (narrow - 1)
 
         element = stages(m, self.element.as_value(), write, name="element")
         element = [data.View(self.element.shape(), e) for e in element]
@@ -119,11 +116,7 @@ class Integrator(wiring.Component):
         forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
         backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
 
-        reads = (self.slope_read, self.input_read, self.before_read)
-        for port, cycle in zip(reads, (operate, value, aim), strict=True):
-            place = element[cycle - device.memory]
-            m.d.comb += [port.unit.eq(place.unit), port.slot.eq(place.slot)]
-        m.d.comb += self.before_start.eq(place.fresh & ~place.backward & ~self.keep)
+        self._read(m, *(element[cycle - device.memory] for cycle in (operate, value, aim)))
 
         def until(value, start, end, name):
             """``value``, which is there in cycle ``start``, in cycle ``end``."""
@@ -187,9 +180,10 @@ class Integrator(wiring.Component):
         goal = until(goal, aim, step - 1, "goal_step")
         state_q = register(state, "state")
         greatest = self.config.dt_shifts
-        difference = goal - state
         scaled = register(
-            Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
+            Array((goal - state).shift_left(greatest - k) for k in range(greatest + 1))[
+                self.dt_shift
+            ],
             "scaled",
         )
 
@@ -222,6 +216,14 @@ class Integrator(wiring.Component):
         }
         self._remember(m, clipped)
         return m
+
+    def _read(self, m, slope, input_, before):
+        """What is needed later, of these elements."""
+        reads = {"slope_read": slope, "input_read": input_, "before_read": before}
+        for name, element in reads.items():
+            port = getattr(self, name)
+            m.d.comb += [port.unit.eq(element.unit), port.slot.eq(element.slot)]
+        m.d.comb += self.before_start.eq(before.fresh & ~before.backward & ~self.keep)
 
     def _look_up(self, m, u, flags):
         """The tables of g and g'."""

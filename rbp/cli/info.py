@@ -15,13 +15,15 @@ STATES = ("states", "values", "settle_steps", "settled")
 
 
 def kind_of(arrays):
-    """``result``, ``problem``, ``states``, ``cues``, or None: what has such keys."""
+    """``result``, ``problem``, ``states``, ``test set``, ``cues``, or None: what has such keys."""
     if Result.describes(arrays):
         return "result"
     if "weights" in arrays or "target_units" in arrays:
         return "problem"
     if set(arrays) == set(STATES):
         return "states"
+    if "targets" in arrays:
+        return "test set"
     return "cues" if "initial_state" in arrays else None
 
 
@@ -42,22 +44,24 @@ def describe(path):
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     found = ", ".join(sorted(arrays)) or "nothing"
-    raise InputError(f"{path} must hold a problem, a result, cues or states of rbp, not {found}")
+    raise InputError(
+        f"{path} must hold a problem, a result, cues, states or a test set of rbp, not {found}"
+    )
 
 
 def _rows(kind, arrays):
     """The arrays of cues or states, C×N or C, checked; one cue may be N."""
-    first = "initial_state" if kind == "cues" else "states"
+    first = {"cues": "initial_state", "test set": "targets", "states": "states"}[kind]
     shape = np.atleast_2d(arrays[first]).shape
     if arrays[first].ndim not in (1, 2) or 0 in shape:
         raise InputError(f"{first} must have shape C×N, C and N ≥ 1, not {arrays[first].shape}")
-    if kind == "cues":
-        check_keys(arrays, ("initial_state",), ("inputs",))
-        made = {"initial_state": numbers(first, arrays[first], arrays[first].shape)}
-        if "inputs" in arrays:
-            made["inputs"] = numbers("inputs", arrays["inputs"], shape)
-        for name, values in made.items():
-            finite(name, values)
+    if kind in ("cues", "test set"):
+        others = tuple({"initial_state", "inputs"} - {first})
+        check_keys(arrays, (first,), others)
+        made = {first: numbers(first, arrays[first], arrays[first].shape)}
+        made |= {name: numbers(name, arrays[name], shape) for name in others if name in arrays}
+        for name in {*made} - {"targets"}:
+            finite(name, made[name])
         return made
     made = {name: numbers(name, arrays[name], shape) for name in ("states", "values")}
     finite("values", made["values"])
@@ -108,10 +112,13 @@ def plot(kind, made, path):
             axes.semilogy(np.arange(1, made.updates + 1), np.maximum(made.energy, 1e-12))
             axes.set(xlabel="number of updates", ylabel="E")
             return
-        values = {"problem": "weights", "states": "values", "cues": "initial_state"}[kind]
+        values = {"problem": "weights", "states": "values", "cues": "initial_state"}.get(
+            kind, "targets"
+        )
         shown = made.weights if kind == "problem" else np.atleast_2d(made[values])
         axes.figure.colorbar(axes.imshow(shown, cmap="RdBu", aspect="auto"))
-        axes.set(title=values)
+        across = "from unit" if kind == "problem" else "unit"
+        axes.set(title=values, xlabel=across, ylabel="to unit" if kind == "problem" else "pattern")
 
 
 def score(result, data, engine, progress=None):
@@ -125,6 +132,8 @@ def score(result, data, engine, progress=None):
     n = result.problem.units
     count = len(np.atleast_2d(data["targets"]))
     units = np.flatnonzero(result.problem.target_units)
+    if np.ndim(data["targets"]) != 2:
+        raise InputError(f"targets must have shape C×{n}, not {np.shape(data['targets'])}")
     targets = numbers("targets", data["targets"], (count, n))
     finite("targets", targets, result.problem.target_units)
     targets, learned = targets[:, units], result.problem.targets[:, units]
@@ -135,8 +144,8 @@ def score(result, data, engine, progress=None):
     if equal.any():
         k = int(equal.argmax())
         raise InputError(
-            f"targets[{k}] has several greatest values: expected one target unit, the right "
-            "answer, above all others"
+            f"targets[{k}] has several greatest values: expected the right answer above all others "
+            "(score is for classifiers; for a memory take rbp recall)"
         )
     cues = {"initial_state": np.full((count, n), 0.5)} | {
         name: data[name] for name in ("inputs", "initial_state") if name in data

@@ -57,7 +57,7 @@ def add(verbs):
     verb.add_argument("--cues", required=True, metavar="CUES.npz", help="where to start from")
     verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
     engine_flag(verb, "rtl", "rtl")
-    settling_flags(verb.add_argument_group("settling_flags flags (default: as in training)"))
+    settling_flags(verb.add_argument_group("settling flags"))
 
     verb = add_verb(
         verbs,
@@ -65,7 +65,8 @@ def add(verbs):
         _score,
         "how many patterns a trained network answers right",
         "TEST.npz holds targets (C×N), and optionally inputs and initial_state. The answer is the "
-        "greatest of the target units; of a single one, whether it is above the middle.",
+        "greatest of the target units; of a single one, whether it is above the middle between the "
+        "least and the greatest target that was learned.",
         "rbp score result.npz --data test.npz",
     )
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
@@ -77,7 +78,7 @@ def add(verbs):
         "info",
         _info,
         "what is in a file: a problem, a result, cues or states",
-        "--plot draws E of a result, else the numbers.",
+        "--plot draws E of a result by the update, and the arrays of all others.",
         "rbp info result.npz --plot energy.png",
     )
     verb.add_argument("file", metavar="FILE.npz", help="any file of rbp")
@@ -166,7 +167,7 @@ def _info(arguments):
     if arguments.plot is not None:
         check_output(arguments.plot)
     kind, made, lines = info.describe(arguments.file)
-    print(f"{arguments.file}: {'a ' * (kind in ('problem', 'result'))}{kind}")
+    print(f"{arguments.file}: {'a ' * (kind not in ('cues', 'states'))}{kind}")
     print("\n".join(f"  {line}" for line in lines))
     if arguments.plot is not None:
         info.plot(kind, made, arguments.plot)

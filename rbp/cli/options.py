@@ -90,7 +90,13 @@ def learning_flags(verb):
         group, "start", str, "NAME", "where relaxations start: fixed, last, random (default: fixed)"
     )
     flag(group, "seed", int, "S", "of the rounding noise, 0 … 2^32-1 (default: 1)")
-    flag(group, "momentum_shift", int, "K", "momentum of 1 − 2^-K, K in 0 … 7 (default: none)")
+    flag(
+        group,
+        "momentum_shift",
+        int,
+        "K",
+        "momentum of 1 − 2^-K, K in 0 … 7 (default: none); not with w8",
+    )
 
 
 def settling_flags(group):
@@ -134,7 +140,7 @@ def core_flags(verb):
     order_flag(group)
     flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")
     for name, text in (
-        ("momentum", "with a velocity for each weight"),
+        ("momentum", "with a velocity for each weight; not with w8"),
         ("random_start", "able to draw x(t0)"),
         ("refill", "able to take new patterns while others are learned"),
         ("spram", "weights in memories with one port, as UP5K's SPRAM; an UPDATE takes two turns"),
