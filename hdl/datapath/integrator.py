@@ -219,9 +219,8 @@ class Integrator(wiring.Component):
 
     def _read(self, m, slope, input_, before):
         """What is needed later, of these elements."""
-        reads = {"slope_read": slope, "input_read": input_, "before_read": before}
-        for name, element in reads.items():
-            port = getattr(self, name)
+        ports = (self.slope_read, self.input_read, self.before_read)
+        for port, element in zip(ports, (slope, input_, before), strict=True):
             m.d.comb += [port.unit.eq(element.unit), port.slot.eq(element.slot)]
         m.d.comb += self.before_start.eq(before.fresh & ~before.backward & ~self.keep)
 
