@@ -79,7 +79,8 @@ def _array(name, value, kinds, what, shapes):
         raise InputError(f"{name} must be of {what}, not of type {array.dtype}")
     if array.shape not in shapes:
         expected = " or ".join(map(_shape_text, shapes))
-        raise InputError(f"{name} must have shape {expected}, not {_shape_text(array.shape)}")
+        hint = ": one True or False for each, not indices" if what == "bool" else ""
+        raise InputError(f"{name} must have shape {expected}, not {_shape_text(array.shape)}{hint}")
     return array
 
 

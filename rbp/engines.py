@@ -1,5 +1,6 @@
 """One call for every engine: float64, golden and rtl take and return the same arrays."""
 
+import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbp.checks import finite, integer, numbers, plain, raw_words
+from rbp.checks import finite, integer, numbers, plain, raw_words, shown
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 from rbp.files import check_keys
@@ -249,6 +250,8 @@ def _result(problem, settings, engine, run):
 
 def _cues(cues, units, state, *, raw):
     """x(t0) and I of the cues, C×N, as words where ``raw``, else as floats."""
+    if isinstance(cues, str | os.PathLike):
+        raise InputError(f"cues must be arrays, not the name of a file, {shown(cues)}")
     if not isinstance(cues, Mapping):
         cues = {"initial_state": cues}
     check_keys(cues, ("initial_state",), ("inputs",))
