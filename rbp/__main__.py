@@ -7,6 +7,14 @@ import sys
 __all__ = ["main"]
 
 
+def _is_closed(number):
+    try:
+        os.fstat(number)
+        return False
+    except OSError:
+        return True
+
+
 def main() -> int:
     """Run the command line; returns the exit code.
 
@@ -16,9 +24,10 @@ def main() -> int:
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(spare)
+    if any(map(_is_closed, range(3))):
+        while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(spare)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))

@@ -171,7 +171,7 @@ def test_from_python():
 
 
 def test_studies_need_the_checkout(complete):
-    for module in ("baselines", "compare"):
+    for module in ("fpga.baselines", "paper.compare"):
         done = complete.run("-m", f"rbp.{module}")
         assert done.returncode == 2
         assert done.stderr.startswith("rbp: ")

@@ -187,7 +187,7 @@ def test_bad_output(tmp_path, capsys):
         (tmp_path / "core.h", "Verilog file"),
         (tmp_path / "core.md", "Verilog file"),
         (tmp_path / "map.v", "map_manual.md"),
-        (tmp_path, "folder"),
+        (tmp_path, "FILE.v"),
         ("/proc/core.v", "/proc"),
     ):
         assert run("verilog", "--units", 4, "--out", out) == 2
