@@ -82,8 +82,8 @@ def _main(argv):
         _check_words(verbs, words)
         arguments = found.parse_args(words)
         _check_folder_is_there()
-        _check_paths(arguments)
         with named():
+            _check_paths(arguments)
             code = arguments.run(arguments) or 0
         sys.stdout.flush()
         return code

@@ -132,6 +132,7 @@ def _analyse(arguments):
 
 
 def _bench(arguments):
+    require("fpga")
     from rbp.benchmarks import bench
 
     check_output(arguments.out)
