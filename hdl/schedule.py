@@ -39,22 +39,21 @@ class Schedule:
         self.finish = (last_row + after, config.macs - 1 + after)
         """From a sweep's last column to its pattern's finish: FORWARD, BACKWARD."""
 
-    def cycles(self, settle_steps, learning=None, patterns=None, t=0):
+    def cycles(self, settle_steps, learning, patterns, t=0):
         """Cycles of a training whose relaxations took ``settle_steps``, updates × B × 2.
 
-        ``learning`` (:class:`rbp.golden.training.Learning`), A and t, the first rank-1 update, say
-        which patterns these are of; by default all, in turn.
+        ``learning`` (:class:`rbp.golden.training.Learning`), ``patterns``, A, and t, the rank-1
+        updates before, say which patterns these are of.
         """
         settle_steps = np.asarray(settle_steps)
         count = settle_steps.shape[1]
-        patterns = patterns or count
         now = free = 0  # the run's cycle; the first in which the carousel may start a RELAX
         for steps in settle_steps:
-            held = list(map(int, learning.patterns(patterns, t) if learning else range(count)))
+            held = list(map(int, learning.patterns(patterns, t)))
             rounds = self._rounds(held, patterns)
-            ready = now + (self._before_deal(held, learning) if learning else 0)
+            ready = now + self._before_deal(held, learning)
             settled, dealt = self._relax(now, ready, free, held, steps)
-            hashes = not learning or learning.draw is None or learning.start_seed is not None
+            hashes = learning.draw is None or learning.start_seed is not None
             now, last = self._update(settled, dealt, rounds, hashes)
             free = last + self.time.before_relax
             t += count

@@ -291,9 +291,9 @@ class HostPort(wiring.Component):
                 m.d.sync += self.store.velocity.eq(at.area == Area.VELOCITIES)
         with m.If(done["COLUMN"]):
             other = word[16 + config.momentum :].any()
-            with m.If(within(word[:16], config.terms - 1) & ~other):
-                m.d.sync += [self.pending_probe.eq(1), self.probe_column.eq(word)]
-            with m.Else():
+            fits = within(word[:16], config.terms - 1) & ~other
+            m.d.sync += [self.pending_probe.eq(fits), self.probe_column.eq(word)]
+            with m.If(~fits):
                 m.d.sync += self.refused.eq(1)
             if config.momentum:
                 m.d.sync += self.store.velocity.eq(word[16])

@@ -12,6 +12,7 @@ import numpy as np
 from rbp.benchmarks import speed
 from rbp.files import written
 from rbp.golden.config import Config
+from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule, utilisation
 from rbp.machine import machine
 from rbp.paper import figure1
@@ -67,7 +68,7 @@ def rows():
     for name, units, macs, lanes, steps, least in plan:
         config = Config(units=units, macs=macs, lanes=lanes, slots=-(-steps.shape[1] // lanes))
         schedule = Schedule(config)
-        cycles = schedule.cycles(steps)
+        cycles = schedule.cycles(steps, Learning(), steps.shape[1])
         yield {
             "name": name,
             "units": units,

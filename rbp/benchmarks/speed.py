@@ -20,6 +20,7 @@ from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.fpga import baselines, flow
 from rbp.fpga.devices import block_rams
+from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule
 from rbp.machine import machine
 from rbp.paper import figure1
@@ -102,7 +103,7 @@ def cpu(problems):
             config, device = replace(row.target.config, slots=slots), row.target.device
             if block_rams(device, flow.design(config, device)) > device.brams:
                 continue
-            cycles = Schedule(config).cycles(steps) / updates
+            cycles = Schedule(config).cycles(steps, Learning(), problem.patterns) / updates
             way = f"{row.device}, {row.lanes} × {row.macs} multipliers"
             ways[way] = cycles / found["fmax_mhz"]["median"] * 1e-6
         for way, seconds in ways.items():
