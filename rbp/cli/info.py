@@ -9,7 +9,7 @@ from rbp.files import check_keys, read_npz
 from rbp.problem import Problem
 from rbp.result import Result
 
-__all__ = ["describe", "kind_of", "plot", "score"]
+__all__ = ["describe", "energies", "kind_of", "plot", "score"]
 
 STATES = ("states", "values", "settle_steps", "settled")
 
@@ -90,7 +90,7 @@ def _problem(problem):
 
 def _result(result):
     yield f"{result.updates} updates on engine {result.engine}"
-    yield f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g}"
+    yield energies(result)
     yield f"weights {result.weights.min():.4g} … {result.weights.max():.4g}"
     relaxations = result.settle_steps.size
     yield f"{result.unsettled} of {relaxations} relaxations reached the limit"
@@ -101,6 +101,13 @@ def _result(result):
         yield f"{result.cycles} cycles, utilisation {result.utilisation:.3f}"
     settings = result.settings.resolved(result.problem)
     yield "settings: " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None)
+
+
+def energies(result):
+    """E of the first and of the last update; where that is of a few patterns, it says so."""
+    batch, patterns = result.settings.batch_of(result.problem), result.problem.patterns
+    some = f" (each of {batch} of {patterns} patterns)" if batch < patterns else ""
+    return f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g}{some}"
 
 
 def plot(kind, made, path):

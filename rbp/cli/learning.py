@@ -115,7 +115,7 @@ def _train(arguments):
     if keeper.wanted:
         return _interrupted(keeper, arguments.out)
     print(
-        f"E {result.energy[0]:.6g} -> {result.energy[-1]:.6g} in {result.updates} updates "
+        f"{info.energies(result)} in {result.updates} updates "
         f"({result.engine}); wrote {arguments.out}"
     )
 

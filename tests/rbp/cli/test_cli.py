@@ -121,3 +121,12 @@ def test_help_has_an_example(verb, capsys):
         run(verb, "--help")
     assert stop.value.code == 0
     assert f"example: rbp {verb}" in capsys.readouterr().out
+
+
+def test_energies_of_batches(problem, tmp_path, capsys):
+    """Of the first and the last update, which are of other patterns: that is said."""
+    argv = ["train", problem, "--updates", 3, "--engine", "golden", "--out", tmp_path / "r.npz"]
+    assert run(*argv, "--batch", 3) == 0
+    assert " (each of 3 of 4 patterns) in 3 updates (golden)" in capsys.readouterr().out
+    assert run("info", tmp_path / "r.npz") == 0
+    assert "(each of 3 of 4 patterns)\n" in capsys.readouterr().out
