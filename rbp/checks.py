@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 
@@ -11,11 +10,14 @@ from rbp.golden.features import GREATEST_ORDER
 
 __all__ = [
     "Frozen",
+    "between",
     "boolean",
     "choice",
     "degrees",
     "finite",
+    "int64",
     "integer",
+    "integers",
     "numbers",
     "plain",
     "raw_words",
@@ -24,11 +26,21 @@ __all__ = [
 ]
 
 
+class ReadOnly(dict):
+    """A dict that cannot be changed."""
+
+    def _refuse(self, *_, **__):
+        raise TypeError("a result cannot be changed: expected dataclasses.replace")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self):
+        return ReadOnly, (dict(self),)
+
+
 class Frozen:
     """A dataclass whose arrays and mappings stay read-only when it is pickled, or copied."""
-
-    def __getstate__(self):
-        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.__dict__.items()}
 
     def __setstate__(self, state):
         for name, value in state.items():
@@ -45,6 +57,7 @@ def shown(value):
         text = repr(value)
     except Exception:  # an object's own way, or an integer of thousands of digits
         return f"a value of type {type(value).__name__}"
+    text = " ".join(text.split())
     return text if len(text) <= 60 else f"{text[:60]} …"
 
 
@@ -66,7 +79,7 @@ def plain(name, value, what="numbers"):
 def read_only(array):
     """A copy that cannot be written, in C's order; of anything but an array or mapping, itself."""
     if isinstance(array, Mapping):
-        return MappingProxyType(dict(array))
+        return ReadOnly(array)
     if isinstance(array, np.ndarray):
         array = np.array(array, order="C", subok=False)
         array.flags.writeable = False
@@ -166,4 +179,30 @@ def choice(name, value, choices):
     """One of a few names."""
     if not isinstance(value, str) or value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+    return value
+
+
+def between(name, values, low, high):
+    """Refuse what is below ``low``, above ``high`` or not a number."""
+    bad = np.flatnonzero(~((values >= low) & (values <= high)))
+    if len(bad):
+        raise InputError(f"{name} must be {low:g} … {high:g}, not {values.flat[bad[0]]:g}")
+
+
+def int64(name, value):
+    """A copy in int64, of any shape."""
+    value = plain(name, value, "integers")
+    if value.dtype.kind not in "iu":
+        raise InputError(f"{name} must be of integers, not of type {value.dtype}")
+    if value.dtype.kind == "u" and (value > np.iinfo(np.int64).max).any():
+        raise InputError(f"{name} must be of integers of 64 bits, not {value.max()}")
+    return value.astype(np.int64)
+
+
+def integers(name, value, shape, low):
+    """Integers of a shape, none below ``low``."""
+    value = plain(name, value, "integers")
+    if value.shape != shape:
+        raise InputError(f"{name} must have shape {shape}, not {value.shape}")
+    between(name, int64(name, value), low, np.inf)
     return value

@@ -1,5 +1,6 @@
 """Files that are read with suspicion and that appear whole or not at all."""
 
+import io
 import math
 import os
 import secrets
@@ -17,6 +18,7 @@ __all__ = [
     "check_keys",
     "check_output",
     "made_folder",
+    "npz",
     "output_name",
     "read_npz",
     "write_all",
@@ -56,6 +58,8 @@ def read_npz(path):
             return arrays
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into the memory") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # zipfile, zlib and NumPy have a dozen ways to refuse bad bytes
@@ -128,12 +132,22 @@ def check_output(path):
             raise InputError(f"cannot write {path}: there is no folder {target.parent}")
         if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
             raise InputError(f"cannot write {path}: it is not a writable regular file")
+        if os.path.ismount(target) or not _may_replace(target):
+            raise InputError(f"cannot write {path}: it cannot be replaced, expected another name")
         # os.access() tells root that a read-only file system is writable: only a trial tells.
         part = _beside(target)
         part.touch(exist_ok=False)
         part.unlink()
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _may_replace(target):
+    """Whether a file's folder lets this user take its place: a sticky one, as /tmp, may not."""
+    folder = target.parent.stat()
+    if not target.exists() or not folder.st_mode & stat.S_ISVTX:
+        return True
+    return os.geteuid() in (0, folder.st_uid, target.stat().st_uid)
 
 
 def check_folder(path, names):
@@ -158,14 +172,14 @@ def made_folder(path):
     """A folder, made if need be; if its body fails, it is removed again. A link to what is not
     there leads to it from now on."""
     folder = Path(os.path.realpath(path))
-    before = folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield Path(path)
     except BaseException:
-        if not before:
-            with suppress(OSError):  # somebody has put something there
-                folder.rmdir()
+        with suppress(OSError):  # somebody has put something there
+            for each in made:
+                each.rmdir()
         raise
 
 
@@ -177,6 +191,10 @@ def write_all(contents):
             file.write(content)
             file.flush()  # a full disk is found before any has its name
     return [os.fspath(path) for path in contents]
+
+
+DONE: dict[str, None] = {}
+"""Files that this process has written, in order: what an interrupt leaves is said truly."""
 
 
 @contextmanager
@@ -193,6 +211,7 @@ def written(path):
                 part.chmod(stat.S_IMODE(target.stat().st_mode))
             yield file
         os.replace(part, target)
+        DONE[os.fsdecode(path)] = None
     except OSError as error:
         part.unlink(missing_ok=True)
         error.filename = error.filename or os.fspath(path)  # a write does not know it
@@ -200,6 +219,13 @@ def written(path):
     except BaseException:  # an interrupt too must leave no half file
         part.unlink(missing_ok=True)
         raise
+
+
+def npz(arrays):
+    """The bytes of arrays by key."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
 
 
 def write_npz(path, arrays):

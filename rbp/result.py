@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbp.checks import Frozen, choice, finite, integer, numbers, raw_words, read_only
+from rbp.checks import (
+    Frozen,
+    between,
+    boolean,
+    choice,
+    finite,
+    int64,
+    integer,
+    integers,
+    numbers,
+    raw_words,
+    read_only,
+)
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
 from rbp.golden.formats import PRESETS, ROLES, saturate
@@ -97,21 +109,22 @@ class Result(Frozen):
         (a, n), terms = problem.targets.shape, problem.weights.shape
         batch, formats = settings.batch_of(problem), PRESETS[settings.preset]
         choice("engine", self.engine, ENGINES)
-        integer("updates", self.updates, 1)
+        object.__setattr__(self, "updates", integer("updates", self.updates, 1))
+        _flags(self.saturated)
         of_numbers = {"weights": terms, "velocities": terms, "utilisation": ()}
         for name, shape in (of_numbers | {"energy": (self.updates,)}).items():
             finite(name, numbers(name, getattr(self, name), shape))
-        _within("energy", self.energy, 0, np.inf)
-        _within("utilisation", np.asarray(self.utilisation), 0, 1)
+        between("energy", self.energy, 0, np.inf)
+        between("utilisation", np.asarray(self.utilisation), 0, 1)
         _words("weights_raw", self.weights_raw, terms, formats.weight)
         if ((self.weights_raw != 0) != problem.connected).any():
             raise InputError("weights_raw must be 0 where nothing is connected, and only there")
         _words("states", self.states, (a, n), formats.state)
         _words("errors", self.errors, (a, n), formats.error)
-        _integers("settle_steps", self.settle_steps, (self.updates, batch, 2), 0)
-        integer("unsettled", self.unsettled, 0, self.settle_steps.size)
-        integer("skipped", self.skipped, 0, self.updates * batch)
-        integer("cycles", self.cycles, 0, 2**62)
+        integers("settle_steps", self.settle_steps, (self.updates, batch, 2), 0)
+        most = {"unsettled": self.settle_steps.size, "skipped": self.updates * batch}
+        for name, high in (most | {"cycles": 2**62}).items():
+            object.__setattr__(self, name, integer(name, getattr(self, name), 0, high))
         words = _words_of(self.weights, self.problem.connected, self.settings)
         wrong = words != self.weights_raw
         if self.engine != "float64":
@@ -206,16 +219,16 @@ class Result(Frozen):
         settings = Settings.from_json(str(arrays["settings"]))
         return cls(
             weights=arrays["weights"],
-            weights_raw=_int64("weights_raw", arrays["weights_raw"]),
+            weights_raw=int64("weights_raw", arrays["weights_raw"]),
             velocities=arrays["velocities"],
-            states=_int64("states", arrays["states"]),
-            errors=_int64("errors", arrays["errors"]),
+            states=int64("states", arrays["states"]),
+            errors=int64("errors", arrays["errors"]),
             energy=arrays["energy"],
             updates=_scalar(arrays, "updates"),
-            settle_steps=_int64("settle_steps", arrays["settle_steps"]),
+            settle_steps=int64("settle_steps", arrays["settle_steps"]),
             unsettled=_scalar(arrays, "unsettled"),
             skipped=_scalar(arrays, "skipped"),
-            saturated=_flags(arrays["saturated"]),
+            saturated=_record(arrays["saturated"]),
             cycles=_scalar(arrays, "cycles"),
             utilisation=float(numbers("utilisation", arrays["utilisation"], ())),
             problem=problem,
@@ -253,37 +266,15 @@ def _words_of(weights, connected, settings):
     return np.where(connected & (words == 0), 1, words)
 
 
-def _within(name, values, low, high):
-    """Refuse what is below ``low``, above ``high`` or not a number."""
-    bad = np.flatnonzero(~((values >= low) & (values <= high)))
-    if len(bad):
-        raise InputError(f"{name} must be {low:g} … {high:g}, not {values.flat[bad[0]]:g}")
-
-
-def _int64(name, value):
-    if value.dtype.kind not in "iu":
-        raise InputError(f"{name} must be of integers, not of type {value.dtype}")
-    if value.dtype.kind == "u" and (value > np.iinfo(np.int64).max).any():
-        raise InputError(f"{name} must be of integers of 64 bits, not {value.max()}")
-    return value.astype(np.int64)
-
-
-def _integers(name, value, shape, low):
-    if value.shape != shape:
-        raise InputError(f"{name} must have shape {shape}, not {value.shape}")
-    _within(name, _int64(name, value), low, np.inf)
-    return value
-
-
 def _scalar(arrays, name):
-    value = _int64(name, arrays[name])
+    value = int64(name, arrays[name])
     if value.shape != ():
         raise InputError(f"{name} must be one integer, not of shape {value.shape}")
     return value.item()
 
 
 def _words(name, value, shape, fmt):
-    words = _integers(name, value, shape, -np.inf)
+    words = integers(name, value, shape, -np.inf)
     bad = np.argwhere((words < fmt.min) | (words > fmt.max))
     if len(bad):
         raise InputError(
@@ -293,7 +284,15 @@ def _words(name, value, shape, fmt):
     return words
 
 
-def _flags(record):
+def _flags(flags):
+    """Refuse what is not a flag for each role."""
+    if not isinstance(flags, Mapping) or set(flags) != set(ROLES):
+        raise InputError(f"saturated must have a bool for each of {', '.join(ROLES)}")
+    for role in ROLES:
+        boolean(f"saturated of {role}", flags[role], ())
+
+
+def _record(record):
     if record.shape != () or record.dtype != _SATURATED:
         raise InputError(f"saturated must be one record of bool, of {', '.join(ROLES)}")
     return {role: bool(record[role]) for role in ROLES}

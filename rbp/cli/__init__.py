@@ -20,6 +20,7 @@ from rbp.cli import cores, learning, studies
 from rbp.cli.options import add_verb, complain, source_in
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
+from rbp.files import DONE
 from rbp.result import Result
 
 try:
@@ -70,6 +71,7 @@ def main(argv=None) -> int:
 
 
 def _main(argv):
+    DONE.clear()
     words = _joined(sys.argv[1:] if argv is None else argv)
     # what an interrupt leaves half made is no news
     warnings.filterwarnings("ignore", message=".* created but never used")
@@ -99,7 +101,10 @@ def _main(argv):
     except CheckFailed as error:
         return complain(error, 1)
     except KeyboardInterrupt:
-        return complain("interrupted, nothing was written", 130)
+        left = f"wrote {', '.join(DONE)}" if DONE else "nothing was written"
+        return complain(f"interrupted, {left}", 130)
+    except MemoryError:
+        return complain("there is not enough memory", 1)
 
 
 def _check_words(verbs, words):
@@ -143,7 +148,7 @@ def _same_file(one, other):
     try:
         return os.path.samefile(one, other)
     except OSError:  # of two that are not there yet, the names tell
-        return os.path.abspath(one) == os.path.abspath(other)
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _meant(word, known):

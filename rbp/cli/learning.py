@@ -167,8 +167,9 @@ def _info(arguments):
     if arguments.plot is not None:
         check_output(arguments.plot)
     kind, made, lines = info.describe(arguments.file)
+    if arguments.plot is not None:
+        info.plot(kind, made, arguments.plot)
     print(f"{arguments.file}: {'a ' * (kind not in ('cues', 'states'))}{kind}")
     print("\n".join(f"  {line}" for line in lines))
     if arguments.plot is not None:
-        info.plot(kind, made, arguments.plot)
         print("wrote", arguments.plot)

@@ -204,10 +204,12 @@ def stage(text):
 
 @contextmanager
 def reading(path):
-    """A refusal in its body names the file."""
+    """A refusal of what is in a file names it."""
     try:
         yield
     except InputError as error:
+        if not str(error).startswith(("initial_state", "inputs", "targets", "missing", "unknown")):
+            raise
         raise type(error)(f"{path}: {error}") from error
 
 

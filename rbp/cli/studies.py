@@ -6,7 +6,7 @@ from rbp.cli.options import add_verb, engine_flag, option, prepare, source_in, s
 from rbp.cli.watch import Progress
 from rbp.errors import InputError
 from rbp.extras import require
-from rbp.files import check_folder, check_output, write_npz
+from rbp.files import check_folder, check_output, npz, write_all
 from rbp.golden.config import FAMILIES
 from rbp.paper import analyse, examples, figure1
 
@@ -82,13 +82,15 @@ def _example(arguments):
         raise InputError("a name and --out are required, or --list (see rbp example --help)")
     example = examples.find(arguments.name)
     check_output(arguments.out)
+    contents = {}
     if arguments.test is not None:
         if example.test is None:
             having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
             raise InputError(f"example {example.name} has no test set: expected one of {having}")
         check_output(arguments.test)
-        write_npz(arguments.test, example.test())
-    example.problem().save(arguments.out)
+        contents[arguments.test] = npz(example.test())
+    contents[arguments.out] = npz(example.problem().arrays())
+    write_all(contents)
     print(f"wrote {arguments.out}; to train it:")
     print(examples.command(example, arguments.out))
     if arguments.test:

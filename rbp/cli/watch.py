@@ -90,9 +90,10 @@ class Progress:
 class Keeper:
     """Saves what a training has come to, every so many seconds and when it is interrupted.
 
-    A context: in it SIGINT and SIGTERM end the training after the update under way; a second one,
-    or one before the first update, raises KeyboardInterrupt at once, but not while it saves. A
-    checkpoint that cannot be written is a warning; the next one follows.
+    A context: in it SIGINT, SIGTERM and SIGHUP, unless they are ignored, end the training after the
+    update under way; a second one, or one before the first update, raises KeyboardInterrupt at
+    once, but not while it saves. A checkpoint that cannot be written is a warning; the next one
+    follows.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ class Keeper:
         It knows whether an update was made.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self, save, seconds, progress):
         self.save, self.seconds, self.progress = save, seconds, progress
@@ -114,7 +115,8 @@ class Keeper:
         self.next = time.monotonic() + seconds
 
     def __enter__(self):
-        self.before = {s: signal.signal(s, self._signal) for s in self.SIGNALS}
+        heard = [s for s in self.SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
+        self.before = {s: signal.signal(s, self._signal) for s in heard}
         return self
 
     def __exit__(self, *_):

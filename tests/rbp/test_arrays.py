@@ -4,7 +4,7 @@ import copy
 import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import joblib
 import numpy as np
@@ -371,6 +371,7 @@ def test_in_processes_of_joblib():
 
 def test_flags_cannot_be_changed():
     result = trained()
+    assert asdict(result)["saturated"] == result.saturated
     pickled = pickle.loads(pickle.dumps(result))
     for one in (result, copy.copy(result), copy.deepcopy(result), pickled):
         with pytest.raises(TypeError):

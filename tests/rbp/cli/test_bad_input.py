@@ -376,6 +376,7 @@ def files(refused):
     rbp.train(problem, 1, engine="golden").save(folder / "result.npz")
     np.savez(folder / "cues.npz", initial_state=np.zeros((1, 4)))
     (folder / "link.npz").symlink_to("problem.npz")
+    (folder / "dangling.npz").symlink_to("new.npz")
     for name in ("core_regs.h", "rbp_core_problem.hex", "analyse.json"):
         problem.save(folder / name)
     return folder
@@ -388,6 +389,7 @@ OVERWRITES = {
     "recall, result": "recall result.npz --cues cues.npz --out result.npz",
     "info": "info result.npz --plot result.npz",
     "example": "example xor --out new.npz --test new.npz",
+    "example, a link to what is not there": "example digits --out dangling.npz --test new.npz",
     "example, another spelling": "example xor --out new.npz --test ./new.npz",
     "verilog": "verilog --like core_regs.h --force --out core.v",
     "testbench": "testbench rbp_core_problem.hex --force --out .",
@@ -649,6 +651,10 @@ class Odd:
         (TypeError, lambda p: rbp.recall(rbp.train(p, 1, "golden"), p.targets, "golden", eta=1)),
         (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), updates=-5)),
         (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), weights="a")),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), saturated={})),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), saturated=None)),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), states=None)),
+        (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), settle_steps=3)),
         (rbp.InputError, lambda p: replace(rbp.train(p, 1, "golden"), states=np.zeros((9, 9)))),
         (rbp.InputError, lambda p: replace(p, activation=(lambda x: 1 / 0, np.tanh))),
         (rbp.InputError, lambda p: rbp.Problem([[0.1, 0.2], [0.3]], p.targets, p.target_units)),

@@ -403,16 +403,44 @@ def test_a_second_interrupt_while_it_saves(tmp_path):
 @pytest.mark.parametrize("existing", [False, True])
 def test_a_folder_of_a_failed_job(problem, tmp_path, existing):
     """It is not left behind; what was in it stays as it was, all of it."""
-    out = tmp_path / "figure1"
+    out = tmp_path / "new" / "figure1"
     if existing:
-        out.mkdir()
+        out.mkdir(parents=True)
         (out / "figure1.json").write_text("old")
     command = f"ulimit -f 10; exec {sys.executable} -m rbp figure1 --engine golden --updates 1"
     done = subprocess.run(["bash", "-c", f"{command} --out {out}"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "File too large" in done.stderr
     assert "standard output" not in done.stderr
-    assert out.exists() == existing
+    assert out.exists() == out.parent.exists() == existing
     if existing:
         assert [p.name for p in out.iterdir()] == ["figure1.json"]
         assert (out / "figure1.json").read_text() == "old"
+
+
+def test_an_interrupt_behind_the_work(tmp_path, capsys, monkeypatch):
+    """What was written is said."""
+
+    class Stuck:
+        def write(self, _):
+            raise KeyboardInterrupt
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr(sys, "stdout", Stuck())
+    out = tmp_path / "xor.npz"
+    assert main(["example", "xor", "--out", str(out)]) == 130
+    assert capsys.readouterr().err == f"rbp: interrupted, wrote {out}\n"
+    assert rbp.Problem.load(out).units == 7
+
+
+def test_ignored_signals_stay_ignored():
+    """As a shell's background job has them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with watch.Keeper(lambda result: None, 0, watch.Progress("update")) as keeper:
+            signal.raise_signal(signal.SIGINT)
+            assert not keeper.wanted
+    finally:
+        signal.signal(signal.SIGINT, before)
