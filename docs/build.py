@@ -55,14 +55,13 @@ def python():
         kind = "autoclass" if isinstance(made, type) else "autofunction"
         lines += [f".. {kind}:: rbp.{name}"]
         if kind == "autoclass" and not issubclass(made, Exception):
-            lines += ["   :members:", "   :exclude-members: " + ", ".join(_fields(made))]
+            # fields of a dataclass are in its docstring
+            lines += [
+                "   :members:",
+                "   :exclude-members: " + ", ".join(made.__dataclass_fields__),
+            ]
         lines += [""]
     return "\n".join([*lines, "```", ""])
-
-
-def _fields(made):
-    """Fields of a dataclass: its docstring says what they are."""
-    return list(made.__dataclass_fields__)
 
 
 def build(out):

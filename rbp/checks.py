@@ -201,8 +201,8 @@ def int64(name, value):
 
 def integers(name, value, shape, low):
     """Integers of a shape, none below ``low``."""
-    value = plain(name, value, "integers")
+    value = int64(name, value)
     if value.shape != shape:
         raise InputError(f"{name} must have shape {shape}, not {value.shape}")
-    between(name, int64(name, value), low, np.inf)
+    between(name, value, low, np.inf)
     return value

@@ -5,7 +5,7 @@ import numpy as np
 from rbp.golden.relaxation import Network, Settling
 from rbp.golden.training import Learning, Machine
 
-__all__ = ["associative", "draw", "example1", "single"]
+__all__ = ["associative", "draw", "equal", "example1", "single"]
 
 
 def draw(
@@ -73,3 +73,15 @@ def single(config, weights, inputs, start, settling, learning=None):
     machine.targets = f.state.to_raw(np.where(np.arange(n) < 1, 0.5, 0))[None, :]
     machine.settling, machine.learning = settling, learning or Learning(0, 1)
     return machine
+
+
+def equal(result, machine, updates):
+    """What a core has learned is what golden's machine learns, in every word."""
+    relaxed = [machine.update() for _ in range(updates)]
+    assert result.energy == [r.energy for r in relaxed]
+    assert (result.settle_steps == np.stack([r.steps for r in relaxed])).all()
+    assert (result.weights == machine.weights).all()
+    assert (result.velocity == machine.velocity).all()
+    assert (result.states == machine.x).all()
+    assert (result.errors == machine.y).all()
+    assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)

@@ -136,11 +136,10 @@ def score(result, data, engine, progress=None):
     learned. Raises :class:`~rbp.errors.InputError` where targets say no answer.
     """
     check_keys(data, ("targets",), ("inputs", "initial_state"))
-    n = result.problem.units
-    count = len(np.atleast_2d(data["targets"]))
-    units = np.flatnonzero(result.problem.target_units)
+    n, units = result.problem.units, np.flatnonzero(result.problem.target_units)
     if np.ndim(data["targets"]) != 2:
         raise InputError(f"targets must have shape C×{n}, not {np.shape(data['targets'])}")
+    count = len(data["targets"])
     targets = numbers("targets", data["targets"], (count, n))
     finite("targets", targets, result.problem.target_units)
     targets, learned = targets[:, units], result.problem.targets[:, units]

@@ -18,10 +18,10 @@ def tell(text, end="\n"):
         print(f"{over_progress}{text}", end=end, file=sys.stderr, flush=True)
 
 
-def notice(text, end="\n"):
+def notice(text):
     """The same, only where standard error is a terminal."""
     if sys.stderr.isatty():
-        tell(text, end)
+        tell(text)
 
 
 class Progress:
@@ -51,7 +51,7 @@ class Progress:
             self.shown = now
             end = "\n" if done == total else ""
             line = f"{self.what} {done}/{total}{self._numbers(done, total, now)}"
-            notice(line, end)
+            tell(line, end)
 
     def _numbers(self, done, total, now):
         numbers = []

@@ -16,7 +16,7 @@ from rbp.golden.noise import start_word, stream_start
 from rbp.golden.relaxation import Settling
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule
-from tests.networks import associative, draw
+from tests.networks import associative, draw, equal
 from tests.support import words
 
 # golden
@@ -169,17 +169,6 @@ def network(config, patterns, method, dt_shift=0):
     machine.settling = method.pop("settling", replace(machine.settling, dt_shift=dt_shift))
     machine.learning = Learning(eta_shift=-1, **method)
     return machine
-
-
-def equal(result, machine, updates):
-    relaxed = [machine.update() for _ in range(updates)]
-    assert result.energy == [r.energy for r in relaxed]
-    assert (result.settle_steps == np.stack([r.steps for r in relaxed])).all()
-    assert (result.weights == machine.weights).all()
-    assert (result.velocity == machine.velocity).all()
-    assert (result.states == machine.x).all()
-    assert (result.errors == machine.y).all()
-    assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
 
 
 @pytest.mark.parametrize("method", METHODS)
