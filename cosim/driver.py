@@ -6,6 +6,7 @@ runs under ctypes, under cocotb, and over a board's link:
     Write(address, data) → None      Read(address) → word      Idle(cycles) → None
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from rbp.checks import integer
 from rbp.golden.noise import start_word
 from rbp.hdl.host.memory_map import AddressMap, Area
 from rbp.hdl.layouts import PLACE, Region
+from rbp.hdl.program import compiled
 from rbp.hdl.timing import Timing
 
 __all__ = ["BadAnswer", "Driver", "Idle", "Read", "Report", "Write"]
@@ -71,6 +73,7 @@ class Driver:
         self.config, self.map = config, AddressMap(config)
         self.limit = self.expected = 1
         self.saturated = set()
+        self.structure = self.program = None
 
     def write(self, register, value):
         yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
@@ -81,8 +84,14 @@ class Driver:
     # Loading
 
     def load(self, machine):
-        """Clear the core, then everything of ``machine``: settings, flags, patterns, weights."""
-        yield from self.write("CONTROL", CLEAR)
+        """Everything of ``machine``: the program, settings, flags, patterns, weights.
+
+        Raises ValueError where the core is too small, before anything is written.
+        """
+        self._plan(machine)
+        yield from self.write("CONTROL", CLEAR)  # ends a run
+        yield from self.load_program(machine.network.features)
+        yield from self.write("CONTROL", CLEAR)  # the program's velocities
         yield from self.load_settings(machine)
         yield from self.load_flags(machine.network)
         for region, words in ((Region.X, machine.x), (Region.Y, machine.y)):
@@ -91,6 +100,26 @@ class Driver:
         yield from self.load_weights(machine.weights)
         if self.config.momentum and machine.velocity.any():  # else CLEAR has made them 0
             yield from self.load_weights(machine.velocity, Area.VELOCITIES)
+
+    def _plan(self, machine):
+        """The program of a machine's network."""
+        self.structure = machine.structure
+        self.program = compiled(self.config, machine.structure)
+
+    def load_program(self, features):
+        """The network's structure: what the carousel plays, and which units have rows."""
+        config, structure = self.config, self.structure
+        rows = structure.first | (len(structure.order) - 1) << 16
+        yield from self.write("ROWS", rows)
+        tables = {Area.PROGRAM: self.program.encode(config.columns)}
+        if config.higher:
+            numbered = replace(features, products=structure.numbered_products)
+            connected = structure.numbered.any(axis=0)
+            tables[Area.PRODUCTS] = numbered.product_words(config)
+            tables[Area.FOLDS] = numbered.fold_words(config, connected, structure.first)
+        for area, words in tables.items():
+            for k, word in enumerate(words):
+                yield Write(self.map.at(area, k), int(word))
 
     def load_settings(self, machine):
         settling, learning = machine.settling, machine.learning
@@ -125,8 +154,8 @@ class Driver:
     def load_flags(self, network):
         flags = network.clamp_units | network.target_units << 1 | network.input_units << 2
         flags = flags | network.activation << 3
-        for i in range(self.config.units):
-            yield Write(self.map.state(Region.FLAGS, 0, i), int(flags[i]))
+        for number, unit in enumerate(self.structure.order):
+            yield Write(self.map.state(Region.FLAGS, 0, number), int(flags[unit]))
 
     def load_patterns(self, machine, first=0):
         """x(t0), I, T of each pattern, the first one at place ``first``; T last, of a clamped unit
@@ -139,16 +168,22 @@ class Driver:
 
     def load_state(self, region, words, first=0):
         """Words of a region, or of one for each unit."""
-        regions = [region] * self.config.units if isinstance(region, Region) else region
+        order = self.structure.order
+        regions = [region] * len(order) if isinstance(region, Region) else region
         for a, row in enumerate(words, start=first):
-            for i, word in enumerate(row):
-                yield Write(self.map.state(regions[i], a, i), int(word) & 0xFFFFFFFF)
+            for number, unit in enumerate(order):
+                where = self.map.state(regions[unit], a, number)
+                yield Write(where, int(row[unit]) & 0xFFFFFFFF)
 
     def load_weights(self, weights, area=Area.WEIGHTS):
-        """W, or the velocities."""
-        for i, row in enumerate(weights):
-            for j, word in enumerate(row):
-                yield Write(self.map.weight(i, j, area), int(word) & 0xFFFFFFFF)
+        """W, or the velocities, N×M: P words an entry, those of no connection 0."""
+        structure = self.structure
+        numbered = np.where(
+            structure.numbered, weights[structure.order][:, structure.columns], 0
+        )
+        for entry, row in enumerate(self.program.pack(numbered)):
+            for bank, word in enumerate(row):
+                yield Write(self.map.weight(bank, entry, area), int(word) & 0xFFFFFFFF)
 
     # Running
 
@@ -199,7 +234,7 @@ class Driver:
             if waited > patience or done > self.expected:
                 raise TimeoutError(f"the core is still busy after {done} reports, then {words}")
             if count < length:
-                yield Idle(self.config.sweep + time.drain)
+                yield Idle(len(self.program) + time.drain)
 
     def _log_count(self):
         """Words in the log, as many as it can hold; raises :class:`BadAnswer`."""
@@ -223,29 +258,32 @@ class Driver:
         """A×N words of x(t0), x or y, of patterns from place ``first`` on."""
         formats = self.config.formats
         width = formats.error.width if region == Region.Y else formats.state.width
-        words = np.empty((patterns, self.config.units), np.int64)
+        order = self.structure.order
+        words = np.empty((patterns, len(order)), np.int64)
         for a in range(patterns):
-            for i in range(self.config.units):
-                word = yield Read(self.map.state(region, first + a, i))
-                words[a, i] = _signed(word, width)
+            for number, unit in enumerate(order):
+                word = yield Read(self.map.state(region, first + a, number))
+                words[a, unit] = _signed(word, width)
         return words
 
     def read_weights(self, area=Area.WEIGHTS):
-        """W, or the velocities, column by column by way of the log, which must be empty.
+        """W, or the velocities, column by column by way of the log, which must be empty; 0 in the
+        rows of held units.
 
         Raises TimeoutError where a column does not come.
         """
-        n, width = self.config.units, self.config.formats.weight.width
-        weights = np.empty((n, self.config.terms), np.int64)
-        for j in range(self.config.terms):
-            yield from self.write("COLUMN", j | (area == Area.VELOCITIES) << 16)
+        structure, width = self.structure, self.config.formats.weight.width
+        rows = structure.rows
+        weights = np.zeros(structure.connected.shape, np.int64)
+        for number, column in enumerate(structure.columns):
+            yield from self.write("COLUMN", number | (area == Area.VELOCITIES) << 16)
             waited = 0
-            while (count := (yield from self._log_count())) < n:
+            while (count := (yield from self._log_count())) < len(rows):
                 if (waited := waited + 1) > 10:
-                    raise TimeoutError(f"column {j}: the log holds {count} of {n} weights")
-                yield Idle(self.config.sweep)
-            for i in range(n):
-                weights[i, j] = _signed((yield from self.read("LOG")), width)
+                    raise TimeoutError(f"column {number}: the log holds {count} of {len(rows)} weights")
+                yield Idle(len(self.program))
+            for row in rows:
+                weights[row, column] = _signed((yield from self.read("LOG")), width)
         return weights
 
     def counters(self):

@@ -154,11 +154,14 @@ class _Session:
 
     def run(self) -> Run:
         config, steps = self.config, np.stack([r.steps for r in self.reports])
-        velocity = self.machine.velocity
+        velocity = self.machine.velocity.copy()
         if config.momentum:
             velocity = self.core.do(self.driver.read_weights(Area.VELOCITIES))
+        weights = self.core.do(self.driver.read_weights())
+        held = self.machine.structure.held
+        weights[held], velocity[held] = self.machine.weights[held], self.machine.velocity[held]
         return Run(
-            weights=self.core.do(self.driver.read_weights()),
+            weights=weights,
             velocity=velocity,
             states=self.x.copy(),
             errors=self.y.copy(),
@@ -168,7 +171,9 @@ class _Session:
             skipped=int(self.counted[1]),
             saturated=self.saturated | self.machine.saturated,
             cycles=self.cycles,
-            utilisation=utilisation(config, steps, self.cycles),
+            utilisation=utilisation(
+                self.machine.structure, config.macs * config.lanes, steps, self.cycles
+            ),
         )
 
 
@@ -255,7 +260,9 @@ def lockstep(
         skipped=end.skipped - machine.skipped,
         saturated=end.saturated,
         cycles=outcome["cycles"],
-        utilisation=utilisation(config, steps, outcome["cycles"]),
+        utilisation=utilisation(
+            machine.structure, config.macs * config.lanes, steps, outcome["cycles"]
+        ),
         words_compared=outcome["compared"],
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rbp.golden.features import GREATEST_ORDER, Features, count
+from rbp.golden.features import GREATEST_ORDER
 from rbp.golden.formats import PRESETS
 from rbp.golden.tables import ACTIVATIONS, activation, feature_tables, tables_for
 
@@ -24,8 +24,11 @@ class Family:
     """Least and greatest log2(η) that the core's shifters offer by default."""
 
 
-GREATEST_TERMS = 4096
+GREATEST_COLUMNS = 4096
 """M, which the memory map's columns and a device's memories hold."""
+
+GREATEST_FACTORS = 1023
+"""N of a core with products: three numbers of units make a word."""
 
 SPRAM_WORDS = 16384
 """Of 16 bits, that a single-ported RAM of UP5K holds."""
@@ -48,19 +51,27 @@ class Config:
     Parameters
     ----------
     units : int
-        N, the number of units and so of rows of W.
+        The greatest N, the number of units.
     macs : int
         P, the multiply-accumulates of a lane, 1 … N.
     lanes : int
         L, the lanes that ride on one weight memory.
     slots : int
         Patterns that a lane holds.
+    entries : int, optional
+        Of a program, P weights each; by default those of a dense network.
+    words : int, optional
+        Of the program memory; by default at least 256, and those of a dense network.
     preset : str
         Formats: one of ``w16``, ``w18``, ``w8``.
     activations : tuple of str
         Tables built in, by :func:`rbp.golden.tables.activation`; each unit names one by its index.
-    degrees : tuple of int
-        Of the products that a unit sums, 0 … 3; (1,) for a first-order network.
+    order : int
+        Factors of the longest product, 1 … 3.
+    products : int, optional
+        The greatest M, where a unit sums products (22); None where it sums states.
+    folds : int, optional
+        Terms of all derivatives ∂φ/∂c; by default ``products`` × ``order``, at least N.
     feature : str
         f of (22): ``identity``, or an activation.
     family : str
@@ -83,9 +94,13 @@ class Config:
     macs: int
     lanes: int = 1
     slots: int = 4
+    entries: int | None = None
+    words: int | None = None
     preset: str = "w16"
     activations: tuple[str, ...] = ("logistic",)
-    degrees: tuple[int, ...] = (1,)
+    order: int = 1
+    products: int | None = None
+    folds: int | None = None
     feature: str = "identity"
     family: str = "generic"
     momentum: bool = False
@@ -110,35 +125,14 @@ class Config:
             raise ValueError(f"slots must be 1 … 256, not {self.slots}")
         if self.preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {self.preset!r}")
-        wrong = [d for d in self.degrees if d not in range(GREATEST_ORDER + 1)]
-        if wrong or len({*self.degrees} - {0}) == 0 or len({*self.degrees}) < len(self.degrees):
-            raise ValueError(
-                f"degrees must be different ones of 0 … {GREATEST_ORDER}, not only 0, not "
-                f"{self.degrees!r}"
-            )
-        object.__setattr__(self, "degrees", tuple(sorted(self.degrees)))
-        if self.terms > GREATEST_TERMS:
-            raise ValueError(
-                f"{self.units} units have {self.terms} products of the degrees {self.degrees}: "
-                f"expected at most {GREATEST_TERMS}"
-            )
-        if self.feature != "identity":
-            try:
-                activation(self.feature)
-            except KeyError as error:
-                known = ", ".join(("identity", *ACTIVATIONS))
-                raise ValueError(f"feature must be one of {known}, not {self.feature!r}") from error
+        self._check_products()
+        self._check_program()
         if self.momentum and self.formats.velocity is None:
             raise ValueError(f"preset {self.preset} has no format for momentum")
         if self.family not in FAMILIES:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
         if self.spram and self.device.memory != 1:
             raise ValueError(f"spram is for memories of one cycle, not those of {self.family}")
-        if self.spram and self.sweep > SPRAM_WORDS:
-            raise ValueError(
-                f"{self.units} units with {self.macs} macs have {self.sweep} weights a bank: "
-                f"spram holds at most {SPRAM_WORDS}"
-            )
         try:
             assert [activation(name) for name in self.activations]
         except (KeyError, AssertionError) as error:
@@ -156,6 +150,51 @@ class Config:
         if self.log_depth < least or self.log_depth & (self.log_depth - 1):
             raise ValueError(
                 f"log_depth must be a power of two of at least {least}, not {self.log_depth}"
+            )
+
+    def _check_products(self):
+        """Refuse products that no table holds; fill in what they need."""
+        if self.order not in range(1, GREATEST_ORDER + 1):
+            raise ValueError(f"order must be 1 … {GREATEST_ORDER}, not {self.order!r}")
+        if self.feature != "identity":
+            try:
+                activation(self.feature)
+            except KeyError as error:
+                known = ", ".join(("identity", *ACTIVATIONS))
+                raise ValueError(f"feature must be one of {known}, not {self.feature!r}") from error
+        if not self.higher:
+            if self.order > 1 or self.feature != "identity":
+                raise ValueError(
+                    f"order {self.order} and feature {self.feature} need products, not None"
+                )
+            return
+        if not 1 <= self.products <= GREATEST_COLUMNS:
+            raise ValueError(f"products must be 1 … {GREATEST_COLUMNS}, not {self.products!r}")
+        if self.units > GREATEST_FACTORS:
+            raise ValueError(
+                f"units must be at most {GREATEST_FACTORS} where there are products, not "
+                f"{self.units}"
+            )
+        if self.folds is None:
+            object.__setattr__(self, "folds", max(self.units, self.products * self.order))
+        if self.folds < self.units:
+            raise ValueError(f"folds must be at least {self.units} (the units), not {self.folds!r}")
+
+    def _check_program(self):
+        """Refuse memories too small to be any; by default a dense network fits."""
+        dense = max(32, self.blocks * max(self.columns, self.macs))
+        for name, least, default in (
+            ("entries", self.macs, dense),
+            ("words", 4, max(256, 1 << (2 * self.blocks - 1).bit_length())),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)!r}")
+        if self.spram and self.entries > SPRAM_WORDS:
+            raise ValueError(
+                f"{self.units} units with {self.macs} macs have {self.entries} entries: "
+                f"spram holds at most {SPRAM_WORDS}"
             )
 
     dt_shifts = 3
@@ -178,27 +217,29 @@ class Config:
     @property
     def higher(self):
         """Whether φ is anything but c."""
-        return self.degrees != (1,) or self.feature != "identity"
+        return self.products is not None
 
     @property
-    def features(self):
-        """φ of a higher-order network, else None."""
-        if not self.higher:
-            return None
-        tables = (None, None)
-        if self.feature != "identity":
-            tables = feature_tables(self.preset, self.formats, self.feature)
-        return Features(self.units, self.degrees, self.formats.state, *tables)
+    def factor_tables(self):
+        """f and f' of a higher-order core, (None, None) where f is the identity."""
+        if self.feature == "identity":
+            return None, None
+        return feature_tables(self.preset, self.formats, self.feature)
 
     @property
-    def order(self):
-        """n, the factors of the longest product."""
-        return max(self.degrees)
+    def columns(self):
+        """The greatest M, the columns of W; N for a first-order core."""
+        return self.products if self.higher else self.units
 
     @property
-    def terms(self):
-        """M, the columns of W; N for a first-order network."""
-        return count(self.units, self.degrees)
+    def column_bits(self):
+        """Of a column's number, or of none, which is :attr:`columns`."""
+        return self.columns.bit_length()
+
+    @property
+    def unit_bits(self):
+        """Of a unit's number, or of none, which is N."""
+        return self.units.bit_length()
 
     @property
     def backward_width(self):
@@ -226,13 +267,8 @@ class Config:
 
     @property
     def blocks(self):
-        """R, the blocks of P rows into which W is cut."""
+        """R, the blocks of P rows of a dense network."""
         return -(-self.units // self.macs)
-
-    @property
-    def sweep(self):
-        """S, the cycles of a sweep. P ≤ N ≤ M, so a block takes M cycles, none of them idle."""
-        return self.blocks * self.terms
 
     @property
     def learned(self):
@@ -249,6 +285,6 @@ class Config:
         """Bits of the exact accumulator, which serves all three sweeps."""
         f = self.formats
         product = f.weight.width + max(f.state.width, f.error.width) - 2
-        dot = product + (max(self.units, self.terms)).bit_length() + 1
+        dot = product + max(self.units, self.columns).bit_length() + 1
         step = f.error.width + f.state.width - 2 + self.eta_shifts[1] - self.eta_shifts[0]
         return max(dot, max(step, self.learned.width - 1 + self.update_fraction) + 2)

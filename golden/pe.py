@@ -46,13 +46,14 @@ def update(weights, y, phi, noise, shift, fmt, flags=None):
     return _moved(weights, step, fmt, flags)
 
 
-def accumulate(velocity, y, phi, noise, shift, fmt, flags=None):
+def accumulate(velocity, present, y, phi, noise, shift, fmt, flags=None):
     """v ← sat(v + ((y·φ + r) >> shift)): what an update does where there is momentum.
 
-    As :func:`update`, with VELOCITY for ``fmt``; 0 is a velocity like any other.
+    As :func:`update`, with VELOCITY for ``fmt``, and N×M bool ``present``: what is no connection
+    has velocity 0. Elsewhere 0 is a velocity like any other.
     """
     step = (np.outer(y, phi) + _rounding(noise, shift)) >> shift
-    return saturate(velocity + step, fmt, flags)
+    return np.where(present, saturate(velocity + step, fmt, flags, where=present), 0)
 
 
 def apply(weights, velocity, noise, friction, formats, flags=None):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rbp.golden.relaxation import Relaxed, Settling, settle
+from rbp.golden.structure import Structure
 from rbp.golden.tables import activation
 from rbp.golden.training import Learning
 
@@ -61,7 +62,7 @@ class Reference:
     """A network that learns, in floating point; the counterpart of ``rbp.golden.training.Machine``.
 
     Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and
-    ``start`` A×N. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
+    ``start`` A×N. Held units are those of :class:`rbp.golden.structure.Structure`. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
     """
 
     activation: tuple
@@ -90,8 +91,14 @@ class Reference:
     def __post_init__(self):
         if self.velocity is None:
             self.velocity = np.zeros_like(self.weights)
-        self.start = self.start.copy()
-        self.x = self.start.copy() if self.x is None else self.x.copy()
+        products = self.products and self.products.monomials
+        flags = self.clamp_units, self.target_units
+        self.structure = Structure.of(self.connected, *flags, products)
+        rest = self.g(np.zeros_like(self.inputs)) + self.inputs
+        rest = np.where(self.clamp_units, self.targets, rest)
+        held = self.structure.held
+        self.start = np.where(held, rest, self.start)
+        self.x = self.start.copy() if self.x is None else np.where(held, rest, self.x)
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
 
     def phi(self, c):
@@ -110,12 +117,13 @@ class Reference:
         targets, inputs = self.targets[rows], self.inputs[rows]
         if errors and self.learning.start_seed is not None:
             fraction = round(-np.log2(self.unit))
-            words = self.learning.start_words(*self.start.shape, self.t, fraction)
-            self.start[rows] = self.unit * words
+            units = self.structure.rows
+            words = self.learning.start_words(len(self.start), len(units), self.t, fraction)
+            self.start[np.ix_(rows, units)] = self.unit * words
         x, y = self.start[rows], np.zeros_like(self.start[rows])
         if errors and self.learning.keep:
             x, y = self.x[rows], self.y[rows]
-        slope = np.zeros_like(x)
+        slope, held = np.zeros_like(x), self.structure.held
 
         def streamed():
             """c: the target where a unit is clamped (30), else x."""
@@ -123,7 +131,7 @@ class Reference:
 
         def step_x(some):
             u = self.phi(streamed()[some]) @ self.weights.T
-            step = dt * (self.g(u) + inputs[some] - x[some])
+            step = np.where(held, 0.0, dt * (self.g(u) + inputs[some] - x[some]))
             x[some] += step
             slope[some] = self.g(u, 1)
             return np.abs(step).max(axis=1) / self.unit
@@ -141,7 +149,7 @@ class Reference:
             if fold is not None:
                 b = np.einsum("am,amk->ak", b, fold[some])
             b = np.where(self.clamp_units, 0.0, b)
-            step = dt * (slope[some] * (b + j[some]) - y[some])
+            step = np.where(held, 0.0, dt * (slope[some] * (b + j[some]) - y[some]))
             y[some] += step
             return np.abs(step).max(axis=1) / self.unit
 
@@ -169,7 +177,8 @@ class Reference:
         if friction is not None:
             step = self.velocity + step
             self.velocity = step * (1 - 2.0**-friction)
-        self.weights = self.weights + np.where(self.connected, step, 0.0)
+        moved = self.connected & ~self.structure.held[:, None]
+        self.weights = self.weights + np.where(moved, step, 0.0)
 
     def update(self) -> Relaxed:
         relaxed = self.relax()

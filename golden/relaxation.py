@@ -4,13 +4,13 @@ Every pattern stops by itself. All patterns of a call are stepped together as ro
 which changes no bit, since rows do not meet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rbp.golden import pe
 from rbp.golden.features import Features
-from rbp.golden.formats import Formats
+from rbp.golden.formats import Formats, saturate
 from rbp.golden.integrator import backward_step, forward_step, targets_error
 from rbp.golden.tables import Tables
 
@@ -39,6 +39,16 @@ class Network:
     def phi(self, c, flags):
         """φ, A×M, of what :meth:`streamed` gives."""
         return c if self.features is None else self.features.phi(c, flags)
+
+    def of(self, units):
+        """The same of some units."""
+        flags = ("activation", "clamp_units", "target_units", "input_units")
+        return replace(self, **{name: getattr(self, name)[units] for name in flags})
+
+    def rest(self, inputs):
+        """sat(g(0) + I), where a unit comes to rest that nothing feeds; A×N."""
+        g, _ = self.activate(np.zeros_like(inputs))
+        return saturate(g + np.where(self.input_units, inputs, 0), self.formats.state)
 
     def activate(self, u):
         """g(u) and g'(u), each unit by its own table."""
@@ -104,25 +114,30 @@ def settle(step, patterns, settling):
     return steps, unsettled, far
 
 
-def relax(network, weights, targets, inputs, start, settling, flags, *, errors=True, y=None):
+def relax(
+    network, weights, targets, inputs, start, settling, flags, *, held=None, errors=True, y=None
+):
     """Relax x, then (where ``errors``) y, of every pattern.
 
     ``targets``, ``inputs`` and ``start`` are A×N raw STATE words; ``start`` is x(t0), ``y`` A×N
-    ERROR words y(t0), by default 0.
+    ERROR words y(t0), by default 0. Units that are ``held`` (N bool, by default none) keep both.
     Roles that saturated join ``flags``.
     """
-
     x, y = start.copy(), np.zeros_like(start) if y is None else y.copy()
     slope = np.zeros_like(start)
     c = network.streamed(x, targets)
+    held = np.zeros(x.shape[1], bool) if held is None else held
+    free = np.flatnonzero(~held)
+    moving, rows_of = network.of(free), weights[free]
 
     def step_x(rows):
-        sums = pe.forward(weights, network.phi(c[rows], flags))
-        x[rows], slope[rows], step = forward_step(
-            network, sums, x[rows], inputs[rows], settling.dt_shift, flags
+        at = np.ix_(rows, free)
+        sums = pe.forward(rows_of, network.phi(c[rows], flags))
+        x[at], slope[at], step = forward_step(
+            moving, sums, x[at], inputs[at], settling.dt_shift, flags
         )
-        c[rows] = network.streamed(x, targets)[rows]
-        return np.abs(step).max(axis=1)
+        c[rows] = network.streamed(x[rows], targets[rows])
+        return np.abs(step).max(axis=1, initial=0)
 
     steps_x, unsettled_x, far = settle(step_x, len(start), settling)
     if not errors:
@@ -132,13 +147,14 @@ def relax(network, weights, targets, inputs, start, settling, flags, *, errors=T
     unfactored = np.where(network.clamp_units, targets, x)
 
     def step_y(rows):
-        sums = pe.backward(weights, y[rows])
+        at = np.ix_(rows, free)
+        sums = pe.backward(rows_of, y[at])
         if network.features is not None:
             sums = network.features.fold(sums, c[rows], unfactored[rows], flags)
-        y[rows], step = backward_step(
-            network, sums, y[rows], slope[rows], j[rows], settling.dt_shift, flags
+        y[at], step = backward_step(
+            moving, sums[:, free], y[at], slope[at], j[at], settling.dt_shift, flags
         )
-        return np.abs(step).max(axis=1)
+        return np.abs(step).max(axis=1, initial=0)
 
     steps_y, unsettled_y, far_y = settle(step_y, len(start), settling)
     return Relaxed(

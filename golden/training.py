@@ -8,6 +8,7 @@ import numpy as np
 from rbp.golden import pe
 from rbp.golden.noise import noise, start_word, stream_start, xorshift
 from rbp.golden.relaxation import Network, Relaxed, Settling, relax
+from rbp.golden.structure import Structure
 
 __all__ = ["Learning", "Machine"]
 
@@ -59,7 +60,8 @@ class Learning:
         return t + t // batch * (batch * random + momentum)
 
     def start_words(self, total, units, t, fraction):
-        """B×N words of x(t0), in [0, 1): X^(i+1)(z) >> (32 − fraction), z of the pattern's hash."""
+        """B words of x(t0) for each of ``units``, in [0, 1): X^(i+1)(z) >> (32 − fraction), z of
+        the pattern's hash."""
         first = self.first_draw(total, t)
         words = np.empty((self.batch or total, units), np.int64)
         for k, row in enumerate(words):
@@ -97,13 +99,27 @@ class Machine:
     """Where each pattern's last relaxation ended."""
     y: Any = None
     velocity: Any = None
+    structure: Any = None
+    """:class:`rbp.golden.structure.Structure`; by default that of the weights and the flags."""
 
     def __post_init__(self):
+        network, present = self.network, self.weights != 0
+        if self.structure is None:
+            products = network.features and network.features.products
+            flags = network.clamp_units, network.target_units
+            self.structure = Structure.of(present, *flags, products)
         if self.velocity is None:
             self.velocity = np.zeros_like(self.weights)
-        self.start = self.start.copy()
-        self.x = self.start.copy() if self.x is None else self.x.copy()
+        self.velocity = np.where(present, self.velocity, 0)
+        self.start = self._at_rest(self.start)
+        self.x = self.start.copy() if self.x is None else self._at_rest(self.x)
         self.y = np.zeros_like(self.start) if self.y is None else self.y.copy()
+
+    def _at_rest(self, x):
+        """x with that of the held units."""
+        network = self.network
+        rest = np.where(network.clamp_units, self.targets, network.rest(self.inputs))
+        return np.where(self.structure.held, rest, x)
 
     def patterns(self):
         """The patterns of the next update, in order."""
@@ -115,8 +131,9 @@ class Machine:
         keep = self.learning.keep and errors
         if errors and self.learning.start_seed is not None:
             fraction = self.network.formats.state.fraction
-            total, units = self.start.shape
-            self.start[rows] = self.learning.start_words(total, units, self.t, fraction)
+            units = self.structure.rows
+            words = self.learning.start_words(len(self.start), len(units), self.t, fraction)
+            self.start[np.ix_(rows, units)] = words
         relaxed = relax(
             self.network,
             self.weights,
@@ -125,6 +142,7 @@ class Machine:
             self.x[rows] if keep else self.start[rows],
             self.settling,
             self.saturated,
+            held=self.structure.held,
             errors=errors,
             y=self.y[rows] if keep else None,
         )
@@ -142,26 +160,36 @@ class Machine:
         draw = self.learning.first_draw(len(self.targets), self.t)
         if self.learning.start_seed is not None:
             draw += len(relaxed.x)
-        for pattern, y in enumerate(relaxed.y):
+        rows = self.structure.rows
+        weights, velocity = self.weights[rows], self.velocity[rows]
+        for pattern, y in enumerate(relaxed.y[:, rows]):
             if relaxed.skip[pattern]:
                 self.skipped += 1
             else:
                 (phi,) = self.network.phi(relaxed.c[pattern : pattern + 1], self.saturated)
                 rest = (y, phi, self._noise(draw), shift, fmt, self.saturated)
                 if friction is None:
-                    self.weights = pe.update(self.weights, *rest)
+                    weights = pe.update(weights, *rest)
                 else:
-                    self.velocity = pe.accumulate(self.velocity, *rest)
+                    velocity = pe.accumulate(velocity, weights != 0, *rest)
             draw += 1
         self.t += len(relaxed.x)
         if friction is not None:
-            self.weights, self.velocity = pe.apply(
-                self.weights, self.velocity, self._noise(draw), friction, formats, self.saturated
+            weights, velocity = pe.apply(
+                weights, velocity, self._noise(draw), friction, formats, self.saturated
             )
+        self.weights, self.velocity = self.weights.copy(), self.velocity.copy()
+        self.weights[rows], self.velocity[rows] = weights, velocity
 
     def _noise(self, draw):
-        seed = self.learning.seed
-        return None if seed is None else noise(seed, draw, *self.weights.shape)
+        """R, a row for each row of the machine's, a column for each of W's."""
+        if self.learning.seed is None:
+            return None
+        structure = self.structure
+        words = noise(self.learning.seed, draw, len(structure.rows), len(structure.columns))
+        placed = np.empty_like(words)
+        placed[:, structure.columns] = words
+        return placed
 
     def update(self) -> Relaxed:
         """Relax a batch, then update the weights: with all patterns, one step of (19)."""

@@ -88,7 +88,11 @@ class Core(wiring.Component):
             weights.step.eq(lanes[0].step),
             *(weights.written[p].eq(lanes[-1].written[p]) for p in range(config.macs)),
         ]
+        self._tables(m, host, carousel, lanes)
         if config.momentum:
+            for k, lane in enumerate(lanes):
+                before = lanes[k - 1].present_o if k else weights.present
+                m.d.comb += [lane.present[p].eq(before[p]) for p in range(config.macs)]
             m.d.comb += [
                 carousel.apply.eq(training.apply),
                 carousel.zero.eq(training.zero),
@@ -100,6 +104,10 @@ class Core(wiring.Component):
         if config.random_start:
             m.submodules.start = start = RandomStart(config)
             connect(m, training.draw, start.draw)
+            m.d.comb += [
+                start.first_unit.eq(host.settings.first_unit),
+                start.last_unit.eq(host.settings.last_unit),
+            ]
             m.d.comb += [start.clamp[k].eq(lane.host_clamp) for k, lane in enumerate(lanes)]
         for k, lane in enumerate(lanes):
             if config.random_start:
@@ -110,6 +118,7 @@ class Core(wiring.Component):
 
         m.d.comb += [
             carousel.relax.eq(Cat(lane.ready for lane in lanes).any()),
+            carousel.ahead.eq(Cat(lane.ahead for lane in lanes).any()),
             carousel.update.eq(training.update),
             carousel.write.eq(host.write),
             carousel.probe.eq(host.probe),
@@ -122,6 +131,20 @@ class Core(wiring.Component):
         self._report(m, host, training, log, lanes[0])
         self._flags(m, host, weights, lanes)
         return m
+
+    def _tables(self, m, host, carousel, lanes):
+        """The host to the program; in a higher order to each lane's products and folds, by a
+        register."""
+        connect(m, host.program, carousel.table)
+        if self.config.higher:
+            for k, lane in enumerate(lanes):
+                for name in ("products", "folds"):
+                    table, copy = getattr(host, name), getattr(lane, name)
+                    m.d.comb += [
+                        copy.w_en.eq(delay(m, table.w_en, 1, control=True, name=f"{name}_{k}_en")),
+                        copy.w_addr.eq(delay(m, table.w_addr, 1, name=f"{name}_{k}_addr")),
+                        copy.w_data.eq(delay(m, table.w_data, 1, name=f"{name}_{k}_data")),
+                    ]
 
     def _report(self, m, host, training, log, lane):
         """To the log: a run's report, or a column of W."""

@@ -2,8 +2,9 @@
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from rbp.golden.noise import BITS
 from rbp.hdl.control.relaxation import RelaxationControl
 from rbp.hdl.datapath.column import Column
 from rbp.hdl.datapath.entry import Entry
@@ -13,7 +14,7 @@ from rbp.hdl.fixed import delay
 from rbp.hdl.layouts import Kind, settings_layout, step_layout, sweep_layout
 from rbp.hdl.memories.state import StateMemory
 from rbp.hdl.timing import Timing
-from rbp.hdl.wires import Deal, LookUp, StatePort, Turn
+from rbp.hdl.wires import Deal, LookUp, StatePort, Turn, tables
 
 __all__ = ["Lane"]
 
@@ -51,19 +52,27 @@ class Lane(wiring.Component):
         A read takes ``reach`` more, to the lane and back.
     clear, abort : In
         Set all flags to 0; let no relaxation go on.
-    ready : Out
-        A sweep waits for the carousel.
+    ready, ahead : Out
+        A sweep waits for the carousel; a FORWARD.
     probe_valid, probe : Out
         Words of a column of W, in order.
     saturated, overflow : Out
         Sticky flags of states, errors and sums; a weight, or velocity, saturated (one cycle).
-    noise : with momentum, the PEs' rounding noise
+    noise, present, present_o : with momentum, the PEs' rounding noise; the weight is not 0
+    products, folds : TablePort
+        In a higher order, the host to the factors and to the fold.
     host_clamp : with a random start, of ``host.unit``, the memory's latency and ``reach`` later
     """
 
     def __init__(self, config, *, first=True):
         self.config, self.first = config, first
         word = signed(config.formats.weight.width)
+        momentum = {
+            "noise": Out(BITS + 1).array(config.macs),
+            "present": In(1).array(config.macs),
+            "present_o": Out(1).array(config.macs),
+        }
+        ports = {name: In(port) for name, port in tables(config).items() if name != "program"}
         super().__init__(
             {
                 "step": In(step_layout(config)),
@@ -71,7 +80,7 @@ class Lane(wiring.Component):
                 "weights": In(word).array(config.macs),
                 "written": Out(word).array(config.macs),
                 "store": In(word),
-                "probe_column": In(range(max(2, config.terms))),
+                "probe_column": In(config.column_bits),
                 "deal": In(Deal(config)),
                 "turn": In(Turn(config)),
                 "look": In(LookUp(config)),
@@ -79,11 +88,13 @@ class Lane(wiring.Component):
                 "clear": In(1),
                 "abort": In(1),
                 "ready": Out(1),
+                "ahead": Out(1),
                 "probe_valid": Out(1),
                 "probe": Out(word),
                 "saturated": Out(data.StructLayout({"state": 1, "error": 1, "net": 1})),
                 "overflow": Out(1),
-                **({"noise": Out(16).array(config.macs)} if config.momentum else {}),
+                **(momentum if config.momentum else {}),
+                **ports,
                 **({"host_clamp": Out(1)} if config.random_start else {}),
             }
         )
@@ -123,13 +134,14 @@ class Lane(wiring.Component):
             *(c.eq(state.c[k]) for k, c in enumerate(entry.c)),
             column.token.eq(entry.token),
             column.y.eq(entry.y),
-            column.drawing.eq(entry.drawing),
-            column.storing.eq(entry.storing),
             column.store.eq(self.store),
             *(column.weights[p].eq(self.weights[p]) for p in range(config.macs)),
             *(self.written[p].eq(column.written[p]) for p in range(config.macs)),
             results.step.eq(step),
+            results.settings.eq(settings),
             results.valid.eq(column.valid),
+            results.of_tail.eq(column.of_tail),
+            results.of_column.eq(column.of_column),
             results.sum.eq(column.sum),
             results.arriving.eq(relaxation.arriving),
             relaxation.arrive.eq(results.arrive),
@@ -139,11 +151,17 @@ class Lane(wiring.Component):
             integrator.valid.eq(results.element_valid),
             integrator.sum.eq(results.element_sum),
             integrator.element.eq(results.element),
+            integrator.last.eq(results.element_last),
             self.overflow.eq(column.overflow),
             self.saturated.eq(integrator.saturated),
         ]
         if config.momentum:
-            m.d.comb += [self.noise[p].eq(column.noise[p]) for p in range(config.macs)]
+            for p in range(config.macs):
+                m.d.comb += [
+                    self.noise[p].eq(column.noise[p]),
+                    column.present[p].eq(self.present[p]),
+                    self.present_o[p].eq(column.present_o[p]),
+                ]
         if config.higher:
             self._products(m, entry, results, state, integrator)
         self._integrate(m, integrator, state, settings, keep, errors)
@@ -174,6 +192,9 @@ class Lane(wiring.Component):
             ready = ready & ~(relaxation.sweep.backward & (unfolded == 2))
             picked = relaxation.take & relaxation.sweep.backward
             m.d.sync += unfolded.eq(unfolded + picked - folded)
+        waits = ready
+        if self.config.lanes > 1:  # what came behind the carousel's choice waits for the next turn
+            ready = ready & (relaxation.sweep.backward | ~step.start_short)
         sweep, active = Signal(sweep_layout(self.config), reset_less=True), Signal()
         relax = step.start_kind == Kind.RELAX
         with m.If(step.start):
@@ -186,6 +207,7 @@ class Lane(wiring.Component):
             ]
         m.d.comb += [
             relaxation.take.eq(step.start_relax & ready),
+            self.ahead.eq(waits & ~relaxation.sweep.backward),
             relaxation.limit.eq(settings.limit),
             relaxation.fixed.eq(fixed),
             relaxation.errors.eq(errors),
@@ -199,13 +221,15 @@ class Lane(wiring.Component):
             look.unsettled.eq(relaxation.look_unsettled),
             relaxation.use_slot.eq(use_slot),
             turn.skip.eq(relaxation.skip),
-            self.ready.eq(ready),
+            self.ready.eq(waits),
             deal.idle.eq(near(relaxation.idle, "idle", control=True)),
         ]
         return sweep, active
 
     def _products(self, m, entry, results, state, integrator):
         """In a higher order, copies of c for the fold too; and what saturates there."""
+        connect(m, flipped(self.products), entry.table)
+        connect(m, flipped(self.folds), results.table)
         for k, place in enumerate(results.c_read):
             port = self.config.order + k
             m.d.comb += [state.c_read[port].eq(place), results.c[k].eq(state.c[port])]

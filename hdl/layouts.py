@@ -12,12 +12,15 @@ __all__ = [
     "element_layout",
     "energy_bits",
     "flags_layout",
+    "patterns",
     "place_layout",
     "place_of_pattern",
     "settings_layout",
     "slots",
     "step_layout",
     "sweep_layout",
+    "unit",
+    "word_layout",
 ]
 
 STEP_BITS = 15
@@ -26,6 +29,16 @@ STEP_BITS = 15
 def slots(config):
     """Shape of a slot's number."""
     return range(max(2, config.slots))
+
+
+def unit(config):
+    """Shape of a unit's number."""
+    return range(max(2, config.units))
+
+
+def patterns(config):
+    """Shape of a number of patterns."""
+    return range(config.lanes * config.slots + 1)
 
 
 class Kind(enum.Enum, shape=2):
@@ -38,6 +51,26 @@ class Kind(enum.Enum, shape=2):
     """One token, with one weight from the host."""
     PROBE = 3
     """FORWARD with φ one-hot, whose results are a column of W."""
+
+
+def word_layout(config):
+    """A word of the program: an entry, or with ``more`` a run of them.
+
+    A run is this column and those that follow it, up to the one before the next word's column. A
+    column's value :attr:`rbp.golden.config.Config.columns` is none. Golden model:
+    :meth:`rbp.golden.program.Program.encode`.
+    """
+    return data.StructLayout(
+        {
+            "column": config.column_bits,
+            "more": 1,
+            "last": 1,  # of a block
+            "column_first": 1,  # of the column's entries in the program
+            "column_last": 1,
+            "end": 1,  # of the program
+            "short_end": 1,  # of a turn in which all sweep BACKWARD
+        }
+    )
 
 
 def step_layout(config):
@@ -54,14 +87,17 @@ def step_layout(config):
             "start": 1,
             "start_kind": Kind,
             "start_relax": 1,  # a RELAX starts: known sooner, and much follows from it
+            "start_short": 1,  # of it only what leads BACKWARD is played
             "valid": 1,
             "kind": Kind,
-            "column": range(max(2, config.terms)),
-            "first": 1,  # of the columns
+            "column": config.column_bits,
+            "begin": 1,  # of the program
+            "end": 1,  # of the turn
+            "first": 1,  # of a block
             "last": 1,
-            "first_block": 1,
-            "last_block": 1,
-            "row": 1,  # one of the first P columns: y of the next PE is due
+            "column_first": 1,  # of the column's entries in the program
+            "column_last": 1,
+            "row": 1,  # one of a block's first P entries: y of the next PE is due
         }
     )
 
@@ -113,7 +149,7 @@ def flags_layout(config):
 
 def place_layout(config):
     """Address of a word of a pattern's state."""
-    return data.StructLayout({"unit": range(max(2, config.units)), "slot": slots(config)})
+    return data.StructLayout({"unit": unit(config), "slot": slots(config)})
 
 
 def c_place_layout(config):
@@ -123,17 +159,8 @@ def c_place_layout(config):
 
 def element_layout(config):
     """Which element a result is: unit, pattern, sweep; ``fresh`` in the first step of x or of y;
-    ``bank`` receives c; ``last`` element of its sweep."""
-    return data.StructLayout(
-        {
-            "unit": range(max(2, config.units)),
-            "slot": slots(config),
-            "backward": 1,
-            "fresh": 1,
-            "bank": 1,
-            "last": 1,
-        }
-    )
+    ``bank`` receives c."""
+    return data.StructLayout({"unit": unit(config), **sweep_layout(config).members})
 
 
 def sweep_layout(config):
@@ -170,6 +197,9 @@ def settings_layout(config):
             "limit": STEP_BITS,
             "tolerance": STEP_BITS,
             "use_within": STEP_BITS,
+            "first_unit": unit(config),  # that has a row
+            "last_unit": unit(config),
+            "rows_set": 1,  # these two are new
             **({"random": 1} if config.random_start else {}),
             **({"friction": range(config.frictions + 1)} if config.momentum else {}),
         }

@@ -10,34 +10,42 @@ from collections import deque
 import numpy as np
 
 from rbp.hdl.datapath.noise import NoiseSeed
+from rbp.hdl.program import compiled
 from rbp.hdl.timing import Timing
 
 __all__ = ["Schedule", "utilisation"]
 
 
-def utilisation(config, settle_steps, cycles):
-    """Useful products / (P · L · cycles): N·M a sweep, a sweep a step and one a rank-1 update.
+def utilisation(structure, macs, settle_steps, cycles):
+    """Useful products / (P · L · cycles), of all ``macs`` = P · L: a sweep a step and one a rank-1
+    update, each once for every connection that counts in it.
 
     ``settle_steps`` is updates × A × 2.
     """
-    sweeps = int(settle_steps.sum()) + settle_steps.shape[0] * settle_steps.shape[1]
-    return sweeps * config.units * config.terms / (config.macs * config.lanes * cycles)
+    x_steps, y_steps = settle_steps.sum(axis=(0, 1)).tolist()
+    connected = structure.numbered
+    all_of, backward = connected.sum(), connected[:, structure.wanted[structure.columns]].sum()
+    updates = settle_steps.shape[0] * settle_steps.shape[1]
+    return (all_of * (x_steps + updates) + backward * y_steps) / (macs * cycles)
 
 
 class Schedule:
-    """The timetable of one configuration.
+    """The timetable of a network on one configuration.
 
     Parameters
     ----------
     config : Config
+    structure : Structure
+        The network's.
     """
 
-    def __init__(self, config):
+    def __init__(self, config, structure):
         self.config, self.time = config, Timing(config)
-        after = self.time.result + self.time.tree + self.time.integrator
-        last_row = (config.units - 1) % config.macs
-        self.finish = (last_row + after, config.macs - 1 + after)
-        """From a sweep's last column to its pattern's finish: FORWARD, BACKWARD."""
+        self.program = compiled(config, structure)
+        self.rows = len(structure.rows)
+        time = self.time
+        self.finish = time.tail + time.merge + time.integrator
+        """From a sweep's last entry to its pattern's finish."""
 
     def cycles(self, settle_steps, learning, patterns, t=0):
         """Cycles of a training whose relaxations took ``settle_steps``, updates × B × 2.
@@ -77,48 +85,59 @@ class Schedule:
         if start:
             tick = self.time.reach + self.time.memory + self.time.factor + 2
             hashed = len(held) - (learning.draw is not None)  # the draw's hash serves its start
-            wait += NoiseSeed.latency * hashed + (2 + self.config.units * tick) * len(held)
+            wait += NoiseSeed.latency * hashed + (2 + self.rows * tick) * len(held)
         return wait
 
     def _relax(self, begin, ready, free, held, steps):
         """(cycle in which all lanes are idle, in which the deal is over)."""
-        lanes, sweep = self.config.lanes, self.config.sweep
+        lanes, time = self.config.lanes, self.time
         rings = [[] for _ in range(lanes)]  # (cycle from which it is ready, pattern, steps to come)
-        finishes, taken = [set() for _ in range(lanes)], []
+        # of a lane that is behind, what a turn before will take still asks for a turn
+        taken = [[] for _ in range(lanes)]  # (ready from, taken in, whether BACKWARD)
+        finishes = [set() for _ in range(lanes)]
         deals = deque((a, list(map(int, pair))) for a, pair in zip(held, steps, strict=True))
-        deal_at, idle = ready + 1 + 2 * self.time.reach, begin
+        deal_at, idle = ready + 1 + 2 * time.reach, begin
         while deals or any(rings):
-            # of a lane that is behind, what a short turn before will take still asks for a turn
-            taken = [(came, picked) for came, picked in taken if max(free, came) <= picked]
-            heads = [ring[0][0] for ring in rings if ring] + [came for came, _ in taken]
+            taken = [[t for t in of if max(free, t[0]) <= t[1]] for of in taken]
+            heads = [ring[0][0] for ring in rings if ring] + [t[0] for of in taken for t in of]
             start = max(free, min(heads)) if heads else None
-            if deals and (start is None or deal_at <= start + self.time.behind(lanes)):
+            if deals and (start is None or deal_at <= start + time.behind(lanes)):
                 pattern, left = deals[0]
                 if deal_at not in finishes[pattern % lanes]:
                     deals.popleft()
                     insort(rings[pattern % lanes], (deal_at + 1, pattern, left))
                 deal_at += 1
                 continue
+            short = not any(map(self._ahead, rings, taken, [start] * lanes))
+            plays = self.program.short if short else len(self.program)
             for lane, ring in enumerate(rings):
-                picked = start + self.time.behind(lane)
-                if not ring or ring[0][0] > picked:
+                picked = start + time.behind(lane)
+                if not ring or ring[0][0] > picked or (short and ring[0][2][0]):
                     continue
                 came, pattern, left = ring.pop(0)
-                taken.append((came, picked))
-                kind = 0 if left[0] else 1
-                left[kind] -= 1
-                finish = picked + sweep + self.finish[kind]
+                backward = not left[0]
+                taken[lane].append((came, picked, backward))
+                left[backward] -= 1
+                finish = picked + plays + self.finish
                 finishes[lane].add(finish)
                 if any(left):
                     insort(ring, (finish + 1, pattern, left))
                 else:
                     idle = max(idle, finish + 1)
-            free = start + sweep
-        return idle, deal_at - self.time.reach
+            free = start + plays
+        return idle, deal_at - time.reach
+
+    @staticmethod
+    def _ahead(ring, taken, start):
+        """Whether a lane has a FORWARD to make, as the carousel sees it in a cycle."""
+        for came, picked, backward in taken:
+            if came <= start <= picked:
+                return not backward
+        return bool(ring) and ring[0][0] <= start and bool(ring[0][2][0])
 
     def _update(self, settled, now, rounds, hashes):
         """(first cycle of what follows, first in which the carousel is free) behind the updates."""
-        lanes, sweep = self.config.lanes, self.config.sweep
+        lanes, sweep = self.config.lanes, len(self.program)
         for lane in range(lanes):
             now += 1 + (NoiseSeed.latency if hashes and lane in rounds[0] else 1)
         now = max(now, settled + self.time.reach) + 1

@@ -1,9 +1,9 @@
 """When each field of a token is where, made from the latencies of its parts.
 
-Cycle 0 is the one in which the carousel counts a column, seen by the lane in question; PE p is p
+Cycle 0 is the one in which the carousel plays an entry, seen by the lane in question; PE p is p
 cycles behind PE 0. A field reaches PE p's register at the cycle given here, plus p.
 
-    0            a column: address of c and y      (state memory; of φ's factors in a higher order)
+    0            an entry: address of c and y      (state memory; of φ's factors in a higher order)
     operand      φ, y and w meet                   (multiplier)
     shift        the product, η's shift
     add          the adder, with noise and w in an UPDATE
@@ -13,7 +13,7 @@ cycles behind PE 0. A field reaches PE p's register at the cycle given here, plu
 
 from dataclasses import dataclass
 
-from rbp.golden.features import count
+from rbp.golden.program import Rules
 
 __all__ = ["LANE_SKEW", "Timing"]
 
@@ -52,9 +52,20 @@ class Timing:
         return 0 if self.config.feature == "identity" else latency
 
     @property
+    def sums(self):
+        """Behind the tree, to add what a column has so far."""
+        return 1
+
+    @property
     def merge(self):
-        """In a higher order, to choose between a FORWARD's result and a fold's."""
-        return int(self.config.higher)
+        """From the tree to the integrator: the sum; in a higher order, to choose between a
+        FORWARD's result and a fold's."""
+        return self.sums + int(self.config.higher)
+
+    @property
+    def tail(self):
+        """From an entry to its sum out of the tree, by way of the last PE."""
+        return self.result + self.config.macs - 1 + self.tree
 
     @property
     def fold_pipeline(self):
@@ -62,13 +73,6 @@ class Timing:
         config = self.config
         derive = self.product(max(1, config.order - 1)) + self.product(1 + bool(self.factor))
         return 2 * self.memory + 1 + derive + self.multiplier + config.fold_parts + 2
-
-    @property
-    def fold(self):
-        """From a BACKWARD's last sum to the last unit's, when nothing is in the way."""
-        config = self.config
-        terms = sum(degree * count(config.units, (degree,)) for degree in config.degrees)
-        return terms + self.fold_pipeline if config.higher else 0
 
     @property
     def reach(self):
@@ -131,11 +135,18 @@ class Timing:
         return self.last_write - (self.read + self.update_lag) + 1
 
     @property
+    def rules(self):
+        """What a program must keep, see :mod:`rbp.golden.program`."""
+        return Rules(
+            gap=self.memory + 2,  # of a column's sum: read, added to, written
+            late=self.tail + self.merge + self.integrator + self.memory - 1,
+            shortest=self.reread,
+        )
+
+    @property
     def before_update(self):
-        """Cycles that an UPDATE waits behind an UPDATE: for its first word, or for the port."""
-        if self.config.spram:
-            return self.reread - 1
-        return max(0, self.reread - self.config.sweep)
+        """Cycles that an UPDATE waits behind an UPDATE: of a single port, until it is free."""
+        return self.reread - 1 if self.config.spram else 0
 
     @property
     def before_relax(self):
@@ -165,7 +176,7 @@ class Timing:
     def turnaround(self):
         """λ: cycles between a sweep's last column and the first of that pattern's next sweep.
 
-        Of a FORWARD; behind a BACKWARD of higher order, the fold comes in addition.
+        Behind a BACKWARD of higher order, the fold comes in addition.
         """
         pipeline = self.result + self.tree + self.merge + self.integrator + self.factor
         return self.config.macs - 1 + pipeline + 1
@@ -173,4 +184,4 @@ class Timing:
     @property
     def drain(self):
         """Cycles after which nothing that the carousel has issued is still under way."""
-        return self.turnaround + self.fold + self.update_lag + self.behind(self.config.lanes) + 5
+        return self.turnaround + self.update_lag + self.behind(self.config.lanes) + 5

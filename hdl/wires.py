@@ -4,7 +4,16 @@ from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.layouts import STEP_BITS, Region, energy_bits, place_of_pattern, slots
+from rbp.hdl.layouts import (
+    STEP_BITS,
+    Region,
+    energy_bits,
+    patterns,
+    place_of_pattern,
+    slots,
+    unit,
+    word_layout,
+)
 
 __all__ = [
     "Deal",
@@ -16,7 +25,9 @@ __all__ = [
     "Run",
     "StatePort",
     "Store",
+    "TablePort",
     "Turn",
+    "tables",
 ]
 
 
@@ -109,7 +120,7 @@ class StatePort(wiring.Signature):
                 "region": Out(Region),
                 "bank": Out(2),
                 "slot": Out(slots(config)),
-                "unit": Out(range(max(2, config.units))),
+                "unit": Out(unit(config)),
                 "data": Out(word),
                 "word": In(word),
                 **({"fill": Out(1), "filled": In(1)} if config.refill else {}),
@@ -125,11 +136,31 @@ class Store(wiring.Signature):
         super().__init__(
             {
                 "bank": Out(range(max(2, config.macs))),
-                "address": Out(range(max(2, config.blocks * config.terms))),
+                "address": Out(range(max(2, config.entries))),
                 "word": Out(config.formats.weight.width),
                 **({"velocity": Out(1)} if config.momentum else {}),
             }
         )
+
+
+class TablePort(wiring.Signature):
+    """The host to a memory that it alone writes, while the core is idle."""
+
+    def __init__(self, depth, width):
+        super().__init__(
+            {"w_en": Out(1), "w_addr": Out(range(max(2, depth))), "w_data": Out(width)}
+        )
+
+
+def tables(config):
+    """The memories that the host alone writes, by name: the program; in a higher order the factors
+    of each product, and the terms of the fold, two words each."""
+    ports = {"program": TablePort(config.words, word_layout(config).size)}
+    if config.higher:
+        factors = config.order * config.unit_bits
+        ports["products"] = TablePort(config.columns, factors)
+        ports["folds"] = TablePort(2 * config.folds, max(config.column_bits + 2, factors))
+    return ports
 
 
 class Report(wiring.Signature):
@@ -153,7 +184,7 @@ class Run(wiring.Signature):
     """Bits of what is counted."""
 
     def __init__(self, config):
-        pattern = range(config.lanes * config.slots + 1)
+        pattern = patterns(config)
         super().__init__(
             {
                 "start": Out(1),

@@ -137,7 +137,7 @@ def unclamped(trained, start, inputs, settling):
     if isinstance(trained, Reference):
         return replace(trained, **flags, **other)
     network = replace(trained.network, **flags, input_units=(inputs != 0).any(axis=0))
-    return replace(trained, network=network, saturated=set(), **other)
+    return replace(trained, network=network, structure=None, saturated=set(), **other)
 
 
 def rounded(values, fmt, saturated):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from rbp.golden.features import Features
 from rbp.golden.relaxation import Network, Settling
 from rbp.golden.training import Learning, Machine
 
@@ -17,19 +18,26 @@ def draw(
     inputs=None,
     spread=0.8,
     present=1.0,
+    connected=None,
+    units=None,
+    products=None,
     settling=None,
     learning=None,
     seed=1,
 ):
-    """A machine of ``config.units``; flags are N bool, ``inputs`` A×N float, ``present`` a
-    share."""
-    rng, n, f = np.random.default_rng(seed), config.units, config.formats
+    """A machine of ``units``, by default all that the core holds; flags are N bool, ``inputs`` A×N
+    float, ``present`` a share, or ``connected`` N×M bool."""
+    rng, n, f = np.random.default_rng(seed), units or config.units, config.formats
     none = np.zeros(n, bool)
     clamp = none if clamp is None else clamp
     target = clamp if target is None else target
-    weights = f.weight.to_raw(rng.uniform(-spread, spread, (n, config.terms)))
+    columns = n if products is None else len(products)
+    weights = f.weight.to_raw(rng.uniform(-spread, spread, (n, columns)))
     weights[weights == 0] = 1
     weights[rng.random(weights.shape) >= present] = 0
+    if connected is not None:
+        weights[~connected] = 0
+    features = products and Features(n, products, f.state, *config.factor_tables)
     targets = np.where(clamp | target, rng.choice([0.1, 0.9], (patterns, n)), 0)
     inputs = np.zeros((patterns, n)) if inputs is None else inputs
     return Machine(
@@ -40,7 +48,7 @@ def draw(
             clamp_units=clamp,
             target_units=target,
             input_units=(inputs != 0).any(axis=0),
-            features=config.features,
+            features=features,
         ),
         weights,
         f.state.to_raw(targets),

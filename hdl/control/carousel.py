@@ -1,15 +1,17 @@
-"""Carousel: sends the weights round, block by block and column by column."""
+"""Carousel: plays the program, and sends the weights round, an entry a cycle."""
 
 from functools import reduce
 from operator import or_
 
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rbp.hdl.fixed import gate
 from rbp.hdl.layouts import Kind, step_layout
+from rbp.hdl.program import Program
 from rbp.hdl.timing import Timing
+from rbp.hdl.wires import tables
 
 __all__ = ["Carousel"]
 
@@ -17,20 +19,23 @@ __all__ = ["Carousel"]
 class Carousel(wiring.Component):
     """Turns back to back while any lane has a sweep to make; else the first that comes starts it.
 
-    A turn takes S = R·M cycles (a WRITE one). Behind an UPDATE, a RELAX waits until the last
-    weights are written, and for its late reads (:attr:`rbp.hdl.timing.Timing.update_lag`), max(δ, δ
-    + d − S) cycles; an UPDATE behind an UPDATE max(0, d − S), d being
-    :attr:`rbp.hdl.timing.Timing.reread`. Behind a WRITE nothing starts until its bank has the word,
-    behind a PROBE until its results have left the tree.
+    A turn takes as many cycles as the program has entries; one in which all lanes sweep BACKWARD,
+    those up to the program's short end; a WRITE one. Behind an UPDATE, a RELAX waits for its late
+    reads (:attr:`rbp.hdl.timing.Timing.update_lag`). Behind a WRITE nothing starts until its bank
+    has the word, behind a PROBE until its results have left the tree.
 
     Where weights have a single port, an UPDATE takes two turns: in the first the words of even
     numbers are due, in the second those of odd ones. Each waits until the last writing is over,
-    d − 1 cycles.
+    :attr:`rbp.hdl.timing.Timing.before_update`.
 
     Members
     -------
-    relax, update, write, probe : In
-        Requests; at most one of the last three, which is held until its turn starts.
+    table : TablePort
+        To the program, while ``resting``.
+    relax, ahead : In
+        A lane has a sweep to make; one of them FORWARD.
+    update, write, probe : In
+        Requests; at most one, which is held until its turn starts.
     apply, zero : In
         Only with momentum: the update is an APPLY, or makes the velocities 0.
     updating, serving : Out
@@ -38,14 +43,16 @@ class Carousel(wiring.Component):
     step : Out
         Where the carousel is. A turn's first step comes in the cycle after ``step.start``.
     resting : Out
-        No turn is under way, nor the wait behind an UPDATE.
+        No turn is under way, nor the wait behind an UPDATE, and the program is ready.
     """
 
     def __init__(self, config):
         self.config = config
         super().__init__(
             {
+                "table": In(tables(config)["program"]),
                 "relax": In(1),
+                "ahead": In(1),
                 "update": In(1),
                 "write": In(1),
                 "probe": In(1),
@@ -62,42 +69,33 @@ class Carousel(wiring.Component):
         config, step = self.config, self.step
         time = Timing(config)
         lag = time.before_relax - time.before_update
-        column, block = Signal(range(max(2, config.terms))), Signal(range(max(2, config.blocks)))
-        running, kind = Signal(), Signal(Kind)
-        # known with the count, not after comparing it; ``ending`` in a turn's last step
-        last, last_block = Signal(init=config.terms == 1), Signal(init=config.blocks == 1)
-        ending = Signal()
-        holds_up = Signal()  # that step, of a turn that others wait for
+        running, kind, short = Signal(), Signal(Kind), Signal()
         # A WRITE's word and place are held until the last bank has it. A PROBE's results pass the
         # tree before the next turn says whose they are.
-        behind = time.behind(0) + max(time.last_write, time.result + time.tree - 2)
+        behind = time.behind(0) + max(time.last_write, time.result + time.tree + time.merge)
         before_host = config.macs + behind
 
+        m.submodules.program = program = Program(config)
+        connect(m, flipped(self.table), program.table)
+        entry, writing = program.entry, kind == Kind.WRITE
         m.d.comb += [
+            program.play.eq(running & ~writing),
+            program.short.eq(short),
             step.valid.eq(running),
             step.kind.eq(kind),
-            step.column.eq(column),
-            step.first.eq(column == 0),
-            step.last.eq(last),
-            step.first_block.eq(block == 0),
-            step.last_block.eq(last_block),
-            step.row.eq(column < config.macs),
+            *(step[name].eq(entry[name]) for name in entry.shape().members),
         ]
-        before_last = column == config.terms - 2
-        going_on = running & ~ending
-        next_block = Mux(last, block == config.blocks - 2, last_block)
-        m.d.sync += [
-            column.eq(gate(column + 1, going_on & ~last)),
-            last.eq((going_on & ~last & before_last) | (config.terms == 1)),
-            block.eq(gate(block + last, going_on)),
-            last_block.eq((going_on & next_block) | (config.blocks == 1)),
-            running.eq(step.start | going_on),
+        ending, holds_up, going_on = Signal(), Signal(), Signal()
+        m.d.comb += [
+            ending.eq(running & (entry.end | writing)),
+            holds_up.eq(ending & (kind != Kind.RELAX)),  # others wait for this turn
+            going_on.eq(running & ~ending),
         ]
+        m.d.sync += running.eq(step.start | going_on)
 
         # The wait behind what holds up, counted down.
         wait = Signal(range(max(before_host, time.before_relax) + 1))
         waited, almost = Signal(init=1), Signal(init=1)  # wait is 0; at most the lag
-
         after_update = holds_up & (kind == Kind.UPDATE)
         after_host = holds_up & (kind != Kind.UPDATE)
 
@@ -113,8 +111,9 @@ class Carousel(wiring.Component):
             almost.eq(begun_or(almost | (wait <= lag + 1), lambda cycles: cycles <= lag)),
         ]
 
-        may_read = ~going_on & ~holds_up & waited
-        may_update = ~going_on & almost & ~(holds_up if time.before_update else after_host)
+        may_read = ~going_on & ~holds_up & waited & program.ready
+        after = holds_up if time.before_update else after_host
+        may_update = ~going_on & almost & ~after & program.ready
         with m.If(self.update):
             m.d.comb += [step.start.eq(may_update), step.start_kind.eq(Kind.UPDATE)]
         with m.Elif(self.write):
@@ -124,20 +123,24 @@ class Carousel(wiring.Component):
         with m.Else():
             m.d.comb += [step.start.eq(may_read & self.relax), step.start_kind.eq(Kind.RELAX)]
         asked = self.update | self.write | self.probe
-        m.d.comb += step.start_relax.eq(may_read & self.relax & ~asked)
-        with m.If(step.start):
-            m.d.sync += kind.eq(step.start_kind)
-        # a turn's last step is next: of one under way, or of one that starts and is so short
-        ends = going_on & last_block & before_last
-        serves = may_read & ~self.update
-        write = serves & self.write
-        short, holds_up_short = Const(0), Const(0)
-        if config.terms == 1:
-            short, holds_up_short = step.start, step.start & (step.start_kind != Kind.RELAX)
-        m.d.sync += [
-            ending.eq(ends | write | short),
-            holds_up.eq((ends & (kind != Kind.RELAX)) | write | holds_up_short),
+        m.d.comb += [
+            step.start_relax.eq(may_read & self.relax & ~asked),
+            step.start_short.eq(~self.ahead),
         ]
+        with m.If(step.start):
+            m.d.sync += [kind.eq(step.start_kind), short.eq(~self.ahead & ~asked)]
+        self._options(m, may_update)
+        serves = may_read & ~self.update
+        m.d.comb += self.serving.eq(serves & (self.write | self.probe))
+        # what wait == 0 will be, unless a turn starts
+        rests = Signal(init=1)
+        m.d.sync += rests.eq(Mux(running, ending & ~holds_up, wait <= 1))
+        m.d.comb += self.resting.eq(rests & ~running & program.ready)
+        return m
+
+    def _options(self, m, may_update):
+        """Of an UPDATE: what it is with momentum; two turns of it with a single port."""
+        config, step = self.config, self.step
         if config.momentum:
             apply, zero = Signal(), Signal()
             m.d.comb += [step.apply.eq(apply), step.zero.eq(zero)]
@@ -150,12 +153,4 @@ class Carousel(wiring.Component):
                 m.d.sync += second.eq(~second)
             m.d.sync += due.eq(Mux(step.start, ~second, ~due))
             m.d.comb += step.due.eq(due)
-        m.d.comb += [
-            self.updating.eq(self.update & may_update & second),
-            self.serving.eq(serves & (self.write | self.probe)),
-        ]
-        # what wait == 0 will be, unless a turn starts
-        rests = Signal(init=1)
-        m.d.sync += rests.eq(Mux(running, ending & ~holds_up, wait <= 1))
-        m.d.comb += self.resting.eq(rests & ~running)
-        return m
+        m.d.comb += self.updating.eq(self.update & may_update & second)

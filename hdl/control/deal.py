@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.fixed import gate, unreset, within
-from rbp.hdl.layouts import PLACE, place_of_pattern
+from rbp.hdl.layouts import PLACE, patterns, place_of_pattern
 from rbp.hdl.wires import Deal
 
 __all__ = ["Dealer", "advance"]
@@ -53,7 +53,7 @@ class Dealer(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        pattern = range(config.lanes * config.slots + 1)
+        pattern = patterns(config)
         super().__init__(
             {
                 "start": In(1),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from rbp.hdl.datapath.noise import xorshift
 from rbp.hdl.fixed import delay
-from rbp.hdl.layouts import Region
+from rbp.hdl.layouts import Region, unit
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import Draw, StatePort
 
@@ -14,17 +14,20 @@ __all__ = ["RandomStart"]
 
 
 class RandomStart(wiring.Component):
-    """x_i(t0) = X^(i+1)(z) >> (32 − F), uniform in [0, 1), F the fraction of STATE.
+    """x_i(t0) = X^(i+1−H)(z) >> (32 − F), uniform in [0, 1), F the fraction of STATE, of the units
+    from H on, the first that has a row.
 
     It lies between the host and the lanes' state memories, and writes in the host's place while
     nothing relaxes: unit by unit c, but where the unit is clamped, and x(t0), once f(c) is there.
-    Takes N · (memory + 2) cycles a pattern, and what f and the way to one of several lanes take.
+    Takes (N − H) · (memory + 2) cycles a pattern, and what f and the way to one of several lanes take.
     Golden model: :meth:`rbp.golden.training.Learning.start_words`.
 
     Members
     -------
     draw : Draw
         Training's.
+    first_unit, last_unit : In
+        H, N − 1.
     host, lanes : StatePort, arrays of L
         From the host, to the lanes.
     clamp : In, array of L
@@ -36,6 +39,8 @@ class RandomStart(wiring.Component):
         super().__init__(
             {
                 "draw": In(Draw(config)),
+                "first_unit": In(unit(config)),
+                "last_unit": In(unit(config)),
                 "host": In(StatePort(config)).array(config.lanes),
                 "lanes": Out(StatePort(config)).array(config.lanes),
                 "clamp": In(1).array(config.lanes),
@@ -46,7 +51,7 @@ class RandomStart(wiring.Component):
         m = Module()
         config, time, place = self.config, Timing(self.config), self.draw.place
         z, busy = Signal(32, reset_less=True), Signal()
-        unit = Signal(range(max(2, config.units)))
+        of = Signal(unit(config))
         clamped = time.reach + time.memory
         end = clamped + 1 + time.factor
         tick = Signal(range(end + 1))
@@ -54,12 +59,12 @@ class RandomStart(wiring.Component):
         write = last | ((tick == clamped) & ~Array(self.clamp)[place.lane])
         m.d.comb += self.draw.ready.eq(~busy)
         with m.If(self.draw.go):
-            m.d.sync += [z.eq(xorshift(self.draw.z)), busy.eq(1), tick.eq(0), unit.eq(0)]
+            m.d.sync += [z.eq(xorshift(self.draw.z)), busy.eq(1), tick.eq(0), of.eq(self.first_unit)]
         with m.Elif(busy):
             m.d.sync += tick.eq(tick + 1)
             with m.If(last):
-                m.d.sync += [tick.eq(0), z.eq(xorshift(z)), unit.eq(unit + 1)]
-                with m.If(unit == config.units - 1):
+                m.d.sync += [tick.eq(0), z.eq(xorshift(z)), of.eq(of + 1)]
+                with m.If(of == self.last_unit):
                     m.d.sync += busy.eq(0)
 
         # a lane's register may still hold what was written last
@@ -75,7 +80,7 @@ class RandomStart(wiring.Component):
                     lane.region.eq(Mux(last, Region.X_DRAWN, Region.X_START)),
                     lane.bank.eq(2),
                     lane.slot.eq(place.slot),
-                    lane.unit.eq(unit),
+                    lane.unit.eq(of),
                     lane.data.eq(z >> (32 - config.formats.state.fraction)),
                 ]
         return m

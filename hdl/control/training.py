@@ -9,7 +9,7 @@ from rbp.hdl.control.report import Reporter
 from rbp.hdl.control.turns import Turns
 from rbp.hdl.datapath.noise import NoiseSeed
 from rbp.hdl.fixed import gate, unreset
-from rbp.hdl.layouts import Phase, slots
+from rbp.hdl.layouts import Phase, patterns, slots
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import Deal, Draw, LookUp, Report, Run, Turn
 
@@ -60,7 +60,7 @@ class Training(wiring.Component):
             }
         )
 
-        lanes, pattern = config.lanes, range(config.lanes * config.slots + 1)
+        lanes, pattern = config.lanes, patterns(config)
         self.seed, self.dealer = NoiseSeed(), Dealer(config)
         self.turns, self.reporter = Turns(config), Reporter(config)
         self.phase, self.begins, self.begun = Signal(Phase), Signal(), Signal()

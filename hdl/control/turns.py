@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.control.deal import advance
-from rbp.hdl.layouts import place_of_pattern, slots
+from rbp.hdl.layouts import patterns, place_of_pattern, slots
 
 __all__ = ["Turns"]
 
@@ -35,7 +35,7 @@ class Turns(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        pattern = range(config.lanes * config.slots + 1)
+        pattern = patterns(config)
         super().__init__(
             {
                 "patterns": In(pattern),

@@ -2,10 +2,10 @@
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rbp.hdl.datapath.features import Features
-from rbp.hdl.datapath.noise import NoiseStream
+from rbp.hdl.datapath.noise import NoiseHead
 from rbp.hdl.datapath.pe import token_layout
 from rbp.hdl.fixed import delay, gate
 from rbp.hdl.layouts import (
@@ -17,6 +17,7 @@ from rbp.hdl.layouts import (
     sweep_layout,
 )
 from rbp.hdl.timing import Timing
+from rbp.hdl.wires import tables
 
 __all__ = ["Entry"]
 
@@ -25,7 +26,8 @@ class Entry(wiring.Component):
     """Looks up φ and y of a step, and sends each field of the token when its stage needs it.
 
     φ is c of the pattern, or its products; one-hot for a PROBE; 0 for whatever takes no part. y is
-    the next PE's in each of a block's first P cycles; 0 in padding rows. Times are those of
+    the next PE's in each of a block's first P cycles; of padding rows, whose weights are 0,
+    anything. Times are those of
     :class:`rbp.hdl.timing.Timing`; throughput one step a cycle.
 
     Parameters
@@ -46,10 +48,10 @@ class Entry(wiring.Component):
         Start of the next UPDATE's rounding noise.
     probe_column : In
         Column of a PROBE.
+    table : TablePort
+        In a higher order, the host to the factors of each product.
     token, y : Out
-        To the column of PEs. ``token.noise`` is that of an UPDATE's first block.
-    drawing, storing : Out
-        With the token's stage ``add``: this is the first block; a WRITE.
+        To the column of PEs.
     clipped : Out
         A product saturated.
     """
@@ -58,6 +60,9 @@ class Entry(wiring.Component):
         self.config, self.first = config, first
         f, factors = config.formats, config.order if config.higher else 1
         place = place_layout(config)
+        higher = {}
+        if config.higher:
+            higher = {"table": In(tables(config)["products"]), "clipped": Out(1)}
         super().__init__(
             {
                 "step": In(step_layout(config)),
@@ -72,12 +77,10 @@ class Entry(wiring.Component):
                 "y_row": In(signed(f.error.width)),
                 "noise_load": In(1),
                 "noise_z": In(32),
-                "probe_column": In(range(max(2, config.terms))),
+                "probe_column": In(config.column_bits),
                 "token": Out(token_layout(config)),
                 "y": Out(signed(f.error.width)),
-                "drawing": Out(1),
-                "storing": Out(1),
-                "clipped": Out(1),
+                **higher,
             }
         )
 
@@ -105,17 +108,14 @@ class Entry(wiring.Component):
             token.update.eq(field(update, time.operand, "update")),
             token.backward.eq(field(backward, time.operand - 1, "backward")),
             token.shift.eq(field(Mux(update, settings.eta, 0), time.shift, "shift")),
-            token.first.eq(
-                field(Mux(forward, step.first, backward & step.first_block), time.add, "first")
-            ),
+            token.first.eq(field(Mux(forward, step.first, backward), time.add, "first")),
             token.take.eq(field(take, time.add, "take")),
             token.store.eq(field(storing, time.add, "store")),
             token.learn.eq(field(learn, time.add, "learn", control=True)),
             token.half.eq(settings.nearest),
-            token.noise.eq(self._noise(m, update, field)),
+            token.noise.eq(self._noise(m, update)),
             token.forward.eq(field(forward & step.last, time.result, "forward", control=True)),
-            token.column.eq(field(backward & step.last_block, time.result, "column", control=True)),
-            self.storing.eq(field(storing, time.add, "storing")),
+            token.column.eq(field(backward, time.result, "column", control=True)),
             self.y.eq(self._y(m)),
         ]
         if self.config.spram:
@@ -135,6 +135,7 @@ class Entry(wiring.Component):
                 features.valid.eq(wanted & ~backward),
                 self.clipped.eq(features.clipped),
             ]
+            connect(m, flipped(self.table), features.table)
             for k in range(config.order):
                 m.d.comb += [self.c_read[k].eq(features.read[k]), features.c[k].eq(self.c[k])]
             value = features.phi
@@ -156,34 +157,31 @@ class Entry(wiring.Component):
     def _y(self, m):
         """y of the row whose PE is next."""
         config, step, time = self.config, self.step, Timing(self.config)
-        row = Signal(range(max(2, config.blocks * config.macs)), reset_less=True)
+        row = Signal(range(config.blocks * config.macs + 1), reset_less=True)
         with m.If(step.start):
-            m.d.sync += row.eq(0)
+            m.d.sync += row.eq(self.settings.first_unit)
         with m.Elif(step.valid & step.row):
             m.d.sync += row.eq(row + 1)
         m.d.comb += [
             self.row_slot.eq(delay(m, self.sweep.slot, time.feature, name="row_slot")),
             self.row_unit.eq(delay(m, row, time.feature, name="row")),
         ]
-        real = (row < config.units) & (~self.sweep.fresh | self.keep)
-        return gate(self.y_row, delay(m, real, time.feature + time.memory, name="row_real"))
+        begun = ~self.sweep.fresh | self.keep
+        return gate(self.y_row, delay(m, begun, time.feature + time.memory, name="row_begun"))
 
-    def _noise(self, m, update, field):
-        """Rounding noise of an UPDATE's first block, 0 where it rounds to nearest."""
+    def _noise(self, m, update):
+        """Rounding noise of an UPDATE, 0 where it rounds to nearest."""
         step, time = self.step, Timing(self.config)
-        m.submodules.noise = noise = NoiseStream()
-        drawing = field(update & step.first_block, time.add, "drawing", control=True)
-        z = self.noise_z
-        if self.config.higher:  # the present UPDATE draws later: the next hash waits so long
-            z = Signal(32, reset_less=True)
-            with m.If(self.noise_load):
-                m.d.sync += z.eq(self.noise_z)
-        begin = update & step.first & step.first_block
+        m.submodules.noise = noise = NoiseHead(
+            column_bits=self.config.column_bits, stages=time.add - 1
+        )
         m.d.comb += [
-            noise.load.eq(delay(m, self.noise_load, time.feature, control=True, name="load")),
-            noise.z.eq(z),
-            noise.begin.eq(field(begin, time.add - 1, "draw", control=True)),
-            noise.step.eq(drawing),
-            self.drawing.eq(drawing),
+            noise.load.eq(self.noise_load),
+            noise.z.eq(self.noise_z),
+            noise.begin.eq(update & step.begin),
+            noise.column.eq(step.column),
+            noise.first.eq(step.first),
+            noise.row.eq(step.valid & step.row),
+            noise.nearest.eq(self.settings.nearest),
         ]
-        return Mux(self.settings.nearest, 0, noise.noise)
+        return noise.noise

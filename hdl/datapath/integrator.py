@@ -32,13 +32,13 @@ class Integrator(wiring.Component):
         k; limits of a step in ulp; go on from the last x and y; learn: clamped c stays T.
     clear_energy, clear : In
         Set the energy to 0; the flags of saturation.
-    valid, sum, element : In
-        A result. ``x``, ``target``, ``flags`` of it follow the memory's latency later.
+    valid, sum, element, last : In
+        A result; with or without one, the last of its sweep. ``x``, ``target``, ``flags`` of it follow the memory's latency later.
     *_read, slope, input, … : where to read what is needed later; it comes that latency after
     write_*, slope_* : Out
         To the state memory.
     finishing, finish, done, moved, far, closing : Out
-        With the last element written (``finish``): which sweep it was, and whether any step was
+        With the end of a sweep (``finish``): which sweep it was, and whether any step was
         above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
         ``finish`` as many cycles ahead as :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is
         ``done`` one and a memory's latency ahead.
@@ -63,6 +63,7 @@ class Integrator(wiring.Component):
                 "valid": In(1),
                 "sum": In(signed(config.sum_width)),
                 "element": In(element),
+                "last": In(1),
                 "x": In(signed(f.state.width)),
                 "x_before": In(signed(f.state.width)),
                 "y_before": In(signed(f.error.width)),
@@ -111,6 +112,7 @@ class Integrator(wiring.Component):
         element = stages(m, self.element.as_value(), write, name="element")
         element = [data.View(self.element.shape(), e) for e in element]
         valid = stages(m, self.valid, write, control=True, name="valid")
+        last = stages(m, self.last, write, control=True, name="last")
         flags = stages(m, self.flags.as_value(), write - device.memory, name="flags")
         flags = [None] * device.memory + [data.View(self.flags.shape(), v) for v in flags]
         forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
@@ -201,7 +203,7 @@ class Integrator(wiring.Component):
             self.done.eq(done),
             self.closing.eq(element[write - device.memory - 1]),
         ]
-        self._finish(m, valid, forward, backward, element, scaled)
+        self._finish(m, last, forward, backward, element, scaled)
         # saturation, each in the cycle of its word
         memory = device.memory
         flag_b = until(b_clipped, narrow, operate, "b_clipped_operate")
@@ -241,30 +243,33 @@ class Integrator(wiring.Component):
         with m.Elif(enable):
             m.d.sync += energy.eq(energy + square)
 
-    def _finish(self, m, valid, forward, backward, element, scaled):
+    def _finish(self, m, last, forward, backward, element, scaled):
         """With the last element of a sweep: whether any step was above the limits."""
-        write, greatest = len(valid) - 1, self.config.dt_shifts
-        ahead = write - Timing(self.config).notice
-        m.d.comb += self.finishing.eq(valid[ahead] & element[ahead].last)
-        m.d.sync += self.finish.eq(valid[write - 1] & element[write - 1].last)
+        write, greatest = len(last) - 1, self.config.dt_shifts
+        m.d.comb += self.finishing.eq(last[write - Timing(self.config).notice])
+        m.d.comb += self.finish.eq(last[write])
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
         width = max(len(size), len(self.tolerance) + 1)
         room = Const((1 << width) - 1) ^ size  # a limit to which this is added has a carry or not
         # In a higher order a BACKWARD's elements may come between a FORWARD's.
-        kinds = (forward, backward) if self.config.higher else (valid,)
-        for k, mine in enumerate(kinds):
-            begun = Signal(name=f"begun_{k}")  # the element before was of the same sweep
+        is_backward = element[write - 1].backward
+        kinds = [(forward, ~is_backward), (backward, is_backward)]
+        if not self.config.higher:
+            kinds = [([f | b for f, b in zip(forward, backward, strict=True)], Const(1, 1))]
+        for k, (mine, of_kind) in enumerate(kinds):
+            begun = Signal(name=f"begun_{k}")  # an element before was of the same sweep
+            ends = last[write - 1] & of_kind
             limits = []
             for name, limit in (("moved", self.tolerance), ("far", self.use_within)):
                 flag = Signal(name=f"{name}_{k}")
                 beyond = ~(room + Cat(Const(1, 1), limit))[width]  # size ≥ 2·limit + 1
-                with m.If(mine[write - 1]):
-                    m.d.sync += flag.eq((flag & begun) | beyond)
+                with m.If(mine[write - 1] | ends):
+                    m.d.sync += flag.eq((flag & begun) | (beyond & mine[write - 1]))
                 limits.append(flag)
-            with m.If(mine[write - 1]):
-                m.d.sync += begun.eq(~element[write - 1].last)
-            with m.If(mine[write]):
+            with m.If(mine[write - 1] | ends):
+                m.d.sync += begun.eq(~ends)
+            with m.If((element[write].backward == k) if len(kinds) > 1 else Const(1)):
                 m.d.comb += [self.moved.eq(limits[0]), self.far.eq(limits[1])]
 
     def _remember(self, m, clipped):

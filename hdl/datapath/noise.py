@@ -1,13 +1,30 @@
-"""Rounding noise of row 0; the rows below mix theirs from it as it rides along the PEs."""
+"""Rounding noise of a block's first row; the PEs mix that of the rows below as it passes them."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from functools import reduce
+from operator import xor
+
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.golden.noise import GOLDEN_RATIO
-from rbp.hdl.fixed import gate
+from rbp.golden.noise import (
+    BITS,
+    GOLDEN_RATIO,
+    HASH_BITS,
+    LAYERS,
+    MASK,
+    ORBIT,
+    POLYNOMIAL,
+    ROTATIONS,
+)
+from rbp.hdl.fixed import delay, gate
 
-__all__ = ["NoiseSeed", "NoiseStream", "xorshift"]
+__all__ = ["NoiseHead", "NoiseSeed", "mixed", "xorshift"]
+
+FUNCTIONAL = 0x9C4
+"""T: the bits of r whose parity it is. Of all 4095 the one with the fewest gates."""
+SEQUENCE = 2 * BITS - 1
+"""s_m that a product needs."""
 
 
 def xorshift(z):
@@ -86,35 +103,135 @@ class NoiseSeed(wiring.Component):
         return m
 
 
-class NoiseStream(wiring.Component):
-    """Draws R(t, 0, j) = X^(j+1)(z) >> 16, a column a cycle.
+def mixed(v):
+    """F of 12 bits, as in ``rbp.golden.noise.mix``; two or three bits in each."""
+    a, b, c = ROTATIONS
+    return v.rotate_left(a) ^ v.rotate_left(b) ^ (v.rotate_left(c) & MASK)
 
-    The next update's z is loaded while the present one draws. Golden model:
-    :func:`rbp.golden.noise.noise`.
+
+def _layer(kind, z, v):
+    """A layer of H, on lists of bits; a LUT4 each."""
+    w = HASH_BITS
+    if kind == "L":
+        return [v[k] ^ v[(k + 4) % w] ^ v[(k + 10) % w] ^ z[k] for k in range(w)]
+    u = [v[6 * k % w] for k in range(w)]
+    return [u[k] ^ (~u[(k + 1) % w] & u[(k + 2) % w]) ^ z[k] for k in range(w)]
+
+
+def _constants():
+    """s_0 … s_22 of the power 1, as a word; and what of q_0 … q_11 each bit of r is the XOR of."""
+    s = [int(v & FUNCTIONAL).bit_count() & 1 for v in ORBIT]
+    s += s
+    words = {sum(s[m + k] << k for k in range(BITS)): int(v) for m, v in enumerate(ORBIT)}
+    units = [words[1 << k] for k in range(BITS)]  # r where q_k is the only one
+    sources = [[k for k in range(BITS) if units[k] >> bit & 1] for bit in range(BITS)]
+    return sum(s[k] << k for k in range(SEQUENCE)), sources
+
+
+class NoiseHead(wiring.Component):
+    """r of a block's first row, for a column a cycle in any order.
+
+    A power xⁱ is kept as the sequence s_m = T(x^{i+m}), T the parity of some of r's bits; that of
+    the next row is shifted by one. With a = H(z, j) it makes ``q_b = XOR of a_k·s_{k+b}``, which is
+    T(a·xⁱ·x^b); each bit of r is the XOR of a few q. T is the one that needs the fewest gates.
+
+    Latency is ``stages``; throughput a column a cycle, never stalled. From six stages on H is three
+    of them and the product two, and no stage is deeper than two LUT4; what is left delays the
+    column. Golden model: :func:`rbp.golden.noise.noise_of`. Area, with yosys: {AREA}.
+
+    Parameters
+    ----------
+    column_bits : int
+        1 … 13.
+    stages : int
+        Cycles from a column to its noise, at least :attr:`least`.
 
     Members
     -------
     load, z : In
-        z of the next update.
+        z of the next update, at the latest in the cycle before its ``begin``; in that of the
+        present update's ``begin`` already.
     begin : In
-        The cycle before its first column: start from that z.
-    step : In
-        The present column's noise is taken.
-    noise : Out(16)
-        R(t, 0, j), from the cycle after ``begin``.
+        With the first entry of an UPDATE: take that z, and i = 0.
+    nearest : In
+        With ``begin``: this UPDATE's noise is 0.
+    column : In
+        Column of an entry.
+    first : In
+        The first entry of a block; the block starts at row i.
+    row : In
+        One of a block's first P entries, the first one included: i goes on by one.
+    noise : Out(12)
+        r of the block's first row, ``stages`` cycles after its column.
     """
 
-    def __init__(self):
+    least = 4
+
+    def __init__(self, *, column_bits, stages):
+        if not 1 <= column_bits <= HASH_BITS:
+            raise ValueError(f"Column bits must be 1 to {HASH_BITS}, not {column_bits!r}")
+        if stages < self.least:
+            raise ValueError(f"Stages must be at least {self.least}, not {stages!r}")
+        self.column_bits, self.stages = column_bits, stages
         super().__init__(
-            {"load": In(1), "z": In(32), "begin": In(1), "step": In(1), "noise": Out(16)}
+            {
+                "load": In(1),
+                "z": In(32),
+                "begin": In(1),
+                "nearest": In(1),
+                "column": In(column_bits),
+                "first": In(1),
+                "row": In(1),
+                "noise": Out(BITS),
+            }
         )
 
     def elaborate(self, platform):
         m = Module()
+        start, sources = _constants()
+        deep = self.stages >= 6
+        lead = self.stages - (5 if deep else 3)  # cycles from an entry to the hash
+        reads = lead + (2 if deep else 1)  # to the product
+        a = self._hash(m, lead, deep)
+        held = self._power(m, reads, start)
+        pairs = [
+            [(a[k] & held[k + b]) ^ (a[k + 1] & held[k + 1 + b]) for k in range(0, BITS, 2)]
+            for b in range(BITS)
+        ]
+        if deep:
+            pairs = [delay(m, Cat(of), 1, name="pairs") for of in pairs]
+        q = delay(m, Cat(reduce(xor, of) for of in pairs), 1, name="q")
+        r = Cat(reduce(xor, (q[k] for k in of)) for of in sources)
+        m.d.comb += self.noise.eq(delay(m, r, 1, name="r"))
+        return m
+
+    def _hash(self, m, lead, deep):
+        """a; where it is not ``deep``, in a register."""
         following, z = Signal(32, reset_less=True), Signal(32, reset_less=True)
         with m.If(self.load):
             m.d.sync += following.eq(self.z)
-        with m.If(self.begin | self.step):
-            m.d.sync += z.eq(xorshift(Mux(self.begin, following, z)))
-        m.d.comb += self.noise.eq(z[16:])
-        return m
+        with m.If(delay(m, self.begin, lead - 1, name="begin")):
+            m.d.sync += z.eq(following)
+        key, column = z, delay(m, self.column, lead, name="column")
+        v = [column[k] if k < len(column) else Const(0, 1) for k in range(HASH_BITS)]
+        for k, (kind, shift) in enumerate(LAYERS):
+            v = _layer(kind, key.rotate_right(shift), v)
+            if deep and k in (1, 3):  # an update's last columns keep their key
+                v, key = delay(m, Cat(v), 1, name="v"), delay(m, key, 1, name="key")
+        a = Cat(v[:BITS])
+        return a if deep else delay(m, a, 1, name="a")
+
+    def _power(self, m, reads, start):
+        """s of the block, ``reads`` cycles after its first entry."""
+        power = Signal(SEQUENCE, reset_less=True)
+        held = Signal(SEQUENCE, reset_less=True)
+        feedback = (power[k + SEQUENCE - BITS] for k in range(BITS) if POLYNOMIAL >> k & 1)
+        following = Cat(power[1:], reduce(xor, feedback))
+        # a cycle ahead of the entry that begins, so that this one can be a block's first
+        begin, noisy = delay(m, Cat(self.begin, ~self.nearest), reads - 2, name="power_begin")
+        first, row = delay(m, Cat(self.first, self.row), reads - 1, name="row")
+        with m.If(begin | row):
+            m.d.sync += power.eq(gate(Const(start), begin & noisy) | gate(following, ~begin))
+        with m.If(first):
+            m.d.sync += held.eq(power)
+        return held

@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.golden.noise import MASK
-from rbp.hdl.fixed import gate, saturate
+from rbp.golden.noise import BITS
+from rbp.hdl.datapath.noise import mixed
+from rbp.hdl.fixed import delay, gate, saturate
 from rbp.hdl.primitives.arithmetic import Adder, Multiplier
 
 __all__ = ["PE", "token_layout"]
@@ -27,10 +28,10 @@ def token_layout(config):
     add       learn    what is passed is the weight, with noise
     add       store    what is passed becomes the weight (WRITE)
     add       due      with a single port: the weight was read, and is written
-    add       half     flips the noise's upper bit: noise 0 then rounds half up
+    add       half     no noise, half a unit
     add       noise    R(t, i, j); the next PE's is mixed from it
     result    forward  the sum is u_i
-    result    column   the last PE's sum is s_j
+    result    column   the last PE's sum is the block's share of s_j
     ========= ======== ==================================================================
     """
     f = config.formats
@@ -48,7 +49,7 @@ def token_layout(config):
             "store": 1,
             **({"due": 1} if config.spram else {}),
             "half": 1,
-            "noise": 16,
+            "noise": BITS,
             "forward": 1,
             "column": 1,
         }
@@ -63,7 +64,8 @@ class PE(wiring.Component):
 
     The UPDATE is ``w + ((y·φ·η + r) >> n)`` in a single addition, since w·2ⁿ and r share no bit;
     so one adder serves all. A weight of 0 stays 0, a weight that becomes 0 turns into 1. WRITE is a
-    BACKWARD with φ = 0 whose partial sum carries the word.
+    BACKWARD with φ = 0 whose partial sum carries the word. The noise has half a unit below it, so
+    that it has no bias.
 
     Latency is that of :class:`rbp.hdl.timing.Timing`; throughput one token a cycle, never stalled.
     Golden model: :mod:`rbp.golden.pe`. Measured on UP5K (w16, four η): see docs/design/area.md.
@@ -89,13 +91,16 @@ class PE(wiring.Component):
     clipped : Out
         The weight that is written saturated (one cycle).
     rounding : Out
-        Only with momentum, whose velocity takes the place of the weight in an UPDATE, and 0 is
-        like any other there: the noise that is added.
+        Only with momentum: the noise that is added, with the half unit below it.
+    present, present_o : In, Out
+        Only with momentum, whose velocity takes the place of the weight in an UPDATE: the weight is
+        not 0; two cycles later the same.
     """
 
     def __init__(self, config, *, head=False, tail=False):
         self.config, self.head, self.tail = config, head, tail
         f, token = config.formats, token_layout(config)
+        momentum = {"rounding": Out(BITS + 1), "present": In(1), "present_o": Out(1)}
         super().__init__(
             {
                 "i": In(token),
@@ -107,7 +112,7 @@ class PE(wiring.Component):
                 "sum": Out(signed(config.sum_width)),
                 "valid": Out(1),
                 "clipped": Out(1),
-                **({"rounding": Out(16)} if config.momentum else {}),
+                **(momentum if config.momentum else {}),
             }
         )
 
@@ -128,9 +133,7 @@ class PE(wiring.Component):
             self.o.learn.eq(learn),
             self.o.forward.eq(forward),
             self.o.column.eq(column),
-            self.o.noise.eq(
-                q.noise.rotate_left(7) ^ q.noise.rotate_left(14) ^ (q.noise.rotate_left(9) & MASK)
-            ),
+            self.o.noise.eq(mixed(q.noise)),
         ]
 
         # operand: y·φ, w·y or w·φ. In a BACKWARD, φ's register keeps y instead.
@@ -160,8 +163,9 @@ class PE(wiring.Component):
         m.d.sync += term.eq(shifted)
 
         # add: the one adder
-        noise = q.noise ^ (q.half << 15)
-        r = Cat(Const(0, fraction - 16), noise) if fraction >= 16 else noise[16 - fraction :]
+        rounding = Cat(~q.half, q.noise ^ q.half.shift_left(BITS - 1))
+        below = fraction - len(rounding)
+        r = Cat(Const(0, below), rounding) if below > 0 else rounding[-below:]
         passed = Mux(learn, Cat(r[:fraction], self.weight).as_signed(), self.partial)
         own, take = Signal(reset_less=True), Signal(reset_less=True)  # what is added to
         m.d.sync += [
@@ -170,6 +174,7 @@ class PE(wiring.Component):
         ]
         total = Signal(signed(self.config.sum_width), reset_less=True)
         present, learned = Signal(reset_less=True), Signal()
+        is_present = self.present | q.store if self.config.momentum else self.weight.any()
         m.submodules.adder = adder = Adder(width=len(total), device=self.config.device)
         m.d.comb += [
             adder.a.eq(term),
@@ -180,7 +185,7 @@ class PE(wiring.Component):
         ]
         m.d.sync += [
             total.eq(adder.sum),
-            present.eq(1 if self.config.momentum else self.weight.any() | ~learn),
+            present.eq(is_present | ~learn),
             learned.eq(learn & q.due if self.config.spram else learn),
         ]
 
@@ -193,12 +198,14 @@ class PE(wiring.Component):
             self.valid.eq(forward | column if self.tail else forward),
             self.weight_o.eq(result),
         ]
+        one = learned & (whole == 0)  # what would become 0
         if self.config.momentum:
-            m.d.comb += self.rounding.eq(noise)
-            m.d.sync += result.eq(weight)
-        else:
-            one = learned & (whole == 0)  # what would become 0
-            m.d.sync += result.eq(gate(weight | one, present))
+            one = Const(0)
+            m.d.comb += [
+                self.rounding.eq(rounding),
+                self.present_o.eq(delay(m, self.present, 2, name="present")),
+            ]
+        m.d.sync += result.eq(gate(weight | one, present))
         if self.config.lanes > 1:  # what the next lane multiplies
             passing = Signal(signed(f.weight.width), reset_less=True)
             written = Signal(reset_less=True)

@@ -31,6 +31,8 @@ class Decoder(wiring.Component):
         The same where it is one of the weights.
     to_state, from_state, to_flags, to_weights : Out
         It is a word of the state, which can be read, of FLAGS, of the weights.
+    to_table : Out
+        It is a word of the program; in a higher order of the products, of the folds.
     """
 
     def __init__(self, config):
@@ -52,6 +54,7 @@ class Decoder(wiring.Component):
                 "from_state": Out(1),
                 "to_flags": Out(1),
                 "to_weights": Out(1),
+                "to_table": Out(data.StructLayout({area.name: 1 for area in amap.tables})),
             }
         )
 
@@ -80,7 +83,7 @@ class Decoder(wiring.Component):
             m.d.sync += hit.eq(at)
             m.d.comb += self.hit[r.name].eq(hit)
         of_state, of_flags = self._state(coming)
-        in_weights = wanted[1] if config.momentum else wanted == Area.WEIGHTS.value
+        in_weights = wanted[1:] == 1 if config.momentum else wanted == Area.WEIGHTS.value
         flags = {name: Signal(name=name, reset_less=True) for name in ("state", "flags", "weights")}
         m.d.sync += [
             flags["state"].eq((wanted == Area.STATE.value) & of_state),
@@ -94,6 +97,10 @@ class Decoder(wiring.Component):
             self.to_flags.eq(flags["flags"]),
             self.to_weights.eq(flags["weights"]),
         ]
+        for area, words in amap.tables.items():
+            hit = Signal(name=f"to_{area.name.lower()}", reset_less=True)
+            m.d.sync += hit.eq((wanted == area.value) & within(coming, words - 1))
+            m.d.comb += self.to_table[area.name].eq(hit)
         return m
 
     def _state(self, offset):
@@ -111,12 +118,8 @@ class Decoder(wiring.Component):
         """Whether one of the weights has it."""
         config, amap = self.config, self.map
         word, bank, rest = _split(offset, amap.word_bits, amap.bank_bits)
-        before = (config.blocks - 1) * config.terms  # the first word of the last block
-        rows = config.units - (config.blocks - 1) * config.macs  # there
-        real = within(bank, config.macs - 1)
-        if rows < config.macs:
-            real = real & ((word < before) | (bank < rows))
-        return real & within(word, config.blocks * config.terms - 1) & ~rest.any()
+        inside = within(bank, config.macs - 1) & within(word, config.entries - 1)
+        return inside & ~rest.any()
 
 
 def _split(offset, *bits):

@@ -1,11 +1,14 @@
 """The memory map, once: the hardware, the driver and the documentation are made from it.
 
-Addresses count 32-bit words. The upper two bits choose the area:
+Addresses count 32-bit words. The upper three bits choose the area:
 
     0  registers    offset, as in REGISTERS
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
-    2  weights      {bank, (i div P)·M + j}       w[i][j] is in bank i mod P; written only
+    2  weights      {bank, entry}                 row p of an entry's block is in bank p; written only
     3  velocities   the same, where momentum is built in
+    4  program      a word, see PROGRAM_FIELDS; written only
+    5  products     of a column, its factors; in a higher order; written only
+    6  folds        two words a term; in a higher order; written only
 
 Regions of the state are those of :class:`rbp.hdl.layouts.Region`; :data:`STATE` says what each
 holds. A word of the state is read with its sign in all upper bits.
@@ -19,9 +22,11 @@ it has one within.
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
 
-CLEAR makes all velocities 0, too, which takes a turn of the carousel.
+Units are numbered so that those that are held come first; ROWS says which have rows. A program, and
+ROWS, come before the weights. CLEAR makes the velocities of the program's entries 0, too, which
+takes a turn of the carousel.
 
-A column j of W is read by writing j to COLUMN: N words of log follow, w[0][j] … w[N−1][j]; of the
+A column j of W is read by writing j to COLUMN: N words of log follow, w[H][j] … w[N−1][j]; of the
 velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
 """
 
@@ -43,7 +48,8 @@ __all__ = [
     "greatest",
 ]
 
-IDENTITY = 0x52425032  # "RBP2"
+AREA_BITS = 3
+IDENTITY = 0x52425033  # "RBP3"
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ REGISTERS = (
         "ro",
         "what is built",
         (
-            Field("UNITS", 0, 11, "N"),
+            Field("UNITS", 0, 11, "the greatest N"),
             Field("MACS", 11, 11, "P"),
             Field("LANES", 22, 4, "L"),
         ),
@@ -151,11 +157,20 @@ REGISTERS = (
     Register("CYCLES", "ro", "cycles busy, bits 0-31"),
     Register("CYCLES_HIGH", "ro", "bits 32-47"),
     Register(
+        "ROWS",
+        "wo",
+        "which units have rows",
+        (
+            Field("FIRST_UNIT", 0, 11, "H, how many units are held"),
+            Field("LAST_UNIT", 16, 11, "N - 1"),
+        ),
+    ),
+    Register(
         "COLUMN",
         "wo",
         "what to write to the log",
         (
-            Field("COLUMN", 0, 16, "column of W, less than M"),
+            Field("COLUMN", 0, 16, "column of W"),
             Field("VELOCITIES", 16, 1, "of the velocities instead", "momentum"),
         ),
     ),
@@ -198,11 +213,14 @@ def greatest(config):
     }
 
 
-class Area(enum.Enum, shape=2):
+class Area(enum.Enum, shape=3):
     REGISTERS = 0
     STATE = 1
     WEIGHTS = 2
     VELOCITIES = 3
+    PROGRAM = 4
+    PRODUCTS = 5
+    FOLDS = 6
 
 
 def _bits(count):
@@ -218,32 +236,38 @@ class AddressMap:
         self.slot_bits = _bits(config.slots)
         self.lane_bits = _bits(config.lanes)
         self.region_bits = 3
-        self.word_bits = _bits(config.blocks * config.terms)
+        self.word_bits = _bits(config.entries)
         self.bank_bits = _bits(config.macs)
+        self.tables = {Area.PROGRAM: config.words}
+        if config.higher:
+            self.tables |= {Area.PRODUCTS: config.products, Area.FOLDS: 2 * config.folds}
         self.offset_bits = max(
             5,
             self.unit_bits + self.slot_bits + self.lane_bits + self.region_bits,
             self.word_bits + self.bank_bits,
+            *map(_bits, self.tables.values()),
         )
 
     @property
     def width(self):
         """Bits of an address."""
-        return self.offset_bits + 2
+        return self.offset_bits + AREA_BITS
 
     def register(self, name):
         """Address of a register."""
         return next(k for k, r in enumerate(REGISTERS) if r.name == name)
 
     def state(self, region, pattern, unit):
-        """Address of a word of a pattern's state."""
+        """Address of a word of a pattern's state; the unit by its number in the machine."""
         lane, slot = pattern % self.config.lanes, pattern // self.config.lanes
         offset = (lane << self.region_bits) | region.value
         offset = (((offset << self.slot_bits) | slot) << self.unit_bits) | unit
-        return (Area.STATE.value << self.offset_bits) | offset
+        return self.at(Area.STATE, offset)
 
-    def weight(self, i, j, area=Area.WEIGHTS):
-        """Address of w[i][j], or of its velocity."""
-        bank, block = i % self.config.macs, i // self.config.macs
-        offset = (bank << self.word_bits) | (block * self.config.terms + j)
+    def weight(self, bank, entry, area=Area.WEIGHTS):
+        """Address of a word of an entry, or of its velocity."""
+        return self.at(area, (bank << self.word_bits) | entry)
+
+    def at(self, area, offset):
+        """Address of a word of an area."""
         return (area.value << self.offset_bits) | offset

@@ -13,7 +13,7 @@ from rbp.hdl.host.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from rbp.hdl.host.settings import SettingsRegisters
 from rbp.hdl.layouts import Region, settings_layout
 from rbp.hdl.timing import Timing
-from rbp.hdl.wires import HostSignature, LogPort, Run, StatePort, Store
+from rbp.hdl.wires import HostSignature, LogPort, Run, StatePort, Store, tables
 
 __all__ = ["HostPort"]
 
@@ -43,6 +43,8 @@ class HostPort(wiring.Component):
         A weight, to the carousel.
     probe, probe_column : Out
         A column, to the carousel.
+    program, products, folds : TablePort
+        Words of the program; in a higher order, of the products and the folds.
     resting, saturated : In
         The carousel rests; flags, for STATUS.
     log : LogPort
@@ -59,7 +61,8 @@ class HostPort(wiring.Component):
                 "store": Out(Store(config)),
                 "write": Out(1),
                 "probe": Out(1),
-                "probe_column": Out(range(max(2, config.terms))),
+                "probe_column": Out(config.column_bits),
+                **{name: Out(port) for name, port in tables(config).items()},
                 "started": In(1),
                 "resting": In(1),
                 "saturated": In(5 if config.momentum else 4),
@@ -189,7 +192,7 @@ class HostPort(wiring.Component):
         written = [at.hit[r.name] for r in REGISTERS if r.access != "ro"]
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
-        to_carousel = at.to_weights | at.hit.COLUMN | at.hit.CONTROL
+        to_carousel = at.to_weights | at.to_table.PROGRAM | at.hit.COLUMN | at.hit.CONTROL
         blocked = pending | pending_probe | (to_carousel & ~self.resting)
         m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
         with m.If(bus.w_en):
@@ -198,7 +201,7 @@ class HostPort(wiring.Component):
                 self.taken.eq(self.doing & at.to_state),
                 bus.wait.eq(~decoded | (self.quiet & (blocked | (at.to_state & self.goes_on)))),
             ]
-        mapped = at.to_state | at.to_weights | reduce(or_, written)
+        mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
         with m.If(self.doing & ~mapped):
             m.d.sync += self.refused.eq(1)
 
@@ -260,9 +263,17 @@ class HostPort(wiring.Component):
         done = {}
         written = {r.name: at.hit[r.name] for r in REGISTERS if r.access != "ro"}
         del written["CONTROL"]
-        for name, here in (*written.items(), ("weights", at.to_weights)):
-            done[name] = Signal(name=f"done_{name.lower()}")
+        to_tables = {area: at.to_table[area.name] for area in self.map.tables}
+        for name, here in (*written.items(), ("weights", at.to_weights), *to_tables.items()):
+            done[name] = Signal(name=f"done_{getattr(name, 'name', name).lower()}")
             m.d.sync += done[name].eq(self.doing & here)
+        for area in to_tables:
+            table = getattr(self, area.name.lower())
+            m.d.comb += [
+                table.w_en.eq(done[area]),
+                table.w_addr.eq(at.address),
+                table.w_data.eq(word),
+            ]
         registers = self.registers
         m.d.comb += [
             registers.word.eq(word),
@@ -291,7 +302,7 @@ class HostPort(wiring.Component):
                 m.d.sync += self.store.velocity.eq(at.area == Area.VELOCITIES)
         with m.If(done["COLUMN"]):
             other = word[16 + config.momentum :].any()
-            fits = within(word[:16], config.terms - 1) & ~other
+            fits = within(word[:16], config.columns - 1) & ~other
             m.d.sync += [self.pending_probe.eq(fits), self.probe_column.eq(word)]
             with m.If(~fits):
                 m.d.sync += self.refused.eq(1)

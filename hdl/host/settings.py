@@ -6,9 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.fixed import within
 from rbp.hdl.host.memory_map import REGISTERS, greatest
-from rbp.hdl.layouts import settings_layout
+from rbp.hdl.layouts import patterns, settings_layout
 
 __all__ = ["SettingsRegisters"]
+
+ROWS = {"first_unit": 0, "last_unit": 16}
+"""First bit of each of its fields."""
 
 FIELDS = ("PATTERNS", "BATCH", "LIMIT", "TOLERANCE", "USE_WITHIN")
 
@@ -34,11 +37,11 @@ class SettingsRegisters(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        pattern = range(config.lanes * config.slots + 1)
+        pattern = patterns(config)
         super().__init__(
             {
                 "word": In(32),
-                "done": In(data.StructLayout({name: 1 for name in ("MODE", "UPDATES", *FIELDS)})),
+                "done": In(data.StructLayout({name: 1 for name in ("MODE", "ROWS", "UPDATES", *FIELDS)})),
                 "errors": In(1),
                 "set_errors": In(1),
                 "settings": Out(settings_layout(config)),
@@ -67,6 +70,9 @@ class SettingsRegisters(wiring.Component):
                 m.d.sync += signal.eq(word)
         with m.If(self.set_errors):
             m.d.sync += settings.errors.eq(self.errors)
+        m.d.sync += settings.rows_set.eq(self.done.ROWS)
+        with m.If(self.done.ROWS):
+            m.d.sync += [settings[name].eq(word[low:]) for name, low in ROWS.items()]
         with m.If(self.done.MODE):
             m.d.sync += [
                 settings.dt_shift.eq(word[0:2]),
@@ -111,4 +117,8 @@ class SettingsRegisters(wiring.Component):
         modes = next(r.fields for r in REGISTERS if r.name == "MODE")
         built = sum(f.mask for f in modes if not f.option or getattr(config, f.option))
         unknown = (word & Const(~built & 0xFFFFFFFF, 32)).any()
-        return beyond | {"MODE": unknown | ~within(word[4:8], high - low)}
+        first, last = word[:16], word[16:]
+        rows = ~within(last, config.units - 1) | first[len(self.settings.first_unit) :].any()
+        bits = len(self.settings.first_unit)
+        rows = rows | (first[:bits] > last[:bits])
+        return beyond | {"MODE": unknown | ~within(word[4:8], high - low), "ROWS": rows}

@@ -24,10 +24,11 @@ class Factor(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        features, device = self.config.features, self.config.device
+        f, slope = self.config.factor_tables
+        device = self.config.device
         for name, table, out in (
-            ("f", features.f, self.f),
-            ("slope", features.slope, self.slope),
+            ("f", f, self.f),
+            ("slope", slope, self.slope),
         ):
             m.submodules[name] = look_up = Table((table,), device)
             m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(

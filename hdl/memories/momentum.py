@@ -1,9 +1,10 @@
 """Momentum: the velocities move the weights, and lose some of themselves."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rbp.golden.noise import BITS
 from rbp.hdl.fixed import delay, gate, saturate
 from rbp.hdl.timing import LANE_SKEW
 
@@ -36,7 +37,7 @@ class Momentum(wiring.Component):
             {
                 "weight": In(signed(f.weight.width)),
                 "velocity": In(signed(f.velocity.width)),
-                "noise": In(16),
+                "noise": In(BITS + 1),
                 "friction": In(range(config.frictions + 1)),
                 "weight_o": Out(signed(f.weight.width)),
                 "velocity_o": Out(signed(f.velocity.width)),
@@ -48,14 +49,15 @@ class Momentum(wiring.Component):
         m = Module()
         f = self.config.formats
         narrower = f.velocity.fraction - f.weight.fraction
+        noise = Cat(Const(0, 16 - len(self.noise)), self.noise)
         weight = Signal.like(self.weight, reset_less=True)
         velocity, step = (Signal.like(self.velocity, reset_less=True) for _ in range(2))
         lost = Signal(signed(f.velocity.width + 1), reset_less=True)
         m.d.sync += [
             weight.eq(self.weight),
             velocity.eq(self.velocity),
-            step.eq((self.velocity + self.noise[16 - narrower :]).shift_right(narrower)),
-            lost.eq(self.velocity + (self.noise << self.friction)[16:]),
+            step.eq((self.velocity + noise[16 - narrower :]).shift_right(narrower)),
+            lost.eq(self.velocity + (noise << self.friction)[16:]),
         ]
         moved, clipped = saturate(weight + step, f.weight)
         present, zero = weight.any(), ~moved.any()

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rbp.golden.noise import BITS
 from rbp.hdl.fixed import delay, gate, stages
 from rbp.hdl.layouts import Kind, step_layout
 from rbp.hdl.memories.momentum import Momentum
@@ -15,7 +16,7 @@ __all__ = ["WeightMemory"]
 
 
 class WeightMemory(wiring.Component):
-    """Holds W once: bank p has rows p, P + p, …; w[i][j] is at (i div P)·M + j of bank i mod P.
+    """Holds W once, P words for each entry of the program: bank p has row p of its block.
 
     The address is a counter that starts with a turn and moves from bank to bank, a cycle each. In
     an UPDATE it lags by :attr:`rbp.hdl.timing.Timing.update_lag`, so that the weight meets the
@@ -27,7 +28,7 @@ class WeightMemory(wiring.Component):
     those of odd addresses: a weight is written an odd number of cycles after its reading, so that
     the port takes turns.
 
-    With momentum there are as many banks of velocities. An UPDATE reads and writes those; an APPLY,
+    With momentum there are as many banks of velocities. An UPDATE writes those alone; an APPLY,
     in the same cycles, both, by way of :class:`rbp.hdl.memories.momentum.Momentum`. Where the
     velocities are to become 0, an UPDATE by nothing reads 0 for each of them, and writes it.
 
@@ -41,17 +42,18 @@ class WeightMemory(wiring.Component):
         To the first lane, in cycle :attr:`rbp.hdl.timing.Timing.operand` (UPDATE: ``add``), plus p.
     written : In, array of P
         From the last lane, in cycle :attr:`rbp.hdl.timing.Timing.last_write`, plus p.
-    friction, noise, clipped : with momentum
-        For :class:`rbp.hdl.memories.momentum.Momentum`.
+    friction, noise, present, clipped : with momentum
+        For :class:`rbp.hdl.memories.momentum.Momentum`; the weight is not 0, beside ``weights``.
     """
 
     def __init__(self, config):
         self.config = config
-        self.depth = config.blocks * config.terms
+        self.depth = config.entries
         word = signed(config.formats.weight.width)
         momentum = {
             "friction": In(range(config.frictions + 1)),
-            "noise": In(16).array(config.macs),
+            "noise": In(BITS + 1).array(config.macs),
+            "present": Out(1).array(config.macs),
             "clipped": Out(1),
         }
         super().__init__(
@@ -70,7 +72,7 @@ class WeightMemory(wiring.Component):
         shape = range(max(2, self.depth))
         update = step.valid & (step.kind == Kind.UPDATE)
         store = step.valid & (step.kind == Kind.WRITE)
-        begin = step.first & step.first_block
+        begin = step.begin
 
         # One counter. Bank 0 takes its address in cycle `read`, what writes δ later; and the
         # address comes by again, banks further down the chain, when the new weight does.
@@ -140,6 +142,7 @@ class WeightMemory(wiring.Component):
                 momentum.velocity.eq(v),
                 momentum.noise.eq(self.noise[p]),
                 momentum.friction.eq(self.friction),
+                self.present[p].eq(w.any()),
                 self.weights[p].eq(Mux(velocity[looked], gate(v, ~zero[looked]), w)),
             ]
             with m.If(enable[at] & apply[at] & momentum.clipped):

@@ -1,0 +1,111 @@
+"""Sums of columns: what a BACKWARD has of each column so far, block after block."""
+
+from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.hdl.fixed import delay, gate
+from rbp.hdl.layouts import step_layout
+from rbp.hdl.primitives.arithmetic import Adder
+from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.timing import Timing
+
+__all__ = ["ColumnSums", "DelayLine"]
+
+
+class DelayLine(wiring.Component):
+    """A word, ``cycles`` later: registers where it is short, else a circular memory, behind
+    a register, since the last PE is far from it."""
+
+    def __init__(self, *, width, cycles, device):
+        self.width, self.cycles, self.device = width, cycles, device
+        super().__init__({"i": In(width), "o": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        words = self.cycles - self.device.memory
+        if words < 2:
+            m.d.comb += self.o.eq(delay(m, self.i, self.cycles))
+            return m
+        here, after = Signal(range(words)), Signal(range(words), init=1)
+        m.submodules.ram = ram = Ram(width=self.width, depth=words, device=self.device)
+        m.d.sync += [after.eq(gate(after + 1, after != words - 1)), here.eq(after)]
+        m.d.comb += [
+            ram.w_en.eq(1),
+            ram.w_addr.eq(here),
+            ram.w_data.eq(delay(m, self.i, 1)),
+            ram.r_addr.eq(after),
+            self.o.eq(ram.r_data),
+        ]
+        return m
+
+
+class ColumnSums(wiring.Component):
+    """s_j += a block's share: one adder behind the result tree, and a memory addressed by column.
+
+    Each entry of a BACKWARD leaves the tree as the sum of one block's rows. What its column has so
+    far is read ahead, added, and written a cycle later; so two entries of a column are at least
+    the memory's latency and two cycles apart (rule B of :mod:`rbp.golden.program`). A FORWARD's
+    sums pass as they are.
+
+    Latency :attr:`rbp.hdl.timing.Timing.sums`; throughput one a cycle, never stalled.
+
+    Members
+    -------
+    step : In
+        The carousel, in the lane's time: the entry whose sum leaves the tree
+        :attr:`rbp.hdl.timing.Timing.tail` later.
+    of_column, sum : In
+        Out of the tree: it is a BACKWARD's; the sum.
+    column, column_last, end : Out
+        In the same cycle as ``sum``: of the entry whose last PE is heard.
+    total : Out
+        What the column has now, or the sum that passes.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        super().__init__(
+            {
+                "step": In(step_layout(config)),
+                "of_column": In(1),
+                "sum": In(signed(config.sum_width)),
+                "column": Out(config.column_bits),
+                "column_last": Out(1),
+                "end": Out(1),
+                "total": Out(signed(config.sum_width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, step, memory = self.config, self.step, self.config.device.memory
+        entry = Cat(step.column, step.column_first, step.column_last, step.end)
+        m.submodules.entries = entries = DelayLine(
+            width=len(entry), cycles=Timing(config).tail - memory, device=config.device
+        )
+        m.submodules.ram = ram = Ram(
+            width=config.backward_width, depth=1 << config.column_bits, device=config.device
+        )
+        m.submodules.adder = adder = Adder(width=config.sum_width, device=config.device)
+        here = delay(m, entries.o, memory, name="here")
+        bits = config.column_bits
+        column_first = here[bits]
+        total = Signal(signed(config.sum_width), reset_less=True)
+        m.d.sync += total.eq(adder.sum)
+        m.d.comb += [
+            entries.i.eq(entry),
+            self.column.eq(here[:bits]),
+            self.column_last.eq(here[bits + 1]),
+            self.end.eq(here[bits + 2]),
+            ram.r_addr.eq(entries.o[:bits]),
+            adder.a.eq(self.sum),
+            adder.b.eq(ram.r_data.as_signed()),
+            adder.c.eq(0),
+            adder.enable.eq(self.of_column & ~column_first),
+            self.total.eq(total),
+            ram.w_en.eq(delay(m, self.of_column, 1, control=True, name="keeps")),
+            ram.w_addr.eq(delay(m, self.column, 1, name="kept_at")),
+            ram.w_data.eq(total),
+        ]
+        return m

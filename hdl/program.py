@@ -1,0 +1,208 @@
+"""Program: the network's structure, an entry of a block of rows after the other, round and round."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rbp.golden.program import compile_program
+from rbp.hdl.fixed import delay, gate
+from rbp.hdl.layouts import word_layout
+from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.timing import Timing
+from rbp.hdl.wires import tables
+
+__all__ = ["AHEAD", "Program", "compiled", "entry_layout"]
+
+AHEAD = 4
+"""Words that are fetched ahead where a memory takes two cycles."""
+
+
+def entry_layout(config):
+    """An entry: its column, and what it is the first or the last of."""
+    flags = "begin end first last column_first column_last row".split()
+    return data.StructLayout({"column": config.column_bits, **dict.fromkeys(flags, 1)})
+
+
+def compiled(config, structure):
+    """The :class:`rbp.golden.program.Program` of a network on a core; raises ValueError where it
+    does not fit."""
+    units, columns = len(structure.order), len(structure.columns)
+    for name, needed in (("units", units), ("columns", columns)):
+        if needed > (has := getattr(config, name)):
+            raise ValueError(f"the network has {needed} {name}: the core holds {has}")
+    numbered = structure.wanted[structure.columns]
+    wanted = numbered if config.higher else None
+    program = compile_program(
+        structure.numbered, config.macs, Timing(config).rules, held=structure.first, wanted=wanted
+    )
+    for name, needed in (("entries", len(program)), ("words", program.words)):
+        if needed > (has := getattr(config, name)):
+            raise ValueError(f"the network's program has {needed} {name}: the core holds {has}")
+    return program
+
+
+class Program(wiring.Component):
+    """Keeps the words that the host loads, and expands them: an entry each time it plays.
+
+    The word that is played stands in a register, the next one behind it, so a turn starts without
+    delay. A turn ends with the word that says so, at the latest with the last of the memory, so it
+    ends whatever the words are. Golden model: :class:`rbp.golden.program.Program`.
+
+    Members
+    -------
+    table : TablePort
+        A word, see :func:`rbp.hdl.layouts.word_layout`; only where no turn is under way.
+    play, short : In
+        On to the next entry; this turn ends at the program's short end. A program that has one
+        plays at least two words up to there, and has :data:`AHEAD` words.
+    ready : Out
+        Some cycles after the last word was loaded.
+    entry : Out
+        The present one.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        layout = word_layout(config)
+        super().__init__(
+            {
+                "table": In(tables(config)["program"]),
+                "play": In(1),
+                "short": In(1),
+                "ready": Out(1),
+                "entry": Out(entry_layout(config)),
+            }
+        )
+        self.word = Signal(layout, reset_less=True)
+        self.next, self.fetched = Signal(layout), Signal()
+        self.rewinds, self.again = Signal(), Signal(layout)  # the first word follows instead
+        self.take, self.ends = Signal(), Signal()
+        self.reset = Signal(init=1)
+
+    def elaborate(self, platform):
+        m = Module()
+        config, word, entry = self.config, self.word, self.entry
+        m.submodules.ram = ram = Ram(
+            width=len(self.table.w_data), depth=config.words, device=config.device
+        )
+        loading = Signal(init=1)
+        m.d.sync += loading.eq(self.table.w_en)
+        m.d.comb += [
+            self.reset.eq(self.table.w_en | loading),
+            ram.w_en.eq(self.table.w_en),
+            ram.w_addr.eq(self.table.w_addr),
+            ram.w_data.eq(self.table.w_data),
+        ]
+        if config.device.memory == 1:
+            self._fetch(m, ram)
+        else:
+            self._fetch_ahead(m, ram)
+
+        following, stays = Signal(config.column_bits), Signal()
+        m.d.comb += [
+            following.eq(word.column + 1),
+            stays.eq(word.more & (following != self.next.column)),
+            self.take.eq(
+                (self.play & (~stays | self.rewinds)) | (~self.ready & self.fetched)
+            ),
+            self.ends.eq(word.end | (word.short_end & self.short)),
+        ]
+        with m.If(self.take):
+            m.d.sync += word.eq(Mux(self.rewinds, self.again, self.next))
+        with m.Elif(self.play):
+            m.d.sync += word.column.eq(following)
+        m.d.sync += self.ready.eq((self.ready | self.fetched) & ~self.reset)
+
+        first, begin, row = (Signal(name=n, init=1) for n in ("first", "begin", "row"))
+        rows, last = Signal(range(config.macs + 1)), word.last | self.ends
+        with m.If(self.play):
+            m.d.sync += [
+                begin.eq(self.ends),
+                first.eq(last),
+                rows.eq(gate(rows + row, ~last)),
+                row.eq(last | (row & (rows != config.macs - 1))),
+            ]
+        m.d.comb += [
+            entry.column.eq(word.column),
+            entry.begin.eq(begin),
+            entry.end.eq(self.ends),
+            entry.first.eq(first),
+            entry.last.eq(last),
+            entry.column_first.eq(word.column_first),
+            entry.column_last.eq(word.column_last),
+            entry.row.eq(row),
+        ]
+        return m
+
+    def _fetch(self, m, ram):
+        """From a memory of one cycle: its output is the next word, which stands at ``at``."""
+        at, waited = Signal(len(ram.r_addr), reset_less=True), Signal(2)
+        m.d.comb += [
+            self.next.eq(ram.r_data),
+            self.fetched.eq(waited[1]),
+        ]
+        wraps = self.next.end | (self.next.short_end & self.short)
+        address = gate(Mux(self.take, gate(at + 1, ~wraps), at), ~self.reset)
+        m.d.comb += ram.r_addr.eq(address)
+        m.d.sync += [
+            at.eq(address),
+            waited.eq(gate(Cat(Const(1, 1), waited), ~self.reset)),
+        ]
+        with m.If(at.all()):
+            m.d.comb += self.next.end.eq(1)
+
+    def _fetch_ahead(self, m, ram):
+        """From a memory of two cycles, by a queue. Behind a short end the first words come from
+        copies, since those behind it have been fetched."""
+        layout, latency = self.next.shape(), self.config.device.memory
+        width = layout.size
+        queue, copies = (
+            [Signal(width, name=f"{name}_{k}", reset_less=True) for k in range(AHEAD)]
+            for name in ("queued", "copy")
+        )
+        for k, copy in enumerate(copies):
+            with m.If(self.table.w_en & (self.table.w_addr == k)):
+                m.d.sync += copy.eq(self.table.w_data)
+        count, room = Signal(range(AHEAD + 1)), Signal(range(AHEAD + 1), init=AHEAD)
+        at, clean = Signal(len(ram.r_addr), reset_less=True), Signal(latency)
+        # the address of the program's last word, which is written last with that flag
+        end = Signal.like(at, init=-1)
+        with m.If(self.table.w_en & layout(self.table.w_data).end):
+            m.d.sync += end.eq(self.table.w_addr)
+        rewinds, issue = self.rewinds, Signal()
+        m.d.comb += [
+            rewinds.eq(self.play & self.short & self.word.short_end & ~self.word.end),
+            issue.eq((room != 0) & ~self.reset & ~rewinds),
+            ram.r_addr.eq(at),
+        ]
+        arrives = delay(m, issue, latency, control=True, name="arrives") & clean[-1]
+        arriving = Signal(layout)
+        m.d.comb += arriving.eq(ram.r_data)
+        with m.If(delay(m, at.all(), latency, name="final")):
+            m.d.comb += arriving.end.eq(1)
+        left = count - self.take
+        with m.If(self.reset):
+            m.d.sync += [at.eq(0), count.eq(0), room.eq(AHEAD), clean.eq(0)]
+        with m.Elif(rewinds):
+            m.d.sync += [at.eq(gate(Const(AHEAD), end >= AHEAD)), clean.eq(0)]
+            m.d.sync += [count.eq(AHEAD - 1), room.eq(1)]
+        with m.Else():
+            m.d.sync += [
+                at.eq(Mux(issue, gate(at + 1, at != end), at)),
+                count.eq(left + arrives),
+                room.eq(room - issue + self.take),
+                clean.eq(Cat(Const(1, 1), clean)),
+            ]
+        for k, q in enumerate(queue):
+            behind = queue[k + 1] if k + 1 < AHEAD else q
+            with m.If(rewinds):
+                m.d.sync += q.eq(copies[k + 1] if k + 1 < AHEAD else q)
+            with m.Elif(arrives & (left == k)):
+                m.d.sync += q.eq(arriving)
+            with m.Elif(self.take):
+                m.d.sync += q.eq(behind)
+        m.d.comb += [
+            self.next.eq(queue[0]),
+            self.again.eq(copies[0]),
+            self.fetched.eq(count != 0),
+        ]

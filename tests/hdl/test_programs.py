@@ -1,0 +1,109 @@
+"""Random networks, many on one core: the core is golden in every word, and takes its cycles."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from rbp.cosim import run
+from rbp.cosim.build import library
+from rbp.cosim.simulator import Simulator
+from rbp.golden.config import Config
+from rbp.golden.relaxation import Settling
+from rbp.golden.training import Learning
+from rbp.hdl.schedule import Schedule
+from tests.networks import draw, equal
+
+CORES = {
+    "1 lane": Config(units=24, macs=4, slots=5),
+    "1 mac": Config(units=12, macs=1, slots=3),
+    "2 lanes": Config(units=24, macs=3, lanes=2, slots=3),
+    "4 lanes": Config(units=20, macs=5, lanes=4, slots=2),
+    "ecp5": Config(units=24, macs=4, slots=4, family="ecp5"),
+    "ecp5, 1 mac, 2 lanes": Config(units=12, macs=1, lanes=2, slots=2, family="ecp5"),
+    "ecp5, 3 lanes, momentum": Config(
+        units=16, macs=6, lanes=3, slots=2, family="ecp5", momentum=True, random_start=True
+    ),
+    "spram, momentum": Config(units=24, macs=4, slots=3, spram=True, momentum=True),
+    "w8, 2 lanes": Config(units=24, macs=8, lanes=2, slots=2, preset="w8", random_start=True),
+}
+KINDS = ("dense", "random", "sparse", "layered", "banded", "grid", "empty rows", "single", "alone")
+
+
+def structure(kind, rng, most):
+    """N×N bool."""
+    n = int(rng.integers(2, most + 1))
+    unit = np.arange(n)
+    match kind:
+        case "dense":
+            return np.ones((n, n), bool)
+        case "random":
+            return rng.random((n, n)) < rng.random()
+        case "sparse":
+            return rng.random((n, n)) < 0.1
+        case "layered":
+            layer = np.sort(rng.integers(0, 4, n))
+            return layer[:, None] == layer[None, :] + 1
+        case "banded":
+            return np.abs(np.subtract.outer(unit, unit)) <= rng.integers(0, 3)
+        case "grid":
+            side = int(np.sqrt(n))
+            at = np.stack(np.divmod(np.arange(side * side), side))
+            return np.abs(at[:, :, None] - at[:, None, :]).max(axis=0) <= 1
+        case "empty rows":
+            some = rng.random((2, n)) < 0.5
+            return (rng.random((n, n)) < 0.5) & some[0][:, None] & some[1][None, :]
+        case "single":
+            return np.ones((1, 1), bool)
+        case "alone":
+            return np.zeros((n, n), bool)
+
+
+def network(config, kind, seed):
+    """A machine on a random structure, and what it does."""
+    rng = np.random.default_rng(seed)
+    connected = structure(kind, rng, config.units)
+    if rng.random() < 0.5:
+        connected = connected[rng.permutation(len(connected))]
+    n, a = len(connected), int(rng.integers(1, config.lanes * config.slots + 1))
+    target = rng.random(n) < 0.3
+    target[rng.integers(n)] = True
+    flags = {"batch": int(rng.integers(1, a + 1))}
+    if config.momentum:
+        flags["friction"] = int(rng.integers(0, 4))
+    if config.random_start and rng.random() < 0.5:
+        flags["start_seed"] = seed
+    elif rng.random() < 0.3:
+        flags["keep"] = True
+    if rng.random() < 0.2:
+        flags |= {"batch": 1, "draw": seed}
+    noise = seed if rng.random() < 0.8 else None
+    return draw(
+        config,
+        a,
+        connected=connected,
+        units=n,
+        clamp=rng.random(n) < 0.3,
+        target=target,
+        inputs=np.where(rng.random(n) < 0.4, rng.uniform(-0.5, 0.5, (a, n)), 0),
+        settling=Settling(
+            dt_shift=int(rng.integers(0, 3)), tolerance=4, limit=int(rng.integers(1, 12)),
+            use_within=64, fixed=bool(rng.random() < 0.2),
+        ),
+        learning=Learning(int(rng.integers(-2, 2)), noise, **flags),
+        seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_many_networks_on_one_core(name):
+    config, updates = CORES[name], 3
+    for seed in range(8):
+        for kind in KINDS:
+            machine = network(config, kind, seed)
+            found = run.train(config, machine, updates)
+            patterns = len(machine.targets)
+            schedule = Schedule(config, machine.structure)
+            counted = schedule.cycles(found.settle_steps, machine.learning, patterns)
+            equal(found, deepcopy(machine), updates)
+            assert found.cycles == counted, (kind, seed)
