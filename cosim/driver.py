@@ -13,6 +13,7 @@ import numpy as np
 
 from rbp.checks import integer
 from rbp.golden.noise import start_word
+from rbp.golden.structure.numbering import NOBODY
 from rbp.hdl.host.memory_map import AddressMap, Area
 from rbp.hdl.layouts import PLACE, Region
 from rbp.hdl.program import compiled
@@ -109,8 +110,8 @@ class Driver:
     def load_program(self, features):
         """The network's structure: what the carousel plays, and which units have rows."""
         config, structure = self.config, self.structure
-        rows = structure.first | (len(structure.order) - 1) << 16
-        yield from self.write("ROWS", rows)
+        last = (len(structure.order) - 1) * config.random_start
+        yield from self.write("ROWS", structure.first | last << 16)
         tables = {Area.PROGRAM: self.program.encode(config.columns)}
         if config.higher:
             numbered = replace(features, products=structure.numbered_products)
@@ -153,34 +154,38 @@ class Driver:
 
     def load_flags(self, network):
         flags = network.clamp_units | network.target_units << 1 | network.input_units << 2
-        flags = flags | network.activation << 3
-        for number, unit in enumerate(self.structure.order):
-            yield Write(self.map.state(Region.FLAGS, 0, number), int(flags[unit]))
+        flags = flags | ~self.structure.held << 3 | network.activation << 4
+        order = self.structure.order
+        for number in range(self.config.units):  # whatever was there before
+            unit = order[number] if number < len(order) else NOBODY
+            word = 0 if unit == NOBODY else int(flags[unit])
+            yield Write(self.map.state(Region.FLAGS, 0, number), word)
 
     def load_patterns(self, machine, first=0):
-        """x(t0), I, T of each pattern, the first one at place ``first``; T last, of a clamped unit
-        to a region of its own."""
+        """x(t0), I, T of each pattern, the first one at place ``first``; of held units, which no
+        step writes, x too; T last, of a clamped unit to a region of its own."""
         clamp = machine.network.clamp_units
         targets = [Region.CLAMPED if c else Region.TARGET for c in clamp]
+        held = self.structure.first
+        yield from self.load_state(Region.X, machine.start, first, held)
         yield from self.load_state(Region.X_START, machine.start, first)
         yield from self.load_state(Region.INPUT, machine.inputs, first)
         yield from self.load_state(targets, machine.targets, first)
 
-    def load_state(self, region, words, first=0):
-        """Words of a region, or of one for each unit."""
-        order = self.structure.order
-        regions = [region] * len(order) if isinstance(region, Region) else region
+    def load_state(self, region, words, first=0, numbers=None):
+        """Words of a region, or of one for each unit; of the first ``numbers``, by default all."""
+        order = self.structure.order[:numbers]
+        regions = [region] * words.shape[1] if isinstance(region, Region) else region
         for a, row in enumerate(words, start=first):
             for number, unit in enumerate(order):
-                where = self.map.state(regions[unit], a, number)
-                yield Write(where, int(row[unit]) & 0xFFFFFFFF)
+                if unit != NOBODY:
+                    where = self.map.state(regions[unit], a, number)
+                    yield Write(where, int(row[unit]) & 0xFFFFFFFF)
 
     def load_weights(self, weights, area=Area.WEIGHTS):
         """W, or the velocities, N×M: P words an entry, those of no connection 0."""
-        structure = self.structure
-        numbered = np.where(
-            structure.numbered, weights[structure.order][:, structure.columns], 0
-        )
+        numbered = self.structure.to_machine(weights)
+        numbered[: self.structure.first] = 0
         for entry, row in enumerate(self.program.pack(numbered)):
             for bank, word in enumerate(row):
                 yield Write(self.map.weight(bank, entry, area), int(word) & 0xFFFFFFFF)
@@ -258,10 +263,10 @@ class Driver:
         """A×N words of x(t0), x or y, of patterns from place ``first`` on."""
         formats = self.config.formats
         width = formats.error.width if region == Region.Y else formats.state.width
-        order = self.structure.order
-        words = np.empty((patterns, len(order)), np.int64)
+        numbers = self.structure.numbers
+        words = np.empty((patterns, len(numbers)), np.int64)
         for a in range(patterns):
-            for number, unit in enumerate(order):
+            for unit, number in enumerate(numbers):
                 word = yield Read(self.map.state(region, first + a, number))
                 words[a, unit] = _signed(word, width)
         return words
@@ -273,18 +278,19 @@ class Driver:
         Raises TimeoutError where a column does not come.
         """
         structure, width = self.structure, self.config.formats.weight.width
-        rows = structure.rows
-        weights = np.zeros(structure.connected.shape, np.int64)
-        for number, column in enumerate(structure.columns):
-            yield from self.write("COLUMN", number | (area == Area.VELOCITIES) << 16)
+        rows = self.program.blocks * self.config.macs  # the last ones of which are nobody's
+        weights = np.zeros((structure.first + rows, len(structure.columns)), np.int64)
+        for column in range(len(structure.columns)):
+            yield from self.write("COLUMN", column | (area == Area.VELOCITIES) << 16)
             waited = 0
-            while (count := (yield from self._log_count())) < len(rows):
+            while (count := (yield from self._log_count())) < rows:
                 if (waited := waited + 1) > 10:
-                    raise TimeoutError(f"column {number}: the log holds {count} of {len(rows)} weights")
+                    raise TimeoutError(f"column {column}: the log holds {count} of {rows} weights")
                 yield Idle(len(self.program))
-            for row in rows:
-                weights[row, column] = _signed((yield from self.read("LOG")), width)
-        return weights
+            for row in range(rows):
+                word = yield from self.read("LOG")
+                weights[structure.first + row, column] = _signed(word, width)
+        return structure.from_machine(weights[: len(structure.order)])
 
     def counters(self):
         """(unsettled, skipped, cycles, set of the roles that saturated)."""

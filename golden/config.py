@@ -24,6 +24,8 @@ class Family:
     """Least and greatest log2(η) that the core's shifters offer by default."""
 
 
+GREATEST_UNITS = 1024
+
 GREATEST_COLUMNS = 4096
 """M, which the memory map's columns and a device's memories hold."""
 
@@ -87,7 +89,7 @@ class Config:
     eta_shifts : (int, int), optional
         Least and greatest log2(η); by default the family's.
     log_depth : int, optional
-        Words of the log memory, a power of two, at least N + 3; by default at least 256.
+        Words of the log memory, a power of two, at least N + P + 2; by default at least 256.
     """
 
     units: int
@@ -117,8 +119,8 @@ class Config:
                 raise ValueError(f"{name} must be a positive integer, not {value!r}")
         if self.macs > self.units:
             raise ValueError(f"macs must be 1 … {self.units} (the units), not {self.macs}")
-        if self.units > 1024:
-            raise ValueError(f"units must be at most 1024, not {self.units}")
+        if self.units > GREATEST_UNITS:
+            raise ValueError(f"units must be at most {GREATEST_UNITS}, not {self.units}")
         if self.lanes > 8:
             raise ValueError(f"lanes must be 1 … 8, not {self.lanes}")
         if self.slots > 256:
@@ -145,8 +147,8 @@ class Config:
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
         if self.log_depth is None:
-            object.__setattr__(self, "log_depth", 1 << max(8, (self.units + 2).bit_length()))
-        least = self.units + 3  # a column of W, and what is kept free
+            object.__setattr__(self, "log_depth", 1 << max(8, (self.units + self.macs + 1).bit_length()))
+        least = self.units + self.macs + 2  # a column of W, and what is kept free
         if self.log_depth < least or self.log_depth & (self.log_depth - 1):
             raise ValueError(
                 f"log_depth must be a power of two of at least {least}, not {self.log_depth}"
@@ -182,7 +184,7 @@ class Config:
 
     def _check_program(self):
         """Refuse memories too small to be any; by default a dense network fits."""
-        dense = max(32, self.blocks * max(self.columns, self.macs))
+        dense = max(32, self.blocks * max(self.columns, self.macs, 4))
         for name, least, default in (
             ("entries", self.macs, dense),
             ("words", 4, max(256, 1 << (2 * self.blocks - 1).bit_length())),

@@ -14,10 +14,16 @@ r has 12 bits; the 8 is half a unit of them, so that the mean is exactly one hal
 are a field of 4096 elements, in which f(F) = 0 and x stands for F: r is H(x)·xⁱ mod f. So row i+1
 is F of row i, and row i of a column is one multiplication, whatever came before.
 
-Range: j < 2**13; rows repeat after 4095. Columns, pairs of weights and rectangles are as
-independent random words; not so: within an update a column is a stretch of one sequence, so that
-one row lag below 1024 is correlated by 0.025, the sums of a column's carries have 0.92 … 1.04 of
-their variance, and four rows one below the other are correlated, most where a carry is rare (0.1).
+Range: j < 2**13; rows repeat after 4095. Weights, bits, pairs of weights, columns, rectangles and
+updates are as of independent random words. Not so the rows of an update: a column of it is a
+stretch of one sequence of 4095 words. Exact correlations of two rows at the same column:
+
+    probability of a carry          1/2     1/8    0.1    0.05   (of the words)
+    rows less than 64 apart        .0002   .0000   .030   .045    .0007
+    less than 1024 apart           .0002   .143    .116   .071    .046 (898), .025 and .023 (three)
+
+So the sum of the carries of a column, or of an update, of 15 rows has 0.92 … 1.05 of its variance,
+and four rows one below the other are correlated by 0.012 where a carry has probability 0.1.
 """
 
 import numpy as np

@@ -82,29 +82,26 @@ class Program:
         """R."""
         return -(-(self.units - self.held) // self.macs)
 
-    def rows(self, block: int) -> np.ndarray:
-        """The units of a block."""
-        first = self.held + block * self.macs
-        return np.arange(first, min(first + self.macs, self.units))
-
-    def entries(self, block: int) -> slice:
-        """The entries of a block."""
-        ends = [*self.starts[1:], len(self)]
-        return slice(int(self.starts[block]), int(ends[block]))
-
     @cached_property
     def _block(self):
         """S int: the block of each entry."""
         return np.searchsorted(self.starts, np.arange(len(self)), side="right") - 1
 
+    @cached_property
+    def _last(self):
+        """M int: the last entry of each column, or −1."""
+        last = np.full(len(self.wanted), -1)
+        real = np.flatnonzero(self.columns != BUBBLE)
+        np.maximum.at(last, self.columns[real], real)
+        return last
+
     def occurrences(self) -> tuple[np.ndarray, np.ndarray]:
         """(S bool, S bool): an entry is the first of its column; the last, of a wanted column."""
-        flags = np.zeros((2, len(self)), bool)
-        for flag, order in zip(flags, (slice(None), slice(None, None, -1)), strict=True):
-            columns, at = np.unique(self.columns[order], return_index=True)
-            flag[np.arange(len(self))[order][at[columns != BUBBLE]]] = True
-        flags[1, flags[1]] = self.wanted[self.columns[flags[1]]]
-        return flags[0], flags[1]
+        first, last = np.zeros((2, len(self)), bool)
+        columns, at = np.unique(self.columns, return_index=True)
+        first[at[columns != BUBBLE]] = True
+        last[self._last[self.wanted & (self._last >= 0)]] = True
+        return first, last
 
     def check(self, connected: np.ndarray, rules: Rules) -> None:
         """Raise ValueError, which names the rule, unless the program is right for a network.
@@ -116,12 +113,17 @@ class Program:
             raise ValueError(f"the program breaks rule {rule}: {complaint}")
 
         size, terms, starts = len(self), len(self.wanted), np.asarray(self.starts)
-        if connected.shape != (self.units, terms) or not (self.higher or terms == self.units):
-            fail("F", f"it has {self.units} units, {terms} columns, W is {connected.shape}")
-        if connected[: self.held].any():
-            fail("F", f"the rows of the first {self.held} units have connections, expected none")
-        if len(starts) != self.blocks or size == 0 or starts[0] != 0 or (np.diff(starts) < 1).any():
+        if connected.shape != (self.units, terms) or connected[: self.held].any():
+            fail("F", f"W is not {self.units}×{terms}, or of the first {self.held} rows not empty")
+        ends = [*starts, size]
+        if len(starts) != self.blocks or starts[0] != 0 or (np.diff(ends) < 1).any():
             fail("F", f"{self.blocks} blocks start at {starts.tolist()}, expected ascending from 0")
+        if not 1 <= self.short <= size:
+            fail("A", f"a short BACKWARD has {self.short} entries, expected 1 … {size}")
+        for cut in (ends, [*starts[starts < self.short], self.short]):
+            for block in np.flatnonzero(np.diff(cut) < self.macs):
+                fail("A", f"block {block} has {np.diff(cut)[block]} entries, expected {self.macs}")
+
         if ((self.columns < BUBBLE) | (self.columns >= terms)).any():
             fail("F", f"a column is not one of 0 … {terms - 1}")
         real = np.flatnonzero(self.columns != BUBBLE)
@@ -129,36 +131,27 @@ class Program:
         np.add.at(count, (self._block[real], self.columns[real]), 1)
         for block, column in np.argwhere(count > 1):
             fail("F", f"block {block} has column {column} twice")
-        needed = _any_of_blocks(connected[self.held :], self.macs)
-        for block, column in np.argwhere(needed & (count == 0)):
+        missing = _any_of_blocks(connected[self.held :], self.macs) & (count == 0)
+        for block, column in np.argwhere(missing):
             fail("F", f"block {block} has no entry of column {column}, which is connected")
-
-        if not 1 <= self.short <= size:
-            fail("A", f"a short BACKWARD has {self.short} entries, expected 1 … {size}")
-        cut = starts[: self._block[self.short - 1] + 1]
-        for ends, what in (([*starts, size], "block"), ([*cut, self.short], "up to there, block")):
-            for block in np.flatnonzero(np.diff(ends) < self.macs):
-                far = np.diff(ends)[block]
-                fail("A", f"{what} {block} has {far} entries, expected at least {self.macs}")
 
         order = real[np.argsort(self.columns[real], kind="stable")]
         again = (np.diff(self.columns[order]) == 0) & (np.diff(order) < rules.gap)
         for a, b in zip(order[:-1][again], order[1:][again], strict=True):
-            column = self.columns[a]
-            fail("B", f"column {column} comes again {b - a} entries later, expected {rules.gap}")
+            fail("B", f"column {self.columns[a]} comes again {b - a} later, expected {rules.gap}")
 
-        last = _last(self)
         if not self.higher:
-            for unit in np.flatnonzero(self.wanted != (np.arange(terms) >= self.held)):
-                which = "held, its column" if unit < self.held else "not held, its column not"
-                fail("C", f"unit {unit} is {which} wanted")
-            for unit in np.flatnonzero(self.wanted & (last < 0)):
+            alone = ~(connected.any(axis=0) | connected.any(axis=1) | self.wanted)
+            expected = (np.arange(terms) >= self.held) & ~alone
+            for unit in np.flatnonzero(self.wanted != expected):
+                fail("C", f"column {unit} is {'' if self.wanted[unit] else 'not '}wanted")
+            for unit in np.flatnonzero(self.wanted & (self._last < 0)):
                 fail("C", f"unit {unit} has no entry")
-            for unit in _early(self, connected, rules):
-                turn = self._turn(unit)
-                fail("C", f"unit {unit} is last in entry {last[unit]}, its row's turn is {turn}")
-        for column in np.flatnonzero(self.wanted & (last >= self.short)):
-            fail("C", f"column {column} is wanted, but last in {last[column]}, behind the end")
+            for unit in self._early(connected, rules):
+                last, turn = self._last[unit], self._turn(unit)
+                fail("C", f"unit {unit} is last in entry {last}, its row's turn is {turn}")
+        for column in np.flatnonzero(self.wanted & (self._last >= self.short)):
+            fail("C", f"column {column} has an entry behind the short end, {self.short}")
 
         if size < rules.shortest:
             fail("D", f"there are {size} entries, expected at least {rules.shortest}")
@@ -169,23 +162,29 @@ class Program:
         """The entry in which the unit's row takes its y."""
         return self.starts[(unit - self.held) // self.macs] + (unit - self.held) % self.macs
 
+    def _early(self, connected, rules):
+        """The units whose new y comes too early (rule C), in first order."""
+        units = np.flatnonzero((connected & self.wanted).any(axis=1) & self.wanted)
+        return units[self._last[units] + rules.late < self._turn(units)]
+
+    def places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(S×P bool, rows, columns): which words of the banks are weights; which weights."""
+        rows = self.held + self._block[:, None] * self.macs + np.arange(self.macs)
+        there = (rows < self.units) & (self.columns != BUBBLE)[:, None]
+        return there, rows[there], np.broadcast_to(self.columns[:, None], rows.shape)[there]
+
     def pack(self, weights: np.ndarray) -> np.ndarray:
         """The words of the banks, S×P: those of W (N×M) in the entries, 0 elsewhere."""
-        banks = np.zeros((len(self), self.macs), weights.dtype)
-        for block in range(self.blocks):
-            here, rows = self.entries(block), self.rows(block)
-            columns = self.columns[here]
-            banks[here, : len(rows)] = np.where(columns == BUBBLE, 0, weights[rows][:, columns]).T
+        there, rows, columns = self.places()
+        banks = np.zeros(there.shape, weights.dtype)
+        banks[there] = weights[rows, columns]
         return banks
 
     def unpack(self, banks: np.ndarray) -> np.ndarray:
         """The inverse of :meth:`pack`; 0 where there is no entry."""
+        there, rows, columns = self.places()
         weights = np.zeros((self.units, len(self.wanted)), banks.dtype)
-        for block in range(self.blocks):
-            here, rows = self.entries(block), self.rows(block)
-            real = self.columns[here] != BUBBLE
-            columns = self.columns[here][real]
-            weights[np.ix_(rows, columns)] = banks[here][real, : len(rows)].T
+        weights[rows, columns] = banks[there]
         return weights
 
     def runs(self) -> list[tuple[int, int]]:
@@ -193,14 +192,9 @@ class Program:
 
         A run of one is a word of the program, a longer one two.
         """
-        first, last = self.occurrences()
-        joins = (
-            (np.diff(self.columns) == 1)
-            & (self.columns[:-1] != BUBBLE)
-            & (np.diff(self._block) == 0)
-            & (first[1:] == first[:-1])
-            & (last[1:] == last[:-1])
-        )
+        same = np.diff(np.array([*self.occurrences(), self._block], int)) == 0
+        follows = (np.diff(self.columns) == 1) & (self.columns[:-1] != BUBBLE)
+        joins = follows & same.all(axis=0)
         joins[self.short - 1 : self.short] = False
         cuts = [0, *(np.flatnonzero(~joins) + 1).tolist(), len(self)]
         return [(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
@@ -208,10 +202,10 @@ class Program:
     @property
     def words(self) -> int:
         """Words of the program memory."""
-        return sum(1 if count == 1 else 2 for _, count in self.runs())
+        return sum(min(count, 2) for _, count in self.runs())
 
     def encode(self, capacity: int) -> list[int]:
-        """The words, for a core that holds ``capacity`` columns, at least M.
+        """The words, for a core that holds ``capacity`` columns; raises ValueError if it has more.
 
         From the low bit: the column (as many bits as ``capacity`` has, which itself is no column);
         more: the columns up to the one before the next word's follow, as this one; the last entry
@@ -220,37 +214,26 @@ class Program:
         """
         if capacity < len(self.wanted):
             raise ValueError(f"{len(self.wanted)} columns, but the core holds {capacity}")
-        begins = np.isin(np.arange(1, len(self) + 1), [*self.starts, len(self)])
-        first, last = self.occurrences()
-        words = []
+        at, final, words = np.arange(len(self)), len(self) - 1, []
+        ends = (at == final, (at == self.short - 1) & (at < final))
+        flags = np.array([np.append(np.diff(self._block), 1), *self.occurrences(), *ends], int)
+        bits = capacity.bit_length()
+        columns = np.where(self.columns == BUBBLE, capacity, self.columns)
+        entries = (columns | np.left_shift(flags.T, bits + np.arange(1, 6)).sum(axis=1)).tolist()
         for start, count in self.runs():
-            for entry in sorted({start, start + count - 1}):
-                final = entry == len(self) - 1
-                flags = (
-                    entry < start + count - 1,
-                    begins[entry],
-                    first[entry],
-                    last[entry],
-                    final,
-                    entry == self.short - 1 and not final,
-                )
-                column = capacity if self.columns[entry] == BUBBLE else int(self.columns[entry])
-                bits = sum(bool(flag) << place for place, flag in enumerate(flags))
-                words.append(column | bits << capacity.bit_length())
+            if count > 1:
+                words.append(entries[start] | (count > 2) << bits)
+            words.append(entries[start + count - 1])
         return words
 
 
 def compile_program(
-    connected: np.ndarray,
-    macs: int,
-    rules: Rules,
-    *,
-    held: int = 0,
-    wanted: np.ndarray | None = None,
+    connected: np.ndarray, macs: int, rules: Rules, *, held: int = 0, wanted=None, higher=False
 ) -> Program:
     """The program of a network, N×M bool ``connected``; rows of held units must be empty.
 
-    ``wanted`` (M bool) makes it one of higher order; by default columns are those of units. Within
+    ``wanted`` (M bool) are by default the columns of units that are not held; in a ``higher`` order
+    columns are those of products. Within
     a block, columns ascend, but for those that rule B moves back; where the short end is, the
     wanted ones come first. Rule D makes the last block longer; where rule C asks for it, a unit's
     column comes once more, in its own block.
@@ -258,19 +241,18 @@ def compile_program(
     units, terms = connected.shape
     if not 0 <= held < units or connected[:held].any():
         raise ValueError(f"held must be units without connections, fewer than {units}, not {held}")
-    higher = wanted is not None
-    if wanted is None:
-        wanted = np.arange(units) >= held
+    wanted = np.arange(units) >= held if wanted is None else np.asarray(wanted)
     if len(wanted) != terms:
         raise ValueError(f"W has {terms} columns, expected {len(wanted)}")
     needed = _any_of_blocks(connected[held:], macs)
     leading = np.flatnonzero((needed & wanted).any(axis=1))
     final = int(leading[-1]) if leading.size else 0
+    none = Program(units, macs, held, wanted, np.array([]), np.array([]), 0, higher)
     if not higher:
-        _give_results(needed[: final + 1], (connected & wanted).any(axis=1), macs, held)
+        _give_results(needed[: final + 1], none, (connected & wanted).any(axis=1))
     while True:
-        program = _placed(needed, final, rules, units, macs, held, wanted, higher)
-        early = np.array([] if higher else _early(program, connected, rules), int)
+        program = _placed(needed, final, none, rules)
+        early = np.array([] if higher else program._early(connected, rules), int)
         own = (early - held) // macs
         if needed[own, early].all():
             program.check(connected, rules)
@@ -283,46 +265,29 @@ def _any_of_blocks(rows, macs):
     return np.logical_or.reduceat(rows, np.arange(0, len(rows), macs), axis=0)
 
 
-def _last(program):
-    """M int: the last entry of each column, or −1."""
-    last = np.full(len(program.wanted), -1)
-    real = np.flatnonzero(program.columns != BUBBLE)
-    np.maximum.at(last, program.columns[real], real)
-    return last
+def _give_results(needed, program, leads):
+    """A column for each unit that feeds none: where there is room, else in the last block; where
+    the unit's y adds to a result (``leads``), in its own block or later."""
+    count = needed.sum(axis=1)
+    for unit in np.flatnonzero(program.wanted & ~needed.any(axis=0)):
+        own = (unit - program.held) // program.macs if leads[unit] else 0
+        least = own + int(count[own:].argmin())
+        block = least if count[least] < program.macs else -1
+        needed[block, unit] = True
+        count[block] += 1
 
 
-def _early(program, connected, rules):
-    """Units whose new y comes too early (rule C)."""
-    leads = np.flatnonzero((connected & program.wanted).any(axis=1))
-    leads = leads[program.wanted[leads]]
-    return leads[_last(program)[leads] + rules.late < program._turn(leads)]
-
-
-def _give_results(needed, leads, macs, held):
-    """A column for each unit that feeds none: where there is room, else in the last block.
-
-    Of a row that leads to results (``leads``, N bool), in its own block or later.
-    """
-    for unit in np.flatnonzero(~needed.any(axis=0))[:]:
-        if unit >= held:
-            own = (unit - held) // macs if leads[unit] else 0
-            count = needed[own:].sum(axis=1)
-            least = int(count.argmin())
-            needed[own + least if count[least] < macs else -1, unit] = True
-
-
-def _placed(needed, final, rules, units, macs, held, wanted, higher):
+def _placed(needed, final, program, rules):
     """Columns in order, those of rule B later, and bubbles where nothing else is left."""
-    columns: list[int] = []
-    starts = []
+    macs, wanted = program.macs, program.wanted
+    columns, starts = [], []
     for block, row in enumerate(needed):
         starts.append(len(columns))
-        left = np.flatnonzero(row)
+        order = np.flatnonzero(row)
         if block == final:
-            left = np.concatenate([left[wanted[left]], left[~wanted[left]]])
-        left = left.tolist()
-        # behind these, what is near is of the same block
-        for now in range(starts[-1], starts[-1] + rules.gap - 1):
+            order = np.concatenate([order[wanted[order]], order[~wanted[order]]])
+        left = order.tolist()
+        for now in range(starts[-1], starts[-1] + rules.gap - 1):  # behind these, none is near
             if left:
                 near = columns[max(0, now + 1 - rules.gap) :]
                 k = next((k for k, column in enumerate(left) if column not in near), None)
@@ -330,9 +295,8 @@ def _placed(needed, final, rules, units, macs, held, wanted, higher):
         columns += left
         least = macs if block < len(needed) - 1 else max(macs, rules.shortest - starts[-1])
         columns += [BUBBLE] * (starts[-1] + least - len(columns))
-    whole = Program(
-        units, macs, held, wanted, np.array(columns), np.array(starts), len(columns), higher
-    )
-    ends = max(2, starts[final] + macs, int(_last(whole)[wanted].max(initial=-1)) + 1)
-    program = replace(whole, short=min(ends, len(columns)))
-    return program if program.words >= rules.ahead else whole
+    size, arrays = len(columns), {"columns": np.array(columns), "starts": np.array(starts)}
+    whole = replace(program, **arrays, short=size)
+    ends = max(2, starts[final] + macs, int(whole._last[wanted].max(initial=-1)) + 1)
+    result = replace(whole, short=min(ends, size))
+    return result if result.words >= rules.ahead else whole

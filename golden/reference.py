@@ -117,9 +117,9 @@ class Reference:
         targets, inputs = self.targets[rows], self.inputs[rows]
         if errors and self.learning.start_seed is not None:
             fraction = round(-np.log2(self.unit))
-            units = self.structure.rows
-            words = self.learning.start_words(len(self.start), len(units), self.t, fraction)
-            self.start[np.ix_(rows, units)] = self.unit * words
+            places = self.structure.places
+            words = self.learning.start_words(len(self.start), places, self.t, fraction)
+            self.start[np.ix_(rows, self.structure.rows)] = self.unit * words
         x, y = self.start[rows], np.zeros_like(self.start[rows])
         if errors and self.learning.keep:
             x, y = self.x[rows], self.y[rows]

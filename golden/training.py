@@ -59,17 +59,17 @@ class Learning:
         random, momentum = self.start_seed is not None, self.friction is not None
         return t + t // batch * (batch * random + momentum)
 
-    def start_words(self, total, units, t, fraction):
-        """B words of x(t0) for each of ``units``, in [0, 1): X^(i+1)(z) >> (32 − fraction), z of
-        the pattern's hash."""
+    def start_words(self, total, places, t, fraction):
+        """B×K words of x(t0) of the units in the rows ``places`` (K), in [0, 1): X^(row+1)(z) >>
+        (32 − fraction), z of the pattern's hash."""
         first = self.first_draw(total, t)
-        words = np.empty((self.batch or total, units), np.int64)
-        for k, row in enumerate(words):
+        drawn = np.empty((self.batch or total, int(places[-1]) + 1), np.int64)
+        for k, row in enumerate(drawn):
             z = stream_start(start_word(self.start_seed, first + k))
-            for i in range(units):
+            for i in range(len(row)):
                 z = xorshift(z)
                 row[i] = z >> (32 - fraction)
-        return words
+        return drawn[:, places]
 
 
 @dataclass
@@ -131,9 +131,9 @@ class Machine:
         keep = self.learning.keep and errors
         if errors and self.learning.start_seed is not None:
             fraction = self.network.formats.state.fraction
-            units = self.structure.rows
-            words = self.learning.start_words(len(self.start), len(units), self.t, fraction)
-            self.start[np.ix_(rows, units)] = words
+            self.start[np.ix_(rows, self.structure.rows)] = self.learning.start_words(
+                len(self.start), self.structure.places, self.t, fraction
+            )
         relaxed = relax(
             self.network,
             self.weights,
@@ -182,13 +182,14 @@ class Machine:
         self.weights[rows], self.velocity[rows] = weights, velocity
 
     def _noise(self, draw):
-        """R, a row for each row of the machine's, a column for each of W's."""
+        """R of the rows that are not held, in the order of W's columns."""
         if self.learning.seed is None:
             return None
         structure = self.structure
-        words = noise(self.learning.seed, draw, len(structure.rows), len(structure.columns))
-        placed = np.empty_like(words)
-        placed[:, structure.columns] = words
+        columns = np.flatnonzero(structure.columns >= 0)
+        words = noise(self.learning.seed, draw, len(structure.order), len(structure.columns))
+        placed = np.empty((len(structure.rows), len(columns)), np.int64)
+        placed[:, structure.columns[columns]] = words[np.ix_(structure.places, columns)]
         return placed
 
     def update(self) -> Relaxed:

@@ -142,6 +142,7 @@ class Lane(wiring.Component):
             results.valid.eq(column.valid),
             results.of_tail.eq(column.of_tail),
             results.of_column.eq(column.of_column),
+            results.coming.eq(column.coming),
             results.sum.eq(column.sum),
             results.arriving.eq(relaxation.arriving),
             relaxation.arrive.eq(results.arrive),

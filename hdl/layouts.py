@@ -56,8 +56,8 @@ class Kind(enum.Enum, shape=2):
 def word_layout(config):
     """A word of the program: an entry, or with ``more`` a run of them.
 
-    A run is this column and those that follow it, up to the one before the next word's column. A
-    column's value :attr:`rbp.golden.config.Config.columns` is none. Golden model:
+    A run is this column and one or more that follow it, up to the one before the next word's
+    column. A column's value :attr:`rbp.golden.config.Config.columns` is none. Golden model:
     :meth:`rbp.golden.program.Program.encode`.
     """
     return data.StructLayout(
@@ -140,8 +140,9 @@ class Region(enum.Enum, shape=3):
 
 
 def flags_layout(config):
-    """What a unit is: clamped to T, a target, an input; and which activation it has."""
-    layout = {"clamp": 1, "target": 1, "input": 1}
+    """What a unit is: clamped to T, a target, an input; one that moves, else its words stay as they
+    are; and which activation it has."""
+    layout = {"clamp": 1, "target": 1, "input": 1, "moves": 1}
     if len(config.activations) > 1:
         layout["activation"] = range(len(config.activations))
     return data.StructLayout(layout)
@@ -198,9 +199,8 @@ def settings_layout(config):
             "tolerance": STEP_BITS,
             "use_within": STEP_BITS,
             "first_unit": unit(config),  # that has a row
-            "last_unit": unit(config),
-            "rows_set": 1,  # these two are new
-            **({"random": 1} if config.random_start else {}),
+            "rows_set": 1,  # it is new
+            **({"random": 1, "last_unit": unit(config)} if config.random_start else {}),
             **({"friction": range(config.frictions + 1)} if config.momentum else {}),
         }
     )

@@ -1,9 +1,12 @@
 """Program: the network's structure, an entry of a block of rows after the other, round and round."""
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from rbp.golden.config import GREATEST_FACTORS, GREATEST_UNITS
 from rbp.golden.program import compile_program
 from rbp.hdl.fixed import delay, gate
 from rbp.hdl.layouts import word_layout
@@ -11,7 +14,7 @@ from rbp.hdl.primitives.ram import Ram
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 
-__all__ = ["AHEAD", "Program", "compiled", "entry_layout"]
+__all__ = ["AHEAD", "Program", "compiled", "entry_layout", "holding"]
 
 AHEAD = 4
 """Words that are fetched ahead where a memory takes two cycles."""
@@ -24,21 +27,54 @@ def entry_layout(config):
 
 
 def compiled(config, structure):
-    """The :class:`rbp.golden.program.Program` of a network on a core; raises ValueError where it
-    does not fit."""
-    units, columns = len(structure.order), len(structure.columns)
-    for name, needed in (("units", units), ("columns", columns)):
+    """The :class:`rbp.golden.program.Program` of a network on a core.
+
+    Raises ValueError, which names the capacity and the need, where it does not fit.
+    """
+    needs = {"units": len(structure.order), "columns": len(structure.columns)}
+    _check(config, needs)
+    program = _program(config, structure)
+    _check(config, {"entries": len(program), "words": program.words})
+    return program
+
+
+def _check(config, needs):
+    for name, needed in needs.items():
         if needed > (has := getattr(config, name)):
             raise ValueError(f"the network has {needed} {name}: the core holds {has}")
-    numbered = structure.wanted[structure.columns]
-    wanted = numbered if config.higher else None
-    program = compile_program(
-        structure.numbered, config.macs, Timing(config).rules, held=structure.first, wanted=wanted
+
+
+def _program(config, structure):
+    return compile_program(
+        structure.numbered,
+        config.macs,
+        Timing(config).rules,
+        held=structure.first,
+        wanted=structure.numbered_wanted,
+        higher=config.higher,
     )
-    for name, needed in (("entries", len(program)), ("words", program.words)):
-        if needed > (has := getattr(config, name)):
-            raise ValueError(f"the network's program has {needed} {name}: the core holds {has}")
-    return program
+
+
+def holding(config, *structures, rounded=False):
+    """``config`` with entries and words that hold some networks.
+
+    ``rounded`` gives room: all capacities but the slots are powers of two, so that a core that was
+    compiled serves other networks too.
+    """
+    programs = [_program(config, structure) for structure in structures]
+    sizes = {
+        "units": max(config.units, *(len(structure.order) for structure in structures)),
+        "entries": max(config.macs, *map(len, programs)),
+        "words": max(256, *(program.words for program in programs)),
+    }
+    if rounded:
+        most = GREATEST_FACTORS if config.higher else GREATEST_UNITS
+        sizes |= {"entries": max(64, sizes["entries"]), "units": max(16, sizes["units"])}
+        if config.higher:
+            sizes |= {"products": config.products, "folds": config.folds}
+        sizes = {name: 1 << (size - 1).bit_length() for name, size in sizes.items()}
+        sizes["units"] = min(most, sizes["units"])
+    return replace(config, log_depth=None, **sizes)
 
 
 class Program(wiring.Component):
@@ -98,19 +134,17 @@ class Program(wiring.Component):
         else:
             self._fetch_ahead(m, ram)
 
-        following, stays = Signal(config.column_bits), Signal()
+        stays, near = Signal(), Signal()  # the latter: this entry is the run's last
         m.d.comb += [
-            following.eq(word.column + 1),
-            stays.eq(word.more & (following != self.next.column)),
-            self.take.eq(
-                (self.play & (~stays | self.rewinds)) | (~self.ready & self.fetched)
-            ),
+            stays.eq(word.more & ~near),
+            self.take.eq((self.play & (~stays | self.rewinds)) | (~self.ready & self.fetched)),
             self.ends.eq(word.end | (word.short_end & self.short)),
         ]
         with m.If(self.take):
-            m.d.sync += word.eq(Mux(self.rewinds, self.again, self.next))
+            m.d.sync += [word.eq(Mux(self.rewinds, self.again, self.next)), near.eq(0)]
         with m.Elif(self.play):
-            m.d.sync += word.column.eq(following)
+            m.d.sync += word.column.eq(word.column + 1)
+            m.d.sync += near.eq((word.column + 2)[: len(word.column)] == self.next.column)
         m.d.sync += self.ready.eq((self.ready | self.fetched) & ~self.reset)
 
         first, begin, row = (Signal(name=n, init=1) for n in ("first", "begin", "row"))

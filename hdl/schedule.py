@@ -24,7 +24,7 @@ def utilisation(structure, macs, settle_steps, cycles):
     """
     x_steps, y_steps = settle_steps.sum(axis=(0, 1)).tolist()
     connected = structure.numbered
-    all_of, backward = connected.sum(), connected[:, structure.wanted[structure.columns]].sum()
+    all_of, backward = connected.sum(), connected[:, structure.numbered_wanted].sum()
     updates = settle_steps.shape[0] * settle_steps.shape[1]
     return (all_of * (x_steps + updates) + backward * y_steps) / (macs * cycles)
 
@@ -42,7 +42,7 @@ class Schedule:
     def __init__(self, config, structure):
         self.config, self.time = config, Timing(config)
         self.program = compiled(config, structure)
-        self.rows = len(structure.rows)
+        self.rows = len(structure.order) - structure.first
         time = self.time
         self.finish = time.tail + time.merge + time.integrator
         """From a sweep's last entry to its pattern's finish."""

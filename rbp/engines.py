@@ -161,17 +161,19 @@ def recall(
     )
 
 
-def on_core(job, *arguments, **options):
-    """A job of ``rbp.cosim.run`` on the Verilated core.
+def on_core(job, config, machine, *arguments, **options):
+    """A job of ``rbp.cosim.run`` on a Verilated core, of ``config`` but with room.
 
     Imported here, so that the other engines do not need the simulator.
     """
     with named():
         from rbp.cosim import run
         from rbp.cosim.driver import BadAnswer
+        from rbp.hdl.program import holding
 
+    core = holding(config, machine.structure, rounded=True)
     try:
-        return getattr(run, job)(*arguments, **options)
+        return getattr(run, job)(core, machine, *arguments, **options)
     except (run.Mismatch, BadAnswer) as error:
         raise CheckFailed(str(error)) from error
 

@@ -165,14 +165,22 @@ class Settings:
                 slots=slots,
                 preset=self.preset,
                 activations=_in_order(problem.activation),
-                degrees=problem.degrees,
-                feature=problem.feature,
+                **self._products(problem),
                 momentum=self.momentum_shift is not None,
                 random_start=self.start == "random",
                 refill=2 * batch <= slots * self.lanes < patterns,
             )
         except ValueError as error:
             raise InputError(f"{error} ({units} units, {patterns} patterns)") from error
+
+    @staticmethod
+    def _products(problem):
+        """What a core of higher order needs."""
+        products = problem.monomials
+        if products is None:
+            return {}
+        order = max(1, *map(len, products))
+        return {"order": order, "products": len(products), "feature": problem.feature}
 
     def settling(self, *, recall=False) -> Settling:
         """When a relaxation ends, in training or in recall."""

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from rbp.golden.noise import BITS
 from rbp.hdl.datapath.pe import PE, token_layout
 from rbp.hdl.datapath.tree import ResultTree
-from rbp.hdl.fixed import delay
+from rbp.hdl.fixed import delay, stages
 from rbp.hdl.timing import Timing
 
 __all__ = ["Column"]
@@ -43,8 +43,8 @@ class Column(wiring.Component):
         A weight, and what it becomes, two cycles later.
     sum, valid : Out
         A result: u_i of a FORWARD, of each entry of a BACKWARD the block's share of s_j.
-    of_tail, of_column : Out
-        It comes from the last PE; it is a BACKWARD's.
+    of_tail, of_column, coming : Out
+        It comes from the last PE; it is a BACKWARD's; the same a cycle ahead.
     overflow : Out
         A weight saturated (one cycle).
     present, present_o, noise : with momentum, whether the weight is not 0, and the PEs' rounding
@@ -70,6 +70,7 @@ class Column(wiring.Component):
                 "valid": Out(1),
                 "of_tail": Out(1),
                 "of_column": Out(1),
+                "coming": Out(1),
                 "overflow": Out(1),
                 **(momentum if config.momentum else {}),
             }
@@ -115,9 +116,11 @@ class Column(wiring.Component):
         ]
 
         tail, levels = pes[-1], Timing(config).tree
+        of_column = stages(m, tail.o.column, levels, control=True, name="of_column")
         m.d.comb += [
             pes[0].partial.eq(self.store.shift_left(config.update_fraction)),
             self.of_tail.eq(delay(m, tail.valid, levels, control=True, name="of_tail")),
-            self.of_column.eq(delay(m, tail.o.column, levels, control=True, name="of_column")),
+            self.of_column.eq(of_column[levels]),
+            self.coming.eq(of_column[levels - 1]),
         ]
         return m

@@ -1,6 +1,6 @@
 """Entry: what a step of the carousel is for one lane, as the token that enters its first PE."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -173,15 +173,17 @@ class Entry(wiring.Component):
         """Rounding noise of an UPDATE, 0 where it rounds to nearest."""
         step, time = self.step, Timing(self.config)
         m.submodules.noise = noise = NoiseHead(
-            column_bits=self.config.column_bits, stages=time.add - 1
+            column_bits=self.config.column_bits, stages=time.add - time.feature - 1
         )
+        begin = delay(m, update & step.begin, time.feature, control=True, name="noise_begin")
+        entry = Cat(step.column, step.first, step.valid & step.row)
         m.d.comb += [
             noise.load.eq(self.noise_load),
             noise.z.eq(self.noise_z),
-            noise.begin.eq(update & step.begin),
-            noise.column.eq(step.column),
-            noise.first.eq(step.first),
-            noise.row.eq(step.valid & step.row),
+            noise.begin.eq(begin),
             noise.nearest.eq(self.settings.nearest),
+            Cat(noise.column, noise.first, noise.row).eq(
+                delay(m, entry, time.feature, name="noise_entry")
+            ),
         ]
         return noise.noise

@@ -2,15 +2,16 @@
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.datapath.features import Index
 from rbp.hdl.datapath.product import Product
+from rbp.hdl.datapath.walk import Walk
 from rbp.hdl.fixed import delay, round_half_up, saturate
-from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
+from rbp.hdl.layouts import c_place_layout, element_layout, place_layout, unit
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.primitives.ram import Ram
 from rbp.hdl.timing import Timing
+from rbp.hdl.wires import tables
 
 __all__ = ["Fold"]
 
@@ -21,18 +22,26 @@ DEPTH = 4
 class Fold(wiring.Component):
     """b_k = Σ_m s_m ∂φ_m/∂c_k, exact, then rounded once.
 
-    The sums of a BACKWARD are kept, two sweeps of them at most. When all have come, a table leads
-    through what each unit adds up, a term a cycle: Σ degree cycles a sweep, besides the pipeline's.
-    No unit begins while four results wait. Golden model: ``rbp.golden.features.Features.fold``.
+    The sums of a BACKWARD are kept, two sweeps of them at most. When all have come, the table leads
+    through what each unit adds up, a term a cycle, so a sweep takes the table's rows in cycles,
+    besides the pipeline's, :attr:`rbp.hdl.timing.Timing.fold_pipeline`. No unit begins while four
+    results wait. Whatever the table is, a sweep ends. Golden model:
+    ``rbp.golden.features.Features.fold``.
 
     Members
     -------
-    valid, sum, last, slot, bank, fresh : In
-        Sums of a sweep in order; the pattern, where its c is, its first step.
+    table : TablePort
+        Two words for each term, see :meth:`rbp.golden.features.Features.fold_words`.
+    valid, column, sum : In
+        Sums of a sweep, in any order.
+    last, slot, bank, fresh : In
+        The sweep ends, with a sum or without; its pattern, where that one's c is, its first step.
+    last_unit : In
+        Of the network: a result of a unit behind it is not valid.
     read, c, slope_read, slope : Out, In
         To and from the state memory: f(c), f'(c).
-    ready, accept, value, element : Out, In, Out, Out
-        A result, as the integrator takes a sum; taken.
+    ready, accept, value, element, element_valid, element_last : Out, In, Out …
+        A result, as the integrator takes a sum; taken. The last one of a sweep, valid or not.
     done : Out
         The last result of a sweep is taken.
     clipped : Out
@@ -46,12 +55,15 @@ class Fold(wiring.Component):
         place = c_place_layout(config)
         super().__init__(
             {
+                "table": In(tables(config)["folds"]),
                 "valid": In(1),
+                "column": In(config.column_bits),
                 "sum": In(signed(config.sum_width)),
                 "last": In(1),
                 "slot": In(place["slot"].shape),
                 "bank": In(1),
                 "fresh": In(1),
+                "last_unit": In(unit(config)),
                 "read": Out(place).array(others),
                 "c": In(signed(f.state.width)).array(others),
                 "slope_read": Out(place_layout(config)),
@@ -60,6 +72,8 @@ class Fold(wiring.Component):
                 "accept": In(1),
                 "value": Out(signed(config.sum_width)),
                 "element": Out(element_layout(config)),
+                "element_valid": Out(1),
+                "element_last": Out(1),
                 "done": Out(1),
                 "clipped": Out(1),
             }
@@ -69,116 +83,83 @@ class Fold(wiring.Component):
         m = Module()
         config, f, device = self.config, self.config.formats, self.config.device
         memory, others = device.memory, config.order - 1
-        features = config.features
-        program = features.program
         width = config.backward_width
 
         # Sums: two sweeps, one that comes and one that is folded.
-        m.submodules.sums = sums = Ram(width=width, depth=2 * config.terms, device=device)
-        columns = range(max(2, config.terms))
-        column, half = Signal(columns), Signal()
-        full = Signal(2)
-        kept = Array(
-            Signal(Cat(self.slot, self.bank, self.fresh).shape(), name=f"kept_{k}", reset_less=True)
-            for k in range(2)
-        )
-
-        def address(half, column):
-            return Mux(half, config.terms, 0) + column
-
+        bits = max(1, (config.columns - 1).bit_length())
+        m.submodules.sums = sums = Ram(width=width, depth=2 << bits, device=device)
+        half, folding, full = Signal(), Signal(), Signal(2)
+        pattern = Cat(self.slot, self.bank, self.fresh)
+        kept = Array(Signal(len(pattern), name=f"kept_{k}", reset_less=True) for k in range(2))
         m.d.comb += [
             sums.w_en.eq(self.valid),
-            sums.w_addr.eq(address(half, column)),
+            sums.w_addr.eq(Cat(self.column[:bits], half)),
             sums.w_data.eq(self.sum),
         ]
-        with m.If(self.valid):
-            m.d.sync += column.eq(column + 1)
-            with m.If(self.last):
-                m.d.sync += [column.eq(0), half.eq(~half), full.bit_select(half, 1).eq(1)]
-                m.d.sync += kept[half].eq(Cat(self.slot, self.bank, self.fresh))
+        with m.If(self.last):
+            m.d.sync += [half.eq(~half), full.bit_select(half, 1).eq(1), kept[half].eq(pattern)]
 
-        # The walk through the program. A unit begins where there is room for its result.
-        terms = len(program) // config.units  # of each unit
-        at, term = Signal(range(max(2, len(program)))), Signal(range(max(2, terms)))
-        folding = Signal()
+        # The walk through the table. A unit begins where there is room for its result.
+        m.submodules.walk = walk = Walk(config)
+        connect(m, flipped(self.table), walk.table)
         begun = Signal(range(DEPTH + 1))
-        first, final = term == 0, term == terms - 1
-        issue = full.bit_select(folding, 1) & (~first | (begun != DEPTH))
-        ended = at == len(program) - 1
-        m.d.sync += begun.eq(begun + (issue & first) - self.accept)
-        with m.If(issue):
-            m.d.sync += [at.eq(at + 1), term.eq(term + 1)]
-            with m.If(final):
-                m.d.sync += term.eq(0)
-            with m.If(ended):
-                m.d.sync += [at.eq(0), folding.eq(~folding), full.bit_select(folding, 1).eq(0)]
+        m.d.comb += [walk.go.eq(full.bit_select(folding, 1)), walk.room.eq(begun != DEPTH)]
+        m.d.sync += begun.eq(begun + (walk.valid & walk.first) - self.accept)
+        with m.If(walk.valid & walk.end):
+            m.d.sync += [folding.eq(~folding), full.bit_select(folding, 1).eq(0)]
 
-        # A term: its sum, and ∂φ_m/∂c_k
-        rows = [(*row[2:], row[1]) for row in program.tolist()]
-        column_bits = (config.terms - 1).bit_length() or 1
-        m.submodules.index = index = Index(config, rows, rest=column_bits)
-        looked_up = memory + 1
-        found = looked_up + memory
-        derived = found + Product.latency(device, max(1, others))
-        sloped = derived + (device.multiplier + 1 if features.slope else 0)
-        pattern, unit = kept[folding], Signal(range(max(2, config.units)))
-        with m.If(issue & final):
-            m.d.sync += unit.eq(Mux(unit == config.units - 1, 0, unit + 1))
-        tag = Cat(unit, pattern)  # of the term issued
-        here = delay(m, tag, looked_up, name="here")
-        slot = here[len(unit) :][: len(self.slot)]
-        bank = here[len(unit) + len(self.slot)]
-        m.d.comb += [
-            index.address.eq(at),
-            self.slope_read.unit.eq(here[: len(unit)]),
-            self.slope_read.slot.eq(slot),
-        ]
-        which = delay(m, folding, looked_up, name="which")
-        place = address(which, index.rest)
-        m.d.comb += sums.r_addr.eq(delay(m, place, sloped - found, name="place"))
+        # A term: its sum, and ∂φ_m/∂c_k. Cycles count from its row.
+        derived = memory + Product.latency(device, max(1, others))
+        sloped = derived + (Product.latency(device, 2) if config.feature != "identity" else 0)
+        pattern = kept[folding]
+        slot, bank = pattern[: len(self.slot)], pattern[len(self.slot)]
+        m.d.comb += [self.slope_read.unit.eq(walk.unit), self.slope_read.slot.eq(slot)]
+        place = Cat(walk.column[:bits], folding)
+        m.d.comb += sums.r_addr.eq(delay(m, place, sloped - memory, name="place"))
         m.submodules.product = product = Product(config, max(1, others))
         m.d.comb += [
-            product.valid.eq(delay(m, issue, found, control=True, name="found")),
+            product.valid.eq(delay(m, walk.valid, memory, control=True, name="found")),
             self.clipped.eq(product.clipped),
         ]
+        # a row without a term: a factor 0
+        some = delay(m, ~walk.bare, memory, name="some").shift_left(f.state.fraction)
         if others == 0:
-            m.d.comb += product.factors[0].eq(features.one)
+            m.d.comb += product.factors[0].eq(some)
         for k in range(others):
-            one = delay(m, index.one[k], memory, name=f"one_{k}")
+            one = delay(m, walk.one[k] | (walk.bare if k == 0 else 0), memory, name=f"one_{k}")
             m.d.comb += [
-                self.read[k].unit.eq(index.units[k]),
+                self.read[k].unit.eq(walk.others[k]),
                 self.read[k].slot.eq(slot),
                 self.read[k].bank.eq(bank),
-                product.factors[k].eq(Mux(one, features.one, self.c[k])),
+                product.factors[k].eq(
+                    Mux(one, some if k == 0 else 1 << f.state.fraction, self.c[k])
+                ),
             ]
         derivative = product.product
-        if features.slope:
+        if config.feature != "identity":
             m.submodules.by_slope = by_slope = Product(config, 2)
             m.d.comb += [
                 by_slope.factors[0].eq(derivative),
-                by_slope.factors[1].eq(delay(m, self.slope, derived - found, name="slope")),
+                by_slope.factors[1].eq(delay(m, self.slope, derived - memory, name="slope")),
             ]
             derivative = by_slope.product
 
         total, multiplied = self._multiply(m, sums.r_data.as_signed(), derivative, sloped)
 
         # The sum over a unit's terms, rounded to ERROR and one bit more, so that it can saturate
-        starts = delay(m, first, multiplied, name="starts")
-        issued = delay(m, issue, multiplied, control=True, name="issued")
-        ends = delay(m, issue & final, multiplied, control=True, name="ends")
-        b = Signal(signed(width + f.state.width + terms.bit_length()), reset_less=True)
+        starts = delay(m, walk.first, multiplied, name="starts")
+        issued = delay(m, walk.valid, multiplied, control=True, name="issued")
+        arrives = delay(m, walk.valid & walk.last, multiplied + 2, control=True, name="arrives")
+        b = Signal(signed(width + f.state.width + config.folds.bit_length()), reset_less=True)
         with m.If(issued):
             m.d.sync += b.eq(Mux(starts, 0, b) + total)
         rounded = Signal(signed(len(b)), reset_less=True)
-        shift = f.weight.fraction + f.state.fraction
-        m.d.sync += rounded.eq(round_half_up(b, shift))
-        wider = _Wider(f.error)
-        clamped, _ = saturate(rounded, wider)
-
-        result_at = multiplied + 2
-        arrives = delay(m, ends, 2, control=True, name="arrives")
-        self._keep(m, arrives, clamped, delay(m, tag, result_at, name="tag"))
-        assert result_at + 1 == Timing(config).fold_pipeline
+        m.d.sync += rounded.eq(round_half_up(b, f.weight.fraction + f.state.fraction))
+        clamped, _ = saturate(rounded, _Wider(f.error))
+        is_unit = walk.unit <= self.last_unit
+        tag = delay(m, Cat(walk.unit, is_unit, walk.end, pattern), multiplied + 2, name="tag")
+        self._keep(m, arrives, clamped, tag)
+        assert memory + 1 + multiplied + 3 == Timing(config).fold_pipeline
         return m
 
     def _multiply(self, m, word, derivative, start):
@@ -209,31 +190,32 @@ class Fold(wiring.Component):
 
     def _keep(self, m, arrives, value, tag):
         """Results wait in a ring for the integrator."""
-        units = len(self.element.unit)
         results = Array(
             Signal(len(value) + len(tag), name=f"result_{k}", reset_less=True) for k in range(DEPTH)
         )
         put, taken = Signal(range(DEPTH)), Signal(range(DEPTH))
         count = Signal(range(DEPTH + 1))
-        arriving = Cat(value, tag)
         with m.If(arrives):
-            m.d.sync += [results[put].eq(arriving), put.eq(put + 1)]
+            m.d.sync += [results[put].eq(Cat(value, tag)), put.eq(put + 1)]
         m.d.sync += count.eq(count + arrives - self.accept)
         with m.If(self.accept):
             m.d.sync += taken.eq(taken + 1)
-        out = results[taken]
+        out = Signal(len(value) + len(tag))
         o_value, o_tag = out[: len(value)].as_signed(), out[len(value) :]
-        o_unit, o_pattern = o_tag[:units], o_tag[units:]
+        units = self.config.unit_bits
+        o_pattern = o_tag[units + 2 :]
         m.d.comb += [
+            out.eq(results[taken]),
             self.ready.eq(count != 0),
             self.value.eq(o_value.shift_left(self.config.formats.weight.fraction)),
-            self.element.unit.eq(o_unit),
+            self.element.unit.eq(o_tag[:units]),
             self.element.slot.eq(o_pattern[: len(self.slot)]),
             self.element.bank.eq(o_pattern[len(self.slot)]),
             self.element.fresh.eq(o_pattern[len(self.slot) + 1]),
             self.element.backward.eq(1),
-            self.element.last.eq(o_unit == self.config.units - 1),
-            self.done.eq(self.accept & self.element.last),
+            self.element_valid.eq(o_tag[units]),
+            self.element_last.eq(o_tag[units + 1]),
+            self.done.eq(self.accept & self.element_last),
         ]
 
 

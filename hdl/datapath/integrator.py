@@ -111,7 +111,9 @@ class Integrator(wiring.Component):
 
         element = stages(m, self.element.as_value(), write, name="element")
         element = [data.View(self.element.shape(), e) for e in element]
-        valid = stages(m, self.valid, write, control=True, name="valid")
+        valid = stages(m, self.valid, device.memory, control=True, name="valid")
+        moves = valid.pop() & self.flags.moves
+        valid += stages(m, moves, write - device.memory, control=True, name="moves")
         last = stages(m, self.last, write, control=True, name="last")
         flags = stages(m, self.flags.as_value(), write - device.memory, name="flags")
         flags = [None] * device.memory + [data.View(self.flags.shape(), v) for v in flags]

@@ -26,16 +26,16 @@ __all__ = ["Results"]
 class Results(wiring.Component):
     """A FORWARD's sums are those of the rows, in their order; a BACKWARD's those of its columns.
 
-    A sweep ends with the last PE's sum of its last entry, whatever the program is; what is none of
-    the network's units is dropped. A PROBE's sums are words of W. In a higher order a BACKWARD's
+    A sweep ends with the last PE's sum of its last entry, whatever the program is; only units that
+    move are written. A PROBE's sums are words of W. In a higher order a BACKWARD's
     sums go by way of :class:`rbp.hdl.datapath.fold.Fold`, whose results take turns with the rest.
     Latency :attr:`rbp.hdl.timing.Timing.merge`, and the fold's.
 
     Members
     -------
     step, settings : In
-        The carousel; the first and the last unit with a row.
-    valid, sum, of_tail, of_column : In
+        The carousel; the first unit with a row.
+    valid, sum, of_tail, of_column, coming : In
         From the column of PEs.
     arriving, arrive : In, Out
         The sweep whose results come now; with its last one.
@@ -72,6 +72,7 @@ class Results(wiring.Component):
                 "sum": In(signed(config.sum_width)),
                 "of_tail": In(1),
                 "of_column": In(1),
+                "coming": In(1),
                 "arriving": In(sweep_layout(config)),
                 "arrive": Out(1),
                 "keep": In(1),
@@ -92,6 +93,7 @@ class Results(wiring.Component):
         m.d.comb += [
             sums.step.eq(self.step),
             sums.of_column.eq(self.of_column),
+            sums.coming.eq(self.coming),
             sums.sum.eq(self.sum),
         ]
         probe, ends = Signal(), Signal()
@@ -99,30 +101,30 @@ class Results(wiring.Component):
             m.d.sync += probe.eq(self.step.start_kind == Kind.PROBE)
         m.d.comb += ends.eq(self.of_tail & sums.end)
 
-        # rows are counted, as long as they are units
-        row, real, of_row = Signal(unit(config)), Signal(init=1), Signal()
+        # rows are counted; those that no unit has do not move
+        row, of_row = Signal(range(config.units + config.macs)), Signal()
         m.d.comb += of_row.eq(self.valid & ~self.of_column)
         with m.If(ends | settings.rows_set):
-            m.d.sync += [row.eq(settings.first_unit), real.eq(1)]
+            m.d.sync += row.eq(settings.first_unit)
         with m.Elif(of_row):
-            m.d.sync += [row.eq(row + 1), real.eq(real & (row != settings.last_unit))]
-        is_unit = sums.column <= settings.last_unit
+            m.d.sync += row.eq(row + 1)
+        moves = of_row & ~row[len(settings.first_unit) :].any() & ~probe
         from_start = arriving.fresh & ~self.keep
         element, valid, last = Signal(element_layout(config)), Signal(), Signal()
         m.d.comb += [
             self.arrive.eq(ends & ~probe),
-            self.probe_valid.eq(of_row & real & probe),
+            self.probe_valid.eq(of_row & probe),
             self.probe.eq(self.sum >> config.formats.state.fraction),
             element.unit.eq(Mux(self.of_column, sums.column, row)),
             element.slot.eq(arriving.slot),
             element.backward.eq(arriving.backward),
             element.fresh.eq(arriving.fresh),
             element.bank.eq(Mux(arriving.backward, arriving.bank, ~from_start & ~arriving.bank)),
-            valid.eq(Mux(self.of_column, sums.column_last & is_unit, of_row & real & ~probe)),
+            valid.eq(moves | (self.of_column & sums.column_last)),
             last.eq(self.arrive),
         ]
         if config.higher:
-            self._take_turns(m, sums, element, of_row & real & ~probe, last)
+            self._take_turns(m, sums, element, moves, last)
             return m
         m.d.sync += [self.element_valid.eq(valid), self.element_last.eq(last)]
         m.d.comb += [
@@ -153,7 +155,6 @@ class Results(wiring.Component):
             fold.slot.eq(element.slot),
             fold.bank.eq(element.bank),
             fold.fresh.eq(element.fresh),
-            fold.last_unit.eq(self.settings.last_unit),
             fold.slope.eq(self.slope),
             self.slope_read.eq(fold.slope_read),
             fold.accept.eq(fold.ready & ~direct),

@@ -22,8 +22,8 @@ it has one within.
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
 
-Units are numbered so that those that are held come first; ROWS says which have rows. A program, and
-ROWS, come before the weights. CLEAR makes the velocities of the program's entries 0, too, which
+Units are numbered so that those that are held come first, which have no rows. The program and ROWS
+come before the weights. CLEAR makes the velocities of the program's entries 0, too, which
 takes a turn of the carousel.
 
 A column j of W is read by writing j to COLUMN: N words of log follow, w[H][j] … w[N−1][j]; of the
@@ -162,7 +162,7 @@ REGISTERS = (
         "which units have rows",
         (
             Field("FIRST_UNIT", 0, 11, "H, how many units are held"),
-            Field("LAST_UNIT", 16, 11, "N - 1"),
+            Field("LAST_UNIT", 16, 11, "the last one whose x(t0) is drawn", "random_start"),
         ),
     ),
     Register(

@@ -70,7 +70,7 @@ class HostPort(wiring.Component):
             }
         )
         self.decoder, self.registers = Decoder(config), SettingsRegisters(config)
-        self.refused = Signal()
+        self.refused, self.refuses = Signal(), Signal()  # the latter a cycle ahead
         self.quiet = Signal()  # no run is under way
         self.asked = Signal(2)  # a start, while it is looked at
         self.train, self.recall, self.clear = Signal(), Signal(), Signal(init=1)
@@ -202,8 +202,7 @@ class HostPort(wiring.Component):
                 bus.wait.eq(~decoded | (self.quiet & (blocked | (at.to_state & self.goes_on)))),
             ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
-        with m.If(self.doing & ~mapped):
-            m.d.sync += self.refused.eq(1)
+        m.d.sync += self.refuses.eq(self.doing & ~mapped)
 
     def _fill(self, m):
         """Words of the state while a run is under way."""
@@ -254,7 +253,7 @@ class HostPort(wiring.Component):
                 m.d.sync += self.refused.eq(0)
             with m.If(data[4:].any() | (clear & (train | recall))):
                 m.d.sync += self.refused.eq(1)
-        with m.If((self.asked[1] & ~registers.fit) | registers.refused):
+        with m.If((self.asked[1] & ~registers.fit) | registers.refused | self.refuses):
             m.d.sync += self.refused.eq(1)
 
     def _keep(self, m):

@@ -10,9 +10,6 @@ from rbp.hdl.layouts import patterns, settings_layout
 
 __all__ = ["SettingsRegisters"]
 
-ROWS = {"first_unit": 0, "last_unit": 16}
-"""First bit of each of its fields."""
-
 FIELDS = ("PATTERNS", "BATCH", "LIMIT", "TOLERANCE", "USE_WITHIN")
 
 
@@ -72,7 +69,9 @@ class SettingsRegisters(wiring.Component):
             m.d.sync += settings.errors.eq(self.errors)
         m.d.sync += settings.rows_set.eq(self.done.ROWS)
         with m.If(self.done.ROWS):
-            m.d.sync += [settings[name].eq(word[low:]) for name, low in ROWS.items()]
+            m.d.sync += settings.first_unit.eq(word)
+            if config.random_start:
+                m.d.sync += settings.last_unit.eq(word[16:])
         with m.If(self.done.MODE):
             m.d.sync += [
                 settings.dt_shift.eq(word[0:2]),
@@ -88,12 +87,13 @@ class SettingsRegisters(wiring.Component):
             if config.momentum:
                 m.d.sync += settings.friction.eq(word[16:])
 
-        unfit = {}
+        unfit, refused = {}, Signal()
+        m.d.sync += self.refused.eq(refused)
         for name, out in self._beyond().items():
             unfit[name] = Signal(name=f"unfit_{name.lower()}")
             with m.If(self.done[name]):
                 m.d.sync += unfit[name].eq(out)
-                m.d.comb += self.refused.eq(out)
+                m.d.comb += refused.eq(out)
         checks, one = Signal(4), Signal()
         m.d.sync += [
             one.eq(self.batch == 1),
@@ -117,8 +117,6 @@ class SettingsRegisters(wiring.Component):
         modes = next(r.fields for r in REGISTERS if r.name == "MODE")
         built = sum(f.mask for f in modes if not f.option or getattr(config, f.option))
         unknown = (word & Const(~built & 0xFFFFFFFF, 32)).any()
-        first, last = word[:16], word[16:]
-        rows = ~within(last, config.units - 1) | first[len(self.settings.first_unit) :].any()
-        bits = len(self.settings.first_unit)
-        rows = rows | (first[:bits] > last[:bits])
+        last = config.units - 1
+        rows = ~within(word[:16], last) | ~within(word[16:], last if config.random_start else 0)
         return beyond | {"MODE": unknown | ~within(word[4:8], high - low), "ROWS": rows}

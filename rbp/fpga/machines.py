@@ -1,11 +1,12 @@
 """The core that machine flags ask for, and the flags that ask for a core."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from rbp.checks import choice, degrees, integer
+from rbp.checks import choice, integer
 from rbp.errors import InputError
 from rbp.golden.config import FAMILIES, Config
+from rbp.golden.features import GREATEST_ORDER, count
 from rbp.golden.tables import ACTIVATIONS
 from rbp.result import Result
 from rbp.settings import Settings
@@ -17,9 +18,13 @@ MACHINE = (
     "macs",
     "lanes",
     "slots",
+    "entries",
+    "words",
     "preset",
     "activation",
     "order",
+    "products",
+    "folds",
     "feature",
     "eta",
     "momentum",
@@ -45,8 +50,8 @@ def machine(*, like=None, family="generic", **given) -> Config:
         Of :data:`rbp.golden.config.FAMILIES`.
     given
         By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
-        default the smaller of N and 5; ``order`` may be several, ``1,2``; ``activation`` names the
-        tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
+        default the smaller of N and 5; ``products`` those of all products of ``order`` factors;
+        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
 
     Raises :class:`~rbp.errors.InputError`.
     """
@@ -57,6 +62,8 @@ def machine(*, like=None, family="generic", **given) -> Config:
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
+    if values.get("order", 1) > 1 or values.get("feature", "identity") != "identity":
+        values.setdefault("products", count(values["units"], (values.get("order", 1),)))
     try:
         config = Config(**values, family=family)
     except ValueError as error:
@@ -84,7 +91,7 @@ def _of_flag(name, value):
             named = [choice("activation", word, tuple(ACTIVATIONS)) for word in value.split(",")]
             return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
         case "order":
-            return {"degrees": degrees(value)}
+            return {"order": integer("order", value, 1, GREATEST_ORDER)}
         case "feature":
             return {"feature": choice("feature", value, ("identity", *ACTIVATIONS))}
         case "eta":
@@ -116,15 +123,17 @@ def _check_eta(config, shift):
 
 def flags(config):
     """The machine flags that ask for a core, but for what is so anyway."""
-    given = {name: getattr(config, name) for name in ("units", "macs", "lanes", "slots", "preset")}
+    numbers = ("units", "macs", "lanes", "slots", "entries", "words", "preset", "order")
+    given = {name: getattr(config, name) for name in (*numbers, "products", "folds")}
     given |= {
         "activation": ",".join(config.activations),
-        "order": ",".join(map(str, config.degrees)),
         "feature": config.feature,
         "eta": "{}:{}".format(*config.eta_shifts),
     }
-    usual = {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
-    usual |= {"order": "1", "feature": "identity"}
+    plain = {"entries": None, "words": None, "folds": None, "log_depth": None}
+    usual = {name: getattr(replace(config, **plain), name) for name in plain}
+    usual |= {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
+    usual |= {"order": 1, "products": None, "feature": "identity"}
     usual |= {"eta": "{}:{}".format(*FAMILIES[config.family].eta_shifts)}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start

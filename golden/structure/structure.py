@@ -3,7 +3,7 @@
 A unit is *held* where nothing moves it that anybody would see: it is no target, and it is clamped
 or nothing feeds it. Its x stays where it would come to rest, T or sat(g(0) + I), and its y is 0.
 The machine numbers held units first, so they have no rows; the others as
-:func:`rbp.golden.numbering.number` does. No word depends on these numbers but the rounding noise
+:func:`rbp.golden.structure.numbering.number` does. No word depends on these numbers but the rounding noise
 and what is drawn for x(t0), whose places are those of the machine.
 """
 
@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rbp.golden.numbering import number
+from rbp.golden.structure.numbering import number
 
 __all__ = ["Structure"]
 
@@ -51,18 +51,15 @@ class Structure:
 
     @cached_property
     def order(self):
-        """N int: which unit has each number of the machine."""
+        """Which unit has each number of the machine; −1 where none has it."""
         return number(self.connected, self.held, self.wanted)
 
     @cached_property
     def numbers(self):
         """N int, the inverse: which number a unit has."""
-        return np.argsort(self.order)
-
-    @cached_property
-    def rows(self):
-        """The units that are not held, in the machine's order: row k of the program is rows[k]."""
-        return self.order[self.first :]
+        numbers = np.empty(len(self.held), int)
+        numbers[self.order[self.order >= 0]] = np.flatnonzero(self.order >= 0)
+        return numbers
 
     @property
     def first(self):
@@ -70,16 +67,44 @@ class Structure:
         return int(self.held.sum())
 
     @cached_property
+    def rows(self):
+        """The units that are not held, in the machine's order."""
+        numbered = self.order[self.first :]
+        return numbered[numbered >= 0]
+
+    @cached_property
+    def places(self):
+        """The rows of the program that they have."""
+        return np.flatnonzero(self.order[self.first :] >= 0)
+
+    @cached_property
     def columns(self):
-        """M int: which column of W has each number of the machine."""
+        """Which column of W has each number of the machine; −1 where none has it."""
         return self.order if self.products is None else np.arange(len(self.products))
+
+    def to_machine(self, words):
+        """N×M words in the machine's numbers; 0 where nobody has them."""
+        fill = np.pad(words, ((0, 1), (0, 1)))
+        return fill[self.order][:, self.columns]
+
+    def from_machine(self, words):
+        """The inverse."""
+        result = np.zeros_like(words, shape=self.connected.shape)
+        rows, columns = self.order >= 0, self.columns >= 0
+        result[np.ix_(self.order[rows], self.columns[columns])] = words[np.ix_(rows, columns)]
+        return result
 
     @cached_property
     def numbered(self):
-        """N×M bool: the connections that the machine computes, by its numbers."""
-        connected = self.connected[self.order][:, self.columns].copy()
+        """The connections that the machine computes, by its numbers; bool."""
+        connected = self.to_machine(self.connected)
         connected[: self.first] = False
         return connected
+
+    @cached_property
+    def numbered_wanted(self):
+        """:attr:`wanted` by the machine's numbers."""
+        return np.append(self.wanted, False)[self.columns]
 
     @cached_property
     def numbered_products(self):

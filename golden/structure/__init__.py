@@ -1,0 +1,8 @@
+"""Which units are held, and in which order the machine has them.
+
+May import: numpy.
+"""
+
+from rbp.golden.structure.structure import Structure
+
+__all__ = ["Structure"]
