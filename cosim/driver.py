@@ -114,7 +114,9 @@ class Driver:
         yield from self.write("ROWS", structure.first | last << 16)
         tables = {Area.PROGRAM: self.program.encode(config.columns)}
         if config.higher:
-            numbered = replace(features, products=structure.numbered_products)
+            numbered = replace(
+                features, units=len(structure.order), products=structure.numbered_products
+            )
             connected = structure.numbered.any(axis=0)
             tables[Area.PRODUCTS] = numbered.product_words(config)
             tables[Area.FOLDS] = numbered.fold_words(config, connected, structure.first)

@@ -36,9 +36,10 @@ class Network:
         c = np.where(self.clamp_units, targets, x)
         return c if self.features is None else self.features.factors(c)
 
-    def phi(self, c, flags):
-        """φ, A×M, of what :meth:`streamed` gives."""
-        return c if self.features is None else self.features.phi(c, flags)
+    def phi(self, c, flags, connected=None):
+        """φ, A×M, of what :meth:`streamed` gives; whatever saturates of ``connected`` columns (M
+        bool, by default all) joins ``flags``."""
+        return c if self.features is None else self.features.phi(c, flags, connected)
 
     def of(self, units):
         """The same of some units."""
@@ -129,10 +130,11 @@ def relax(
     held = np.zeros(x.shape[1], bool) if held is None else held
     free = np.flatnonzero(~held)
     moving, rows_of = network.of(free), weights[free]
+    connected = (rows_of != 0).any(axis=0)
 
     def step_x(rows):
         at = np.ix_(rows, free)
-        sums = pe.forward(rows_of, network.phi(c[rows], flags))
+        sums = pe.forward(rows_of, network.phi(c[rows], flags, connected))
         x[at], slope[at], step = forward_step(
             moving, sums, x[at], inputs[at], settling.dt_shift, flags
         )
@@ -150,7 +152,9 @@ def relax(
         at = np.ix_(rows, free)
         sums = pe.backward(rows_of, y[at])
         if network.features is not None:
-            sums = network.features.fold(sums, c[rows], unfactored[rows], flags)
+            sums = network.features.fold(
+                sums, c[rows], unfactored[rows], flags, connected, held
+            )
         y[at], step = backward_step(
             moving, sums[:, free], y[at], slope[at], j[at], settling.dt_shift, flags
         )

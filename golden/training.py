@@ -162,11 +162,13 @@ class Machine:
             draw += len(relaxed.x)
         rows = self.structure.rows
         weights, velocity = self.weights[rows], self.velocity[rows]
+        connected = (weights != 0).any(axis=0)
         for pattern, y in enumerate(relaxed.y[:, rows]):
             if relaxed.skip[pattern]:
                 self.skipped += 1
             else:
-                (phi,) = self.network.phi(relaxed.c[pattern : pattern + 1], self.saturated)
+                c = relaxed.c[pattern : pattern + 1]
+                (phi,) = self.network.phi(c, self.saturated, connected)
                 rest = (y, phi, self._noise(draw), shift, fmt, self.saturated)
                 if friction is None:
                     weights = pe.update(weights, *rest)

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from rbp.hdl.datapath.product import Product
 from rbp.hdl.datapath.walk import Walk
 from rbp.hdl.fixed import delay, round_half_up, saturate
-from rbp.hdl.layouts import c_place_layout, element_layout, place_layout, unit
+from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.primitives.ram import Ram
 from rbp.hdl.timing import Timing
@@ -36,12 +36,10 @@ class Fold(wiring.Component):
         Sums of a sweep, in any order.
     last, slot, bank, fresh : In
         The sweep ends, with a sum or without; its pattern, where that one's c is, its first step.
-    last_unit : In
-        Of the network: a result of a unit behind it is not valid.
     read, c, slope_read, slope : Out, In
         To and from the state memory: f(c), f'(c).
-    ready, accept, value, element, element_valid, element_last : Out, In, Out …
-        A result, as the integrator takes a sum; taken. The last one of a sweep, valid or not.
+    ready, accept, value, element, element_last : Out, In, Out …
+        A result, as the integrator takes a sum; taken. The last one of a sweep.
     done : Out
         The last result of a sweep is taken.
     clipped : Out
@@ -63,7 +61,6 @@ class Fold(wiring.Component):
                 "slot": In(place["slot"].shape),
                 "bank": In(1),
                 "fresh": In(1),
-                "last_unit": In(unit(config)),
                 "read": Out(place).array(others),
                 "c": In(signed(f.state.width)).array(others),
                 "slope_read": Out(place_layout(config)),
@@ -72,7 +69,6 @@ class Fold(wiring.Component):
                 "accept": In(1),
                 "value": Out(signed(config.sum_width)),
                 "element": Out(element_layout(config)),
-                "element_valid": Out(1),
                 "element_last": Out(1),
                 "done": Out(1),
                 "clipped": Out(1),
@@ -156,8 +152,7 @@ class Fold(wiring.Component):
         rounded = Signal(signed(len(b)), reset_less=True)
         m.d.sync += rounded.eq(round_half_up(b, f.weight.fraction + f.state.fraction))
         clamped, _ = saturate(rounded, _Wider(f.error))
-        is_unit = walk.unit <= self.last_unit
-        tag = delay(m, Cat(walk.unit, is_unit, walk.end, pattern), multiplied + 2, name="tag")
+        tag = delay(m, Cat(walk.unit, walk.end, pattern), multiplied + 2, name="tag")
         self._keep(m, arrives, clamped, tag)
         assert memory + 1 + multiplied + 3 == Timing(config).fold_pipeline
         return m
@@ -203,7 +198,7 @@ class Fold(wiring.Component):
         out = Signal(len(value) + len(tag))
         o_value, o_tag = out[: len(value)].as_signed(), out[len(value) :]
         units = self.config.unit_bits
-        o_pattern = o_tag[units + 2 :]
+        o_pattern = o_tag[units + 1 :]
         m.d.comb += [
             out.eq(results[taken]),
             self.ready.eq(count != 0),
@@ -213,8 +208,7 @@ class Fold(wiring.Component):
             self.element.bank.eq(o_pattern[len(self.slot)]),
             self.element.fresh.eq(o_pattern[len(self.slot) + 1]),
             self.element.backward.eq(1),
-            self.element_valid.eq(o_tag[units]),
-            self.element_last.eq(o_tag[units + 1]),
+            self.element_last.eq(o_tag[units]),
             self.done.eq(self.accept & self.element_last),
         ]
 

@@ -164,7 +164,7 @@ class Results(wiring.Component):
         for k in range(config.order - 1):
             m.d.comb += [self.c_read[k].eq(fold.read[k]), fold.c[k].eq(self.c[k])]
         m.d.sync += [
-            self.element_valid.eq(of_row | (fold.accept & fold.element_valid)),
+            self.element_valid.eq(of_row | fold.accept),
             self.element_last.eq(row_last | (fold.accept & fold.element_last)),
         ]
         for out, mine, other in (

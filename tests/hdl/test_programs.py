@@ -27,6 +27,16 @@ CORES = {
     "spram, momentum": Config(units=24, macs=4, slots=3, spram=True, momentum=True),
     "w8, 2 lanes": Config(units=24, macs=8, lanes=2, slots=2, preset="w8", random_start=True),
 }
+HIGHER = {
+    "2 factors": Config(units=10, macs=3, slots=3, order=2, products=64),
+    "3 factors, 2 lanes": Config(units=8, macs=4, lanes=2, slots=2, order=3, products=64),
+    "f, ecp5": Config(
+        units=8, macs=2, slots=3, order=2, products=40, feature="tanh", family="ecp5"
+    ),
+    "1 factor, momentum": Config(
+        units=8, macs=3, lanes=3, slots=2, products=20, feature="logistic", momentum=True
+    ),
+}
 KINDS = ("dense", "random", "sparse", "layered", "banded", "grid", "empty rows", "single", "alone")
 
 
@@ -59,11 +69,21 @@ def structure(kind, rng, most):
             return np.zeros((n, n), bool)
 
 
+def products_of(config, rng, units):
+    """Different products of up to so many factors, some not connected, with N×M bool."""
+    count = int(rng.integers(1, config.columns + 1))
+    drawn = [tuple(rng.integers(0, units, rng.integers(0, config.order + 1))) for _ in range(count)]
+    found = list(dict.fromkeys(tuple(map(int, p)) for p in drawn))
+    return tuple(found), rng.random((units, len(found))) < rng.random()
+
+
 def network(config, kind, seed):
     """A machine on a random structure, and what it does."""
-    rng = np.random.default_rng(seed)
-    connected = structure(kind, rng, config.units)
-    if rng.random() < 0.5:
+    rng, products = np.random.default_rng(seed), None
+    connected = structure(kind, rng, config.units - 2)
+    if config.higher:
+        products, connected = products_of(config, rng, len(connected))
+    elif rng.random() < 0.5:
         connected = connected[rng.permutation(len(connected))]
     n, a = len(connected), int(rng.integers(1, config.lanes * config.slots + 1))
     target = rng.random(n) < 0.3
@@ -83,6 +103,7 @@ def network(config, kind, seed):
         a,
         connected=connected,
         units=n,
+        products=products,
         clamp=rng.random(n) < 0.3,
         target=target,
         inputs=np.where(rng.random(n) < 0.4, rng.uniform(-0.5, 0.5, (a, n)), 0),
@@ -107,3 +128,12 @@ def test_many_networks_on_one_core(name):
             counted = schedule.cycles(found.settle_steps, machine.learning, patterns)
             equal(found, deepcopy(machine), updates)
             assert found.cycles == counted, (kind, seed)
+
+
+@pytest.mark.parametrize("name", HIGHER)
+def test_many_products_on_one_core(name):
+    config, updates = HIGHER[name], 3
+    for seed in range(24):
+        machine = network(config, "random", seed)
+        found = run.train(config, machine, updates)
+        equal(found, deepcopy(machine), updates)
