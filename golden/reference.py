@@ -25,21 +25,21 @@ def activate(names, u, derivative=0):
 
 @dataclass(frozen=True)
 class Products:
-    """φ of a higher-order network: the products of :func:`rbp.golden.features.monomials`, of f."""
+    """φ of a higher-order network: products of f, each of the units in a tuple of ``monomials``."""
 
     monomials: tuple
     feature: str = "identity"
 
     @cached_property
-    def _index(self):
-        """M×n: the factors of each product; a missing one is the last, 1."""
-        longest = max(map(len, self.monomials))
+    def index(self):
+        """M×n int: the units of each product, n at least 1; -1 is the factor 1."""
+        longest = max([1, *map(len, self.monomials)])
         return np.array([m + (-1,) * (longest - len(m)) for m in self.monomials])
 
     def phi(self, c):
         """φ, A×M, of c, A×N (22)."""
         f = np.concatenate([self._f(c, 0), np.ones((len(c), 1))], axis=1)
-        return f[:, self._index].prod(axis=2)
+        return f[:, self.index].prod(axis=2)
 
     def jacobian(self, c):
         """∂φ/∂c, A×M×N (25), (26)."""

@@ -20,8 +20,10 @@ __all__ = [
     "integers",
     "numbers",
     "plain",
+    "products",
     "raw_words",
     "read_only",
+    "sampled",
     "shown",
 ]
 
@@ -175,6 +177,42 @@ def degrees(value):
     return tuple(sorted(found))
 
 
+def products(value, units):
+    """A network's products, a tuple of the units of each, in the order in which they stand.
+
+    ``value`` is a list of such tuples, or integers M×n, of which a row ends with -1 where it has
+    fewer than n factors.
+    """
+    if isinstance(value, np.ndarray):
+        table = int64("products", value)
+        if table.ndim != 2:
+            raise InputError(f"products must have shape M×n, not {_shape_text(table.shape)}")
+        filled = np.cumsum((table != -1)[:, ::-1], axis=1)[:, ::-1] > 0
+        value = [row[: filled[m].sum()].tolist() for m, row in enumerate(table)]
+    try:
+        rows = list(value)
+    except Exception as error:
+        raise InputError(f"products must be a list of tuples, not {shown(value)}") from error
+    if not rows:
+        raise InputError("products must hold at least one product, not none")
+    return tuple(_product(m, row, units) for m, row in enumerate(rows))
+
+
+def _product(m, row, units):
+    try:
+        found = None if isinstance(row, str) else tuple(operator.index(unit) for unit in row)
+    except Exception:
+        found = None
+    if found is None or len(found) > GREATEST_ORDER:
+        raise InputError(
+            f"products[{m}] must be 0 … {GREATEST_ORDER} numbers of units, not {shown(row)}"
+        )
+    for unit in found:
+        if not 0 <= unit < units:
+            raise InputError(f"products[{m}] must be of units 0 … {units - 1}, not {unit}")
+    return found
+
+
 def choice(name, value, choices):
     """One of a few names."""
     if not isinstance(value, str) or value not in choices:
@@ -206,3 +244,20 @@ def integers(name, value, shape, low):
         raise InputError(f"{name} must have shape {shape}, not {value.shape}")
     between(name, value, low, np.inf)
     return value
+
+
+def sampled(function, points):
+    """A function of the user's own at some points: it gets them to do with as it likes."""
+    try:
+        values = plain("activation", function(points.copy()))
+    except InputError:
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        raise InputError(f"activation must map {len(points)} numbers: {name}: {error}") from error
+    if values.dtype.kind not in "biuf" or values.shape not in (points.shape, ()):
+        raise InputError(
+            f"activation must map {len(points)} numbers to as many, not to {values.dtype} of "
+            f"shape {values.shape}"
+        )
+    return np.broadcast_to(values, points.shape).astype(np.float64)

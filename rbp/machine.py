@@ -108,7 +108,7 @@ def machine(problem, settings, engine, earlier=None):
             learning=raw.learning,
             t=t,
             velocity=earlier and earlier.velocities,
-            products=problem.products,
+            products=problem.phi,
         )
     if earlier:
         # without momentum there is none, and a preset may have no format for it

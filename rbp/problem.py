@@ -15,12 +15,14 @@ from rbp.checks import (
     finite,
     numbers,
     plain,
+    products,
     raw_words,
     read_only,
+    sampled,
 )
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
-from rbp.golden.features import count, monomials
+from rbp.golden.features import Features, count, monomials
 from rbp.golden.reference import Products
 from rbp.golden.relaxation import Network
 from rbp.golden.tables import ACTIVATIONS, SAMPLES, register
@@ -43,8 +45,7 @@ class Problem(Frozen):
     Parameters
     ----------
     weights : N×M float
-        Start weights w, w[i, j] from unit j to unit i; of a higher-order network from product j, in
-        the order of ``rbp features``.
+        Start weights w, w[i, j] from unit j to unit i; of a higher-order network from product j.
     targets : A×N float
         T, one row a pattern; read only at target and clamp units, elsewhere anything (NaN too).
     target_units : N bool
@@ -63,8 +64,12 @@ class Problem(Frozen):
     tables : K×2×16385 float, optional
         Samples of g and g' at ``rbp.golden.tables.SAMPLES``, of the functions that ``activation``
         names besides; needed only where a file is made by other means than :meth:`save`.
-    order : int or several
-        Degrees of the products that a unit sums: one of 1 … 3, or several of 0 … 3.
+    order : int or several, optional
+        Degrees of the products that a unit sums, in the order of ``rbp features``: one of 1 … 3, or
+        several of 0 … 3. By default 1; None where there are ``products``.
+    products : M tuples of int, or M×n int, optional
+        In place of ``order``, the products themselves: each the numbers of 0 … 3 units, of which
+        one may come twice, multiplied as they stand; () is 1. Rows of an array end with -1.
     feature : str
         f, of which they are made (22): ``identity``, ``logistic``, ``tanh`` or ``sin``.
     """
@@ -77,18 +82,23 @@ class Problem(Frozen):
     initial_state: Any = None
     connected: Any = None
     activation: Any = "logistic"
-    order: Any = 1
+    order: Any = None
     feature: Any = "identity"
     tables: Any = None
+    products: Any = None
 
     def __post_init__(self):
-        found = degrees(self.order)
-        object.__setattr__(self, "order", found if len(found) > 1 else found[0])
-        feature = choice("feature", str(self.feature), ("identity", *ACTIVATIONS))
-        object.__setattr__(self, "feature", feature)
         n, a = self._sizes()
-        terms = (n, count(n, self.degrees))
+        if self.products is None:
+            found = degrees(_or(self.order, 1))
+            object.__setattr__(self, "order", found if len(found) > 1 else found[0])
+        elif self.order is not None:
+            raise InputError("order and products must not both be given: expected one of them")
+        else:
+            object.__setattr__(self, "products", products(self.products, n))
+        terms = (n, self.terms)
         given = {
+            "feature": choice("feature", str(self.feature), ("identity", *ACTIVATIONS)),
             "weights": numbers("weights", self.weights, terms),
             "targets": numbers("targets", self.targets, (a, n)),
             "target_units": boolean("target_units", self.target_units, (n,)),
@@ -135,14 +145,17 @@ class Problem(Frozen):
         return n, a
 
     @property
-    def degrees(self) -> tuple[int, ...]:
-        """Of the products, a tuple."""
-        return self.order if isinstance(self.order, tuple) else (self.order,)
+    def monomials(self) -> tuple[tuple[int, ...], ...] | None:
+        """The products, M tuples of units; None in a first-order network, which sums states."""
+        if self.products is not None or (self.order, self.feature) == (1, "identity"):
+            return self.products
+        return monomials(len(self.weights), np.ravel(self.order).tolist())
 
     @property
     def terms(self) -> int:
         """The columns of W, M; N in a first-order network."""
-        return count(len(self.weights), self.degrees)
+        found = np.ravel(self.order).tolist()
+        return count(self.units, found) if self.products is None else len(self.products)
 
     @property
     def units(self) -> int:
@@ -165,11 +178,9 @@ class Problem(Frozen):
         return np.broadcast_to(self.initial_state, self.targets.shape)
 
     @property
-    def products(self) -> Products | None:
+    def phi(self) -> Products | None:
         """φ in floating point, or None where it is c."""
-        if (self.order, self.feature) == (1, "identity"):
-            return None
-        return Products(monomials(self.units, self.degrees), self.feature)
+        return None if self.monomials is None else Products(self.monomials, self.feature)
 
     def to_raw(self, settings: "Settings") -> Machine:
         """The machine in raw words, before its first update.
@@ -181,6 +192,9 @@ class Problem(Frozen):
         f = config.formats
         weights = raw_words("weights", self.weights, f.weight)
         inputs = raw_words("inputs", self.inputs, f.state)
+        features, listed = None, self.monomials
+        if listed is not None:
+            features = Features(self.units, listed, f.state, *config.factor_tables)
         network = Network(
             formats=f,
             tables=config.tables,
@@ -188,7 +202,7 @@ class Problem(Frozen):
             clamp_units=self.clamp_units,
             target_units=self.target_units,
             input_units=(inputs != 0).any(axis=0),
-            features=config.features,
+            features=features,
         )
         # Named in the shape in which it was given, so that the index in a message is the user's.
         start = raw_words("initial_state", self.initial_state, f.state)
@@ -206,8 +220,11 @@ class Problem(Frozen):
         return f"Problem({self.units} units, {self.patterns} patterns)"
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is saved, by key."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+        """What is saved, by key: ``order``, or ``products`` as M×n int."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.products is not None:
+            found["products"] = Products(self.products).index
+        return {name: np.asarray(value) for name, value in found.items() if value is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> "Problem":
@@ -252,7 +269,7 @@ def _activation(value, tables, n):
 
     def name(of):
         if pair(of):
-            samples = np.array([_sampled(f) for f in of])
+            samples = np.array([sampled(f, SAMPLES) for f in of])
             own = _own("activation", samples)
             known[own] = samples
             return own
@@ -269,23 +286,6 @@ def _activation(value, tables, n):
     names = tuple(map(name, value))
     used = [known[own] for own in sorted(set(names) & set(known))]
     return names, read_only(np.array(used).reshape(-1, *shape))
-
-
-def _sampled(function):
-    """A function of the user's own at SAMPLES: it gets them to do with as it likes."""
-    try:
-        values = plain("activation", function(SAMPLES.copy()))
-    except InputError:
-        raise
-    except Exception as error:
-        name = type(error).__name__
-        raise InputError(f"activation must map {len(SAMPLES)} numbers: {name}: {error}") from error
-    if values.dtype.kind not in "biuf" or values.shape not in (SAMPLES.shape, ()):
-        raise InputError(
-            f"activation must map {len(SAMPLES)} numbers to as many, not to {values.dtype} of "
-            f"shape {values.shape}"
-        )
-    return np.broadcast_to(values, SAMPLES.shape).astype(np.float64)
 
 
 def _own(what, samples):

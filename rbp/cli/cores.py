@@ -17,11 +17,13 @@ from rbp.cli.options import (
     source_in,
     stage,
 )
+from rbp.errors import InputError
 from rbp.extras import require
 from rbp.files import check_output, written
 from rbp.fpga.devices import DEVICES
 from rbp.fpga.machines import machine
 from rbp.golden.features import each_monomial
+from rbp.problem import Problem
 
 __all__ = ["add"]
 
@@ -85,7 +87,10 @@ def add(verbs):
         "One a line; f2 is f of the activity of unit 2, the third.",
         "rbp features --units 3 --order 1,2",
     )
-    verb.add_argument("--units", type=int, required=True, metavar="N", help="units, 1 … 1024")
+    verb.add_argument(
+        "problem", nargs="?", metavar="PROBLEM.npz", help="a problem, whose products to list"
+    )
+    verb.add_argument("--units", type=int, metavar="N", help="units, 1 … 1024, of a dense network")
     order_flag(verb)
 
     verb = add_verb(
@@ -159,9 +164,17 @@ def _synth(arguments):
 
 
 def _features(arguments):
-    units = integer("units", arguments.units, 1, 1024)
-    order = degrees(getattr(arguments, "order", 1))
-    for product in each_monomial(units, order):
+    if (arguments.problem is None) == (arguments.units is None):
+        raise InputError("features must be of --units N, or of a problem's file: expected one")
+    if arguments.problem is not None:
+        if hasattr(arguments, "order"):
+            raise InputError(f"--order must not be given with a file, {arguments.problem}")
+        problem = Problem.load(arguments.problem)
+        products = problem.monomials or each_monomial(problem.units, (1,))
+    else:
+        units = integer("units", arguments.units, 1, 1024)
+        products = each_monomial(units, degrees(getattr(arguments, "order", 1)))
+    for product in products:
         print(" ".join(f"f{i}" for i in product) or "1")
 
 

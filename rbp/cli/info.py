@@ -82,7 +82,10 @@ def _problem(problem):
         yield f"{int(getattr(problem, name).sum())} {name.replace('_', ' ')}"
     yield f"{int((problem.inputs != 0).any(axis=0).sum())} units with inputs"
     yield f"activation {', '.join(sorted(set(problem.activation)))}"
-    if (problem.order, problem.feature) != (1, "identity"):
+    if problem.products is not None:
+        longest = max(map(len, problem.products))
+        yield f"{problem.terms} products of up to {longest} factors, feature {problem.feature}"
+    elif problem.monomials is not None:
         yield f"order {problem.order}, feature {problem.feature}"
     low, high = problem.weights.min(), problem.weights.max()
     yield f"start weights {low:.4g} … {high:.4g}"

@@ -119,7 +119,7 @@ def free_networks(source, dt_shift=None):
     found = []
     for inputs in np.unique(problem.inputs, axis=0):
         patterns = np.flatnonzero((problem.inputs == inputs).all(axis=1))
-        network = Network(weights, inputs, g, problem.products)
+        network = Network(weights, inputs, g, problem.phi)
         found.append((network, patterns, starts[patterns]))
     return sorted(found, key=lambda item: item[1][0]), dt_shift
 

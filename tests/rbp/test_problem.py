@@ -159,3 +159,79 @@ def test_settings_survive_json():
     problem = small()
     for settings in (Settings(), Settings(macs=2, dt_shift=1, fixed_steps=5, seed=2**32 - 1)):
         assert Settings.from_json(settings.to_json(problem)) == settings
+
+
+# Products
+
+LISTED = [(1, 0), (2,), (), (0, 1, 0)]
+
+
+def of_products(products=LISTED, columns=4, **changes):
+    return small(weights=np.full((3, columns), 0.25), products=products, **changes)
+
+
+def test_products_are_a_list():
+    problem = of_products()
+    assert problem.products == problem.monomials == tuple(LISTED)
+    assert (problem.terms, problem.order) == (4, None)
+    padded = np.array([[1, 0, -1], [2, -1, -1], [-1, -1, -1], [0, 1, 0]])
+    assert of_products(padded).products == tuple(LISTED)
+    assert of_products(padded.tolist()[3:], 1).products == ((0, 1, 0),)
+    assert of_products(np.full((2, 1), -1), 2).products == ((), ())
+    c = np.array([[0.5, -0.25, 0.75]])
+    assert problem.phi.phi(c).tolist() == [[-0.125, 0.75, 1, -0.0625]]
+    features = problem.to_raw(Settings()).network.features
+    assert features.products == problem.products
+    assert features.phi(np.array([[8192, -4096, 12288]])).tolist() == [[-2048, 12288, 16384, -1024]]
+
+
+def test_an_order_is_a_list_too():
+    assert small().monomials is None
+    assert small().phi is None
+    assert small(feature="tanh").monomials == ((0,), (1,), (2,))
+    problem = small(weights=np.zeros((3, 4)), order=(1, 0))
+    assert (problem.order, problem.products) == ((0, 1), None)
+    assert problem.monomials == ((), (0,), (1,), (2,))
+
+
+def test_products_in_files(tmp_path):
+    of_products().save(tmp_path / "p.npz")
+    with np.load(tmp_path / "p.npz") as arrays:
+        assert "order" not in arrays
+        assert arrays["products"].tolist() == [[1, 0, -1], [2, -1, -1], [-1, -1, -1], [0, 1, 0]]
+    loaded = rbp.Problem.load(tmp_path / "p.npz")
+    assert loaded.products == tuple(LISTED)
+    small().save(tmp_path / "old.npz")
+    with np.load(tmp_path / "old.npz") as arrays:
+        assert "products" not in arrays
+    assert rbp.Problem.load(tmp_path / "old.npz").order == 1
+
+
+@pytest.mark.parametrize(
+    ("products", "complaint"),
+    [
+        (
+            [(0, 1), (0, 1, 2, 0)],
+            r"products\[1\] must be 0 … 3 numbers of units, not \(0, 1, 2, 0\)",
+        ),
+        ([(0, 1), "01"], r"products\[1\] must be 0 … 3 numbers of units, not '01'"),
+        ([(0, 0.5)], r"products\[0\] must be 0 … 3 numbers of units, not \(0, 0.5\)"),
+        ([0, 1], r"products\[0\] must be 0 … 3 numbers of units, not 0"),
+        ([(0, 1), (3,)], r"products\[1\] must be of units 0 … 2, not 3"),
+        ([(0, -1)], r"products\[0\] must be of units 0 … 2, not -1"),
+        (np.array([[0, 1], [-1, 2]]), r"products\[1\] must be of units 0 … 2, not -1"),
+        (np.array([0, 1]), "products must have shape M×n, not 2"),
+        (np.array([[0.5, 1]]), "products must be of integers, not of type float64"),
+        ([], "products must hold at least one product, not none"),
+        (3, "products must be a list of tuples, not 3"),
+        ([(0,)] * 3, "weights must have shape 3×3, not 3×4"),
+    ],
+)
+def test_bad_products(products, complaint):
+    with pytest.raises(InputError, match=complaint):
+        of_products(products)
+
+
+def test_order_or_products():
+    with pytest.raises(InputError, match="order and products must not both be given"):
+        of_products(order=2)

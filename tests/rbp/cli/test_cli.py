@@ -130,3 +130,21 @@ def test_energies_of_batches(problem, tmp_path, capsys):
     assert " (each of 3 of 4 patterns) in 3 updates (golden)" in capsys.readouterr().out
     assert run("info", tmp_path / "r.npz") == 0
     assert "(each of 3 of 4 patterns)\n" in capsys.readouterr().out
+
+
+def test_features(tmp_path, capsys):
+    """Of a dense network, and of a problem, by order or by its products."""
+    path, weights = tmp_path / "p.npz", np.zeros((3, 4))
+    others = {"targets": np.zeros((1, 3)), "target_units": [True, False, False]}
+    rbp.Problem(weights=weights, products=[(1, 0), (), (2, 2, 0), (1,)], **others).save(path)
+    assert run("features", path) == 0
+    assert capsys.readouterr().out.splitlines() == ["f1 f0", "1", "f2 f2 f0", "f1"]
+    rbp.Problem(weights=weights, order=(0, 1), **others).save(path)
+    for arguments in ([path], ["--units", 3, "--order", "0,1"]):
+        assert run("features", *arguments) == 0
+        assert capsys.readouterr().out.splitlines() == ["1", "f0", "f1", "f2"]
+    rbp.Problem(weights=weights[:, :3], **others).save(path)
+    assert run("features", path) == 0
+    assert capsys.readouterr().out.splitlines() == ["f0", "f1", "f2"]
+    for arguments in ([], [path, "--units", 3], [path, "--order", 2]):
+        assert run("features", *arguments) == 2
