@@ -2,14 +2,12 @@
 
 from copy import deepcopy
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
 
 from rbp.cosim.run import lockstep, recall, train
 from rbp.golden.config import Config
-from rbp.golden.features import Features, count, monomials
 from rbp.golden.formats import PRESETS
 from rbp.golden.reference import Products, Reference, exact_errors
 from rbp.golden.relaxation import Settling
@@ -42,17 +40,6 @@ def reference(machine, config, **other):
 # Features
 
 
-def test_products_stand_in_the_order_that_is_said():
-    assert monomials(3, (2, 1)) == (
-        *((0,), (1,), (2,)),
-        *((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)),
-    )
-    assert monomials(2, (0, 3)) == ((), (0, 0, 0), (0, 0, 1), (0, 1, 1), (1, 1, 1))
-    assert [count(15, (2,)), count(6, (3,)), count(8, (0, 1, 2))] == [120, 56, 45]
-    for units, degrees in product((1, 2, 5), ORDERS):
-        assert len(monomials(units, degrees)) == count(units, degrees)
-
-
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_f_is_within_one_unit(preset, name):
@@ -61,36 +48,6 @@ def test_f_is_within_one_unit(preset, name):
     for table, derivative in zip(feature_tables(preset, f, name), (0, 1), strict=True):
         real = ACTIVATIONS[name].derivatives[derivative](f.state.to_float(words))
         assert np.abs(table(words) - real * 2.0**f.state.fraction).max() <= 1
-
-
-@pytest.mark.parametrize("degrees", ORDERS)
-def test_products_and_their_derivatives_of_small_integers(degrees):
-    """In a format of one fractional bit, where halves are exact and everything can be counted."""
-    state = replace(PRESETS["w16"].state, integer=14, fraction=1)
-    features, rng = Features(4, degrees, state), np.random.default_rng(1)
-    c = 4 * rng.integers(-6, 7, (5, 4))  # even numbers, twice
-    phi = features.phi(c)
-    sums = rng.integers(-99, 99, (5, len(features.monomials)))
-    folded = features.fold(sums, c, c)
-    for a, (row, s) in enumerate(zip(c / 2, sums, strict=True)):
-        for m, units in enumerate(features.monomials):
-            assert phi[a, m] == 2 * np.prod(row[list(units)])
-        for k in range(4):
-            expected = sum(
-                int(s[m]) * units.count(k) * np.prod(row[list(units)]) / row[k]
-                for m, units in enumerate(features.monomials)
-                if k in units and row[k]
-            )
-            if row[k]:
-                assert folded[a, k] == 2 * expected
-
-
-def test_a_product_that_saturates_says_so():
-    config = Config(units=2, macs=1, degrees=(2,))
-    flags = set()
-    phi = config.features.phi(np.array([[24000, -24000]]), flags)
-    assert phi.tolist() == [[32767, -32768, 32767]]
-    assert flags == {"state"}
 
 
 # The learning rule
