@@ -73,7 +73,7 @@ class Config:
     products : int, optional
         The greatest M, where a unit sums products (22); None where it sums states.
     folds : int, optional
-        Terms of all derivatives ∂φ/∂c; by default ``products`` × ``order``, at least N.
+        Terms of all derivatives ∂φ/∂c, one at least of each unit; by default as many as there can be.
     feature : str
         f of (22): ``identity``, or an activation.
     family : str
@@ -178,7 +178,7 @@ class Config:
                 f"{self.units}"
             )
         if self.folds is None:
-            object.__setattr__(self, "folds", max(self.units, self.products * self.order))
+            object.__setattr__(self, "folds", self.products * self.order + self.units)
         if self.folds < self.units:
             raise ValueError(f"folds must be at least {self.units} (the units), not {self.folds!r}")
 

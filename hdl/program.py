@@ -71,10 +71,10 @@ def holding(config, *structures, rounded=False):
         most = GREATEST_FACTORS if config.higher else GREATEST_UNITS
         sizes |= {"entries": max(64, sizes["entries"]), "units": max(16, sizes["units"])}
         if config.higher:
-            sizes |= {"products": config.products, "folds": config.folds}
+            sizes |= {"products": config.products}
         sizes = {name: 1 << (size - 1).bit_length() for name, size in sizes.items()}
         sizes["units"] = min(most, sizes["units"])
-    return replace(config, log_depth=None, **sizes)
+    return replace(config, log_depth=None, folds=None, **sizes)
 
 
 class Program(wiring.Component):

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.datapath.features import Features
+from rbp.hdl.products.features import Features
 from rbp.hdl.datapath.noise import NoiseHead
 from rbp.hdl.datapath.pe import token_layout
 from rbp.hdl.fixed import delay, gate

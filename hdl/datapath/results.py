@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.datapath.fold import Fold
+from rbp.hdl.products.fold import Fold
 from rbp.hdl.datapath.sums import ColumnSums
 from rbp.hdl.fixed import delay
 from rbp.hdl.layouts import (
@@ -28,7 +28,7 @@ class Results(wiring.Component):
 
     A sweep ends with the last PE's sum of its last entry, whatever the program is; only units that
     move are written. A PROBE's sums are words of W. In a higher order a BACKWARD's
-    sums go by way of :class:`rbp.hdl.datapath.fold.Fold`, whose results take turns with the rest.
+    sums go by way of :class:`rbp.hdl.products.fold.Fold`, whose results take turns with the rest.
     Latency :attr:`rbp.hdl.timing.Timing.merge`, and the fold's.
 
     Members
@@ -164,7 +164,7 @@ class Results(wiring.Component):
         for k in range(config.order - 1):
             m.d.comb += [self.c_read[k].eq(fold.read[k]), fold.c[k].eq(self.c[k])]
         m.d.sync += [
-            self.element_valid.eq(of_row | fold.accept),
+            self.element_valid.eq(of_row | (fold.accept & fold.element_valid)),
             self.element_last.eq(row_last | (fold.accept & fold.element_last)),
         ]
         for out, mine, other in (

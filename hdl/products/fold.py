@@ -4,8 +4,8 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.datapath.product import Product
-from rbp.hdl.datapath.walk import Walk
+from rbp.hdl.products.product import Product
+from rbp.hdl.products.walk import Walk
 from rbp.hdl.fixed import delay, round_half_up, saturate
 from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
@@ -15,7 +15,7 @@ from rbp.hdl.wires import tables
 
 __all__ = ["Fold"]
 
-DEPTH = 4
+DEPTH = 8
 """Results that wait for the integrator."""
 
 
@@ -24,8 +24,8 @@ class Fold(wiring.Component):
 
     The sums of a BACKWARD are kept, two sweeps of them at most. When all have come, the table leads
     through what each unit adds up, a term a cycle, so a sweep takes the table's rows in cycles,
-    besides the pipeline's, :attr:`rbp.hdl.timing.Timing.fold_pipeline`. No unit begins while four
-    results wait. Whatever the table is, a sweep ends. Golden model:
+    besides the pipeline's, :attr:`rbp.hdl.timing.Timing.fold_pipeline`. No unit begins while
+    :data:`DEPTH` results wait. Whatever the table is, a sweep ends. Golden model:
     ``rbp.golden.features.Features.fold``.
 
     Members
@@ -38,8 +38,9 @@ class Fold(wiring.Component):
         The sweep ends, with a sum or without; its pattern, where that one's c is, its first step.
     read, c, slope_read, slope : Out, In
         To and from the state memory: f(c), f'(c).
-    ready, accept, value, element, element_last : Out, In, Out …
-        A result, as the integrator takes a sum; taken. The last one of a sweep.
+    ready, accept, value, element, element_valid, element_last : Out, In, Out …
+        A result, as the integrator takes a sum; taken. One of a unit that has no place in the
+        state memory is not valid. The last one of a sweep, valid or not.
     done : Out
         The last result of a sweep is taken.
     clipped : Out
@@ -69,6 +70,7 @@ class Fold(wiring.Component):
                 "accept": In(1),
                 "value": Out(signed(config.sum_width)),
                 "element": Out(element_layout(config)),
+                "element_valid": Out(1),
                 "element_last": Out(1),
                 "done": Out(1),
                 "clipped": Out(1),
@@ -152,7 +154,10 @@ class Fold(wiring.Component):
         rounded = Signal(signed(len(b)), reset_less=True)
         m.d.sync += rounded.eq(round_half_up(b, f.weight.fraction + f.state.fraction))
         clamped, _ = saturate(rounded, _Wider(f.error))
-        tag = delay(m, Cat(walk.unit, walk.end, pattern), multiplied + 2, name="tag")
+        units = len(self.element.unit)
+        is_unit = ~walk.unit[units:].any()
+        tag = Cat(walk.unit[:units], is_unit, walk.end, pattern)
+        tag = delay(m, tag, multiplied + 2, name="tag")
         self._keep(m, arrives, clamped, tag)
         assert memory + 1 + multiplied + 3 == Timing(config).fold_pipeline
         return m
@@ -197,8 +202,8 @@ class Fold(wiring.Component):
             m.d.sync += taken.eq(taken + 1)
         out = Signal(len(value) + len(tag))
         o_value, o_tag = out[: len(value)].as_signed(), out[len(value) :]
-        units = self.config.unit_bits
-        o_pattern = o_tag[units + 1 :]
+        units = len(self.element.unit)
+        o_pattern = o_tag[units + 2 :]
         m.d.comb += [
             out.eq(results[taken]),
             self.ready.eq(count != 0),
@@ -208,7 +213,8 @@ class Fold(wiring.Component):
             self.element.bank.eq(o_pattern[len(self.slot)]),
             self.element.fresh.eq(o_pattern[len(self.slot) + 1]),
             self.element.backward.eq(1),
-            self.element_last.eq(o_tag[units]),
+            self.element_valid.eq(o_tag[units]),
+            self.element_last.eq(o_tag[units + 1]),
             self.done.eq(self.accept & self.element_last),
         ]
 

@@ -9,7 +9,7 @@ from amaranth.hdl import Module
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.features import Features, monomials
 from rbp.golden.formats import narrow
-from rbp.hdl.datapath.fold import Fold
+from rbp.hdl.products.fold import Fold
 from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
 from rbp.hdl.timing import Timing
 from tests.support import simulate, words
@@ -21,9 +21,8 @@ class Bench:
     At most two sweeps are under way, as a lane sees to.
     """
 
-    def __init__(self, config, rng, *, takes=0.5, last_unit=None):
+    def __init__(self, config, rng, *, takes=0.5):
         self.config, self.rng, self.takes = config, rng, takes
-        self.last_unit = config.units - 1 if last_unit is None else last_unit
         self.table, self.sweeps = [], []
         self.factors = np.zeros((config.slots, 3, config.units), int)
         self.slopes = np.zeros((config.slots, config.units), int)
@@ -44,7 +43,6 @@ class Bench:
                 ctx.set(getattr(dut.table, name), value)
             await ctx.tick()
         ctx.set(dut.table.w_en, 0)
-        ctx.set(dut.last_unit, self.last_unit)
 
     def run(self, cycles):
         """The values and elements of all results, and the cycles of each ``done``."""
@@ -118,7 +116,7 @@ def check(config, features, rng, *, takes, connected=None, held=0, sweeps=5):
     """Back to back sweeps of a network: every result is golden's, in the order of units."""
     f, size = config.formats, len(features.products)
     connected = np.full(size, True) if connected is None else connected
-    bench = Bench(config, rng, takes=takes, last_unit=features.units - 1)
+    bench = Bench(config, rng, takes=takes)
     bench.table = features.fold_words(config, connected, held)
     bench.factors = words(rng, f.state, bench.factors.shape)
     bench.slopes = words(rng, f.state, bench.slopes.shape)
@@ -213,8 +211,7 @@ def test_whatever_the_table_is_a_sweep_ends(folds, family):
     config = Config(units=5, macs=1, order=3, products=11, folds=folds, family=family)
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        last_unit = int(rng.integers(0, 5))
-        bench = Bench(config, rng, takes=rng.choice([0.05, 0.5, 1]), last_unit=last_unit)
+        bench = Bench(config, rng, takes=rng.choice([0.05, 0.5, 1]))
         width = max(config.column_bits + 2, config.order * config.unit_bits)
         bench.table = rng.integers(0, 1 << width, 2 * folds).tolist()
         if seed % 3:  # few ends
@@ -231,7 +228,19 @@ def test_whatever_the_table_is_a_sweep_ends(folds, family):
         if bench.takes == 1:  # two sweeps of which each row is a unit that waits
             most = 2 * (folds + 1) * Timing(config).fold_pipeline
             assert (np.subtract(bench.dones, bench.sent) < most).all()
-        assert all(not valid or element.unit <= last_unit for _, element, valid, _ in bench.results)
+
+
+def test_a_unit_without_a_place_is_not_valid():
+    """4 units have addresses of 2 bits; the numbers in the table have 3."""
+    config = Config(units=4, macs=1, order=1, products=2)
+    bench = Bench(config, np.random.default_rng(1))
+    last, none = 1 << config.column_bits, config.columns
+    bench.table = [word for k in (3, 4, 7, 1) for word in (none | last, k)]
+    bench.table[-2] |= 2 << config.column_bits
+    bench.sweep({})
+    bench.run(200)
+    found = [(valid, end) for _, _, valid, end in bench.results]
+    assert found == [(1, 0), (0, 0), (0, 0), (1, 1)]
 
 
 def test_no_result_is_lost():
