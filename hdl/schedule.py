@@ -1,15 +1,17 @@
-"""How many cycles a run takes, exactly, without simulating it; of first-order networks.
+"""How many cycles a run takes, exactly, without simulating it.
 
-Time passes in turns of the carousel, so a run of any size costs a few operations a sweep. What is
-assumed: the host fetches the log before it is full.
+Time passes in turns of the carousel, so a run of any size costs a few operations a sweep; in a
+higher order relaxations pass in cycles. What is assumed: the host fetches the log before it is full.
 """
 
 from bisect import insort
 from collections import deque
+from functools import partial
 
 import numpy as np
 
 from rbp.hdl.datapath.noise import NoiseSeed
+from rbp.hdl.fold_schedule import relax, terms_of
 from rbp.hdl.program import compiled
 from rbp.hdl.timing import Timing
 
@@ -45,7 +47,23 @@ class Schedule:
         self.rows = len(structure.order) - structure.first
         time = self.time
         self.finish = time.tail + time.merge + time.integrator
-        """From a sweep's last entry to its pattern's finish."""
+        """From a sweep's last entry to its pattern's finish; in first order."""
+        self.relaxed = self._relax
+        if config.higher:
+            self.relaxed = partial(relax, self)
+            self.terms, self.row_times = terms_of(structure), self._row_times(structure)
+
+    def _row_times(self, structure):
+        """Cycles from a FORWARD's turn in which its results go to the integrator, of a higher
+        order; the last one ends the sweep, whosever it is."""
+        program, time, macs = self.program, self.time, self.config.macs
+        places = 1 << (max(2, self.config.units) - 1).bit_length()
+        times = [len(program) + time.tail + time.sums]
+        for block, end in enumerate([*program.starts[1:], len(program)]):
+            for p in range(macs):
+                if structure.first + block * macs + p < places:
+                    times.append(int(end) + time.tail + time.sums - (macs - 1) + p)
+        return times
 
     def cycles(self, settle_steps, learning, patterns, t=0):
         """Cycles of a training whose relaxations took ``settle_steps``, updates × B × 2.
@@ -60,7 +78,7 @@ class Schedule:
             held = list(map(int, learning.patterns(patterns, t)))
             rounds = self._rounds(held, patterns)
             ready = now + self._before_deal(held, learning)
-            settled, dealt = self._relax(now, ready, free, held, steps)
+            settled, dealt = self.relaxed(now, ready, free, held, steps)
             hashes = learning.draw is None or learning.start_seed is not None
             now, last = self._update(settled, dealt, rounds, hashes)
             free = last + self.time.before_relax

@@ -136,4 +136,7 @@ def test_many_products_on_one_core(name):
     for seed in range(24):
         machine = network(config, "random", seed)
         found = run.train(config, machine, updates)
+        schedule = Schedule(config, machine.structure)
+        counted = schedule.cycles(found.settle_steps, machine.learning, len(machine.targets))
         equal(found, deepcopy(machine), updates)
+        assert found.cycles == counted, seed
