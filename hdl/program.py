@@ -10,7 +10,7 @@ from rbp.golden.config import GREATEST_FACTORS, GREATEST_UNITS
 from rbp.golden.program import compile_program
 from rbp.hdl.fixed import delay, gate
 from rbp.hdl.layouts import word_layout
-from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.primitives.ram import Ram, RegisterFile
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 
@@ -186,57 +186,50 @@ class Program(wiring.Component):
             m.d.comb += self.next.end.eq(1)
 
     def _fetch_ahead(self, m, ram):
-        """From a memory of two cycles, by a queue. Behind a short end the first words come from
-        copies, since those behind it have been fetched."""
+        """From a memory of two cycles, by a queue. The first words lie there for good: they follow
+        a short end, when those behind it have been fetched."""
         layout, latency = self.next.shape(), self.config.device.memory
-        width = layout.size
-        queue, copies = (
-            [Signal(width, name=f"{name}_{k}", reset_less=True) for k in range(AHEAD)]
-            for name in ("queued", "copy")
-        )
-        for k, copy in enumerate(copies):
-            with m.If(self.table.w_en & (self.table.w_addr == k)):
-                m.d.sync += copy.eq(self.table.w_data)
-        count, room = Signal(range(AHEAD + 1)), Signal(range(AHEAD + 1), init=AHEAD)
-        at, clean = Signal(len(ram.r_addr), reset_less=True), Signal(latency)
+        first = Signal(layout, reset_less=True)
+        m.submodules.queue = queue = RegisterFile(width=layout.size, depth=2 * AHEAD)
+        early = self.table.w_en & (self.table.w_addr < AHEAD)
+        with m.If(early & (self.table.w_addr == 0)):
+            m.d.sync += first.eq(self.table.w_data)
         # the address of the program's last word, which is written last with that flag
-        end = Signal.like(at, init=-1)
+        at, end = Signal(len(ram.r_addr), reset_less=True), Signal(len(ram.r_addr), init=-1)
         with m.If(self.table.w_en & layout(self.table.w_data).end):
             m.d.sync += end.eq(self.table.w_addr)
-        rewinds, issue = self.rewinds, Signal()
-        m.d.comb += [
-            rewinds.eq(self.play & self.short & self.word.short_end & ~self.word.end),
-            issue.eq((room != 0) & ~self.reset & ~rewinds),
-            ram.r_addr.eq(at),
-        ]
+
+        put, taken = Signal(range(AHEAD)), Signal(range(2 * AHEAD), init=AHEAD)
+        room, clean = Signal(range(AHEAD + 1), init=AHEAD), Signal(latency)
+        issue, wraps = room != 0, at == end
         arrives = delay(m, issue, latency, control=True, name="arrives") & clean[-1]
+        final = delay(m, at.all(), latency, name="final")
         arriving = Signal(layout)
         m.d.comb += arriving.eq(ram.r_data)
-        with m.If(delay(m, at.all(), latency, name="final")):
+        with m.If(final):
             m.d.comb += arriving.end.eq(1)
-        left = count - self.take
-        with m.If(self.reset):
-            m.d.sync += [at.eq(0), count.eq(0), room.eq(AHEAD), clean.eq(0)]
-        with m.Elif(rewinds):
-            m.d.sync += [at.eq(gate(Const(AHEAD), end >= AHEAD)), clean.eq(0)]
-            m.d.sync += [count.eq(AHEAD - 1), room.eq(1)]
-        with m.Else():
-            m.d.sync += [
-                at.eq(Mux(issue, gate(at + 1, at != end), at)),
-                count.eq(left + arrives),
-                room.eq(room - issue + self.take),
-                clean.eq(Cat(Const(1, 1), clean)),
-            ]
-        for k, q in enumerate(queue):
-            behind = queue[k + 1] if k + 1 < AHEAD else q
-            with m.If(rewinds):
-                m.d.sync += q.eq(copies[k + 1] if k + 1 < AHEAD else q)
-            with m.Elif(arrives & (left == k)):
-                m.d.sync += q.eq(arriving)
-            with m.Elif(self.take):
-                m.d.sync += q.eq(behind)
         m.d.comb += [
-            self.next.eq(queue[0]),
-            self.again.eq(copies[0]),
-            self.fetched.eq(count != 0),
+            ram.r_addr.eq(at),
+            queue.w_en.eq(early | arrives),
+            queue.w_addr.eq(Mux(early, self.table.w_addr[:2], Cat(put, Const(1, 1)))),
+            queue.w_data.eq(Mux(early, self.table.w_data, arriving)),
+            queue.r_addr.eq(taken),
+            self.next.eq(queue.r_data),
+            self.again.eq(first),
+            self.rewinds.eq(self.play & self.short & self.word.short_end & ~self.word.end),
         ]
+        with m.If(self.take):  # behind the first words and behind the last place: the first place
+            m.d.sync += taken.eq(Mux(taken[:2].all(), AHEAD, taken + 1))
+        m.d.sync += [
+            at.eq(Mux(issue, gate(at + 1, ~wraps), at)),
+            put.eq(put + arrives),
+            room.eq(room - issue + (self.take & taken[2])),
+            clean.eq(Cat(Const(1, 1), clean)),
+            self.fetched.eq(arrives | (self.fetched & ~self.reset)),
+        ]
+        with m.If(self.rewinds):
+            m.d.sync += [taken.eq(1), at.eq(gate(Const(AHEAD), end >= AHEAD))]
+        with m.If(self.reset):
+            m.d.sync += [taken.eq(AHEAD), at.eq(0)]
+        with m.If(self.reset | self.rewinds):
+            m.d.sync += [put.eq(0), room.eq(AHEAD), clean.eq(0)]

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from rbp.golden.config import SPRAM_WORDS
 from rbp.hdl.fixed import delay
 
-__all__ = ["Ram", "SinglePortRam"]
+__all__ = ["Ram", "RegisterFile", "SinglePortRam"]
 
 
 class Ram(wiring.Component):
@@ -132,6 +132,48 @@ class Ram(wiring.Component):
                     place = n * 20
                 value |= word << place
             yield "p", f"INITVAL_{k:02X}", Const(value, 320)
+
+
+class RegisterFile(wiring.Component):
+    """A few words, one of which is read in the same cycle; LUTs of ECP5 hold up to 16.
+
+    Parameters
+    ----------
+    width, depth : int
+        Bits of a word; words.
+
+    Members
+    -------
+    w_en, w_addr, w_data : In
+        Write; it can be read from the next cycle on.
+    r_addr, r_data : In, Out
+        The word read.
+    """
+
+    def __init__(self, *, width, depth):
+        self.width, self.depth = width, depth
+        super().__init__(
+            {
+                "w_en": In(1),
+                "w_addr": In(range(depth)),
+                "w_data": In(width),
+                "r_addr": In(range(depth)),
+                "r_data": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.mem = mem = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = mem.write_port(), mem.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_addr),
+            write.data.eq(self.w_data),
+            read.addr.eq(self.r_addr),
+            self.r_data.eq(read.data),
+        ]
+        return m
 
 
 class SinglePortRam(wiring.Component):
