@@ -173,7 +173,9 @@ class Entry(wiring.Component):
         """Rounding noise of an UPDATE, 0 where it rounds to nearest."""
         step, time = self.step, Timing(self.config)
         m.submodules.noise = noise = NoiseHead(
-            column_bits=self.config.column_bits, stages=time.add - time.feature - 1
+            column_bits=self.config.column_bits,
+            stages=time.add - time.feature - 1,
+            deep=self.config.device.memory > 1,
         )
         begin = delay(m, update & step.begin, time.feature, control=True, name="noise_begin")
         entry = Cat(step.column, step.first, step.valid & step.row)

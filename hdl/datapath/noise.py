@@ -135,23 +135,25 @@ class NoiseHead(wiring.Component):
     the next row is shifted by one. With a = H(z, j) it makes ``q_b = XOR of a_k·s_{k+b}``, which is
     T(a·xⁱ·x^b); each bit of r is the XOR of a few q. T is the one that needs the fewest gates.
 
-    Latency is ``stages``; throughput a column a cycle, never stalled. From six stages on H is three
-    of them and the product two, and no stage is deeper than two LUT4 but for a few bits with three;
-    with five stages (iCE40) it is three and four. Golden model: :func:`rbp.golden.noise.noise_of`.
-    Measured with yosys, 4 column bits, 5 stages, UP5K: 208 LUT4, 185 FF; 8 bits, 7 stages, ECP5:
-    209 LUT4, 286 FF.
+    Latency is ``stages``; throughput a column a cycle, never stalled. Where it is ``deep``, H is
+    three of them and the product two, and no stage is deeper than two LUT4 but for a few bits with
+    three; else they are five and four, with fewer registers. Golden model:
+    :func:`rbp.golden.noise.noise_of`. Measured with yosys: about 208 LUT4.
 
     Parameters
     ----------
     column_bits : int
         1 … 13.
     stages : int
-        Cycles from a column to its noise, at least :attr:`least`.
+        Cycles from a column to its noise, at least :attr:`least`; two more where it is deep.
+    deep : bool
+        More registers, for a fast device.
 
     Members
     -------
     load, z : In
-        z of the next update: between the present one's ``begin`` and its own, in neither cycle.
+        z of the next update: ``stages`` − 3 cycles behind the present one's ``begin`` at the
+        soonest, and before its own.
     begin : In
         With the first entry of an UPDATE: take that z, and i = 0.
     nearest : In
@@ -168,12 +170,13 @@ class NoiseHead(wiring.Component):
 
     least = 4
 
-    def __init__(self, *, column_bits, stages):
+    def __init__(self, *, column_bits, stages, deep=False):
         if not 1 <= column_bits <= HASH_BITS:
             raise ValueError(f"Column bits must be 1 to {HASH_BITS}, not {column_bits!r}")
-        if stages < self.least:
-            raise ValueError(f"Stages must be at least {self.least}, not {stages!r}")
-        self.column_bits, self.stages = column_bits, stages
+        least = self.least + 2 * deep
+        if stages < least:
+            raise ValueError(f"Stages must be at least {least}, not {stages!r}")
+        self.column_bits, self.stages, self.deep = column_bits, stages, deep
         super().__init__(
             {
                 "load": In(1),
@@ -190,10 +193,9 @@ class NoiseHead(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         start, sources = _constants()
-        # registers within H, and within the product's sums or before them
-        cuts, deep = {4: ((), False), 5: ((2,), False)}.get(self.stages, ((2, 4), True))
-        behind = self.stages - len(cuts) - 3
-        lead = min(2, behind)  # cycles from an entry to the hash
+        deep = self.deep
+        cuts = (2, 4) if deep else ()  # registers within H
+        lead = self.stages - len(cuts) - 3  # cycles from an entry to the hash
         a = self._hash(m, lead, cuts)
         reads = lead + len(cuts)  # to the product
         if not deep:
@@ -207,7 +209,7 @@ class NoiseHead(wiring.Component):
             pairs = [delay(m, Cat(of), 1, name="pairs") for of in pairs]
         q = delay(m, Cat(reduce(xor, of) for of in pairs), 1, name="q")
         r = Cat(reduce(xor, (q[k] for k in of)) for of in sources)
-        m.d.comb += self.noise.eq(delay(m, r, 1 + behind - lead, name="r"))
+        m.d.comb += self.noise.eq(delay(m, r, 1, name="r"))
         return m
 
     def _hash(self, m, lead, cuts):
