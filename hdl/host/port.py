@@ -71,6 +71,7 @@ class HostPort(wiring.Component):
         )
         self.decoder, self.registers = Decoder(config), SettingsRegisters(config)
         self.refused, self.refuses = Signal(), Signal()  # the latter a cycle ahead
+        self.done_column = Signal()
         self.quiet = Signal()  # no run is under way
         self.asked = Signal(2)  # a start, while it is looked at
         self.train, self.recall, self.clear = Signal(), Signal(), Signal(init=1)
@@ -202,7 +203,11 @@ class HostPort(wiring.Component):
                 bus.wait.eq(~decoded | (self.quiet & (blocked | (at.to_state & self.goes_on)))),
             ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
-        m.d.sync += self.refuses.eq(self.doing & ~mapped)
+        asks = Signal()  # for a column, which a cycle later is pending, or not one
+        m.d.sync += [
+            asks.eq(self.done_column),
+            self.refuses.eq((self.doing & ~mapped) | (asks & ~pending_probe)),
+        ]
 
     def _fill(self, m):
         """Words of the state while a run is under way."""
@@ -266,6 +271,7 @@ class HostPort(wiring.Component):
         for name, here in (*written.items(), ("weights", at.to_weights), *to_tables.items()):
             done[name] = Signal(name=f"done_{getattr(name, 'name', name).lower()}")
             m.d.sync += done[name].eq(self.doing & here)
+        m.d.comb += self.done_column.eq(done["COLUMN"])
         for area in to_tables:
             table = getattr(self, area.name.lower())
             m.d.comb += [
@@ -303,7 +309,5 @@ class HostPort(wiring.Component):
             other = word[16 + config.momentum :].any()
             fits = within(word[:16], config.columns - 1) & ~other
             m.d.sync += [self.pending_probe.eq(fits), self.probe_column.eq(word)]
-            with m.If(~fits):
-                m.d.sync += self.refused.eq(1)
             if config.momentum:
                 m.d.sync += self.store.velocity.eq(word[16])

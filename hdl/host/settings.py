@@ -25,7 +25,7 @@ class SettingsRegisters(wiring.Component):
     settings, patterns, batch, drawn, logging : Out
         For the core.
     refused : Out
-        What is written does not fit.
+        What was written a cycle ago does not fit.
     fit : Out
         A run may start with these, two cycles after the last was written at the earliest.
     fits : In
@@ -87,13 +87,14 @@ class SettingsRegisters(wiring.Component):
             if config.momentum:
                 m.d.sync += settings.friction.eq(word[16:])
 
-        unfit, refused = {}, Signal()
-        m.d.sync += self.refused.eq(refused)
+        unfit, written = {}, Signal.like(self.done.as_value())
+        m.d.sync += written.eq(self.done)
         for name, out in self._beyond().items():
             unfit[name] = Signal(name=f"unfit_{name.lower()}")
             with m.If(self.done[name]):
                 m.d.sync += unfit[name].eq(out)
-                m.d.comb += refused.eq(out)
+        beyond = Cat(unfit[name] for name in self.done.shape().members)
+        m.d.comb += self.refused.eq((written & beyond).any())
         checks, one = Signal(4), Signal()
         m.d.sync += [
             one.eq(self.batch == 1),
