@@ -88,7 +88,7 @@ class Memories:
 
     def weights(self, name="bank"):
         """The rows of W that are not held, or with ``velocity`` for a name those."""
-        width, structure = self.config.formats.weight.width, self.structure
+        width = self.config.formats.weight.width
         banks = [getattr(self.dut.weights, f"{name}_{p}") for p in range(self.config.macs)]
         words = [self._words(bank, range(len(self.program)), width) for bank in banks]
         numbered = self.program.unpack(np.stack(words, axis=1))

@@ -73,7 +73,7 @@ class Config:
     products : int, optional
         The greatest M, where a unit sums products (22); None where it sums states.
     folds : int, optional
-        Terms of all derivatives ∂φ/∂c, one at least of each unit; by default as many as there can be.
+        Terms of all derivatives ∂φ/∂c, at least one of each unit; by default the most.
     feature : str
         f of (22): ``identity``, or an activation.
     family : str
@@ -146,8 +146,11 @@ class Config:
         low, high = self.eta_shifts
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
+        least = self.units + self.macs + 2  # a column of W, and what is kept free
         if self.log_depth is None:
-            object.__setattr__(self, "log_depth", 1 << max(8, (self.units + self.macs + 1).bit_length()))
+            object.__setattr__(
+                self, "log_depth", 1 << max(8, (self.units + self.macs + 1).bit_length())
+            )
         least = self.units + self.macs + 2  # a column of W, and what is kept free
         if self.log_depth < least or self.log_depth & (self.log_depth - 1):
             raise ValueError(

@@ -62,7 +62,8 @@ class Reference:
     """A network that learns, in floating point; the counterpart of ``rbp.golden.training.Machine``.
 
     Arrays are floats: ``weights`` N×M, ``connected`` N×M bool, ``targets``, ``inputs`` and
-    ``start`` A×N. Held units are those of :class:`rbp.golden.structure.Structure`. ``tolerance`` and ``use_within`` of ``settling`` are in units of ``unit``.
+    ``start`` A×N. Held units are those of :class:`rbp.golden.structure.Structure`. ``tolerance``
+    and ``use_within`` of ``settling`` are in units of ``unit``.
     """
 
     activation: tuple

@@ -152,9 +152,7 @@ def relax(
         at = np.ix_(rows, free)
         sums = pe.backward(rows_of, y[at])
         if network.features is not None:
-            sums = network.features.fold(
-                sums, c[rows], unfactored[rows], flags, connected, held
-            )
+            sums = network.features.fold(sums, c[rows], unfactored[rows], flags, connected, held)
         y[at], step = backward_step(
             moving, sums[:, free], y[at], slope[at], j[at], settling.dt_shift, flags
         )

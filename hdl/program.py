@@ -1,4 +1,4 @@
-"""Program: the network's structure, an entry of a block of rows after the other, round and round."""
+"""Program: the network's structure, an entry after the other, round and round."""
 
 from dataclasses import replace
 

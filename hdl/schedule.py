@@ -1,7 +1,8 @@
 """How many cycles a run takes, exactly, without simulating it.
 
 Time passes in turns of the carousel, so a run of any size costs a few operations a sweep; in a
-higher order relaxations pass in cycles. What is assumed: the host fetches the log before it is full.
+higher order relaxations pass in cycles. What is assumed: the host fetches the log before it is
+full.
 """
 
 from bisect import insort

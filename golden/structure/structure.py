@@ -3,8 +3,8 @@
 A unit is *held* where nothing moves it that anybody would see: it is no target, and it is clamped
 or nothing feeds it. Its x stays where it would come to rest, T or sat(g(0) + I), and its y is 0.
 The machine numbers held units first, so they have no rows; the others as
-:func:`rbp.golden.structure.numbering.number` does. No word depends on these numbers but the rounding noise
-and what is drawn for x(t0), whose places are those of the machine.
+:func:`rbp.golden.structure.numbering.number` does. No word depends on these numbers but the
+rounding noise and what is drawn for x(t0), whose places are those of the machine.
 """
 
 from collections.abc import Sequence

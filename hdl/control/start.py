@@ -19,7 +19,8 @@ class RandomStart(wiring.Component):
 
     It lies between the host and the lanes' state memories, and writes in the host's place while
     nothing relaxes: unit by unit c, but where the unit is clamped, and x(t0), once f(c) is there.
-    Takes (N − H) · (memory + 2) cycles a pattern, and what f and the way to one of several lanes take.
+    Takes (N − H) · (memory + 2) cycles a pattern, and what f and the way to one of several lanes
+    take.
     Golden model: :meth:`rbp.golden.training.Learning.start_words`.
 
     Members
@@ -59,7 +60,12 @@ class RandomStart(wiring.Component):
         write = last | ((tick == clamped) & ~Array(self.clamp)[place.lane])
         m.d.comb += self.draw.ready.eq(~busy)
         with m.If(self.draw.go):
-            m.d.sync += [z.eq(xorshift(self.draw.z)), busy.eq(1), tick.eq(0), of.eq(self.first_unit)]
+            m.d.sync += [
+                z.eq(xorshift(self.draw.z)),
+                busy.eq(1),
+                tick.eq(0),
+                of.eq(self.first_unit),
+            ]
         with m.Elif(busy):
             m.d.sync += tick.eq(tick + 1)
             with m.If(last):

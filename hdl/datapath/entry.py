@@ -4,7 +4,6 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.products.features import Features
 from rbp.hdl.datapath.noise import NoiseHead
 from rbp.hdl.datapath.pe import token_layout
 from rbp.hdl.fixed import delay, gate
@@ -16,6 +15,7 @@ from rbp.hdl.layouts import (
     step_layout,
     sweep_layout,
 )
+from rbp.hdl.products.features import Features
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 

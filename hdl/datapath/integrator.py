@@ -33,7 +33,8 @@ class Integrator(wiring.Component):
     clear_energy, clear : In
         Set the energy to 0; the flags of saturation.
     valid, sum, element, last : In
-        A result; with or without one, the last of its sweep. ``x``, ``target``, ``flags`` of it follow the memory's latency later.
+        A result; with or without one, the last of its sweep. ``x``, ``target``, ``flags`` of it
+        follow the memory's latency later; only units that move are written.
     *_read, slope, input, … : where to read what is needed later; it comes that latency after
     write_*, slope_* : Out
         To the state memory.

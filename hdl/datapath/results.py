@@ -4,7 +4,6 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.products.fold import Fold
 from rbp.hdl.datapath.sums import ColumnSums
 from rbp.hdl.fixed import delay
 from rbp.hdl.layouts import (
@@ -15,8 +14,8 @@ from rbp.hdl.layouts import (
     settings_layout,
     step_layout,
     sweep_layout,
-    unit,
 )
+from rbp.hdl.products.fold import Fold
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 

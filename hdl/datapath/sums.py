@@ -46,8 +46,8 @@ class ColumnSums(wiring.Component):
     Each entry of a BACKWARD leaves the tree as the sum of one block's rows. What its column has so
     far is read ahead, added, and written a cycle later; so two entries of a column are at least
     the memory's latency and two cycles apart (rule B of :mod:`rbp.golden.program`). A FORWARD's
-    sums pass as they are. Where a memory of 256 words has room, nothing is added by reading from its
-    upper half, which is never written and holds 0: on iCE40 that saves a LUT a bit.
+    sums pass as they are. Where a memory of 256 words has room, nothing is added by reading from
+    its upper half, which is never written and holds 0: on iCE40 that saves a LUT a bit.
 
     Latency :attr:`rbp.hdl.timing.Timing.sums`; throughput one a cycle, never stalled.
 

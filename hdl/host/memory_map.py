@@ -4,9 +4,9 @@ Addresses count 32-bit words. The upper three bits choose the area:
 
     0  registers    offset, as in REGISTERS
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
-    2  weights      {bank, entry}                 row p of an entry's block is in bank p; written only
+    2  weights      {bank, entry}                 bank p has row p of an entry; written only
     3  velocities   the same, where momentum is built in
-    4  program      a word, see PROGRAM_FIELDS; written only
+    4  program      a word, see rbp.hdl.layouts.word_layout; written only
     5  products     of a column, its factors; in a higher order; written only
     6  folds        two words a term; in a higher order; written only
 

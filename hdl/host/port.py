@@ -3,13 +3,14 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.fixed import delay, gate, within
+from rbp.hdl.fixed import gate, within
 from rbp.hdl.host.decode import Decoder
 from rbp.hdl.host.memory_map import IDENTITY, REGISTERS, AddressMap, Area
+from rbp.hdl.host.read import READABLE, Reader
 from rbp.hdl.host.settings import SettingsRegisters
 from rbp.hdl.layouts import Region, settings_layout
 from rbp.hdl.timing import Timing
@@ -18,11 +19,16 @@ from rbp.hdl.wires import HostSignature, LogPort, Run, StatePort, Store, tables
 __all__ = ["HostPort"]
 
 
+COPIED = ("patterns", "batch", "drawn", "logging")
+"""Settings of a run."""
+
+
 class HostPort(wiring.Component):
     """Does what the memory map (:mod:`rbp.hdl.host.memory_map`) says, and keeps the settings.
 
-    A read takes :attr:`latency` cycles, a write two, of X and CLAMPED three and four; a weight, a
-    column and a start wait for the carousel, a CLEAR until a run has ended. What is refused does
+    A read takes :attr:`rbp.hdl.host.read.Reader.latency` cycles, a write two, of X and CLAMPED
+    three and four; a word of the program, a weight, a column and a start wait for the carousel, a
+    CLEAR until a run has ended. What is refused does
     nothing, reads as 0, and is noted in STATUS. While a run is under way, that is all but CONTROL,
     and reads of registers and the log. A core that can be refilled takes writes to the state then
     as well, as soon as there is room.
@@ -69,9 +75,12 @@ class HostPort(wiring.Component):
                 "log": Out(LogPort(config)),
             }
         )
-        self.decoder, self.registers = Decoder(config), SettingsRegisters(config)
+        self.decoder, self.reader = Decoder(config), Reader(config)
+        self.registers = SettingsRegisters(config)
         self.refused, self.refuses = Signal(), Signal()  # the latter a cycle ahead
-        self.done_column = Signal()
+        names = [r.name for r in REGISTERS if r.access != "ro" and r.name != "CONTROL"]
+        names += ["WEIGHTS", *(area.name for area in self.map.tables)]
+        self.done = {name: Signal(name=f"done_{name.lower()}") for name in names}
         self.quiet = Signal()  # no run is under way
         self.asked = Signal(2)  # a start, while it is looked at
         self.train, self.recall, self.clear = Signal(), Signal(), Signal(init=1)
@@ -81,12 +90,6 @@ class HostPort(wiring.Component):
         self.taken, self.goes_on = Signal(), Signal()
         self.doing, self.running, self.fills = Signal(), Signal(), Signal()
         self.pending, self.pending_probe = Signal(), Signal()  # to be handed to the carousel
-
-    @property
-    def latency(self):
-        """Cycles of a read, the first included: a word of a lane's, or the log's next, and two
-        registers."""
-        return Timing(self.config).look + 4
 
     def elaborate(self, platform):
         m = Module()
@@ -137,7 +140,7 @@ class HostPort(wiring.Component):
             ]
 
     def _read(self, m):
-        """Everything after the same time; registers are chosen in a cycle of their own."""
+        """By way of the reader; a word of the log is taken out."""
         config, bus, run, hit = self.config, self.bus, self.run, self.decoder.hit
         values = {
             "IDENTITY": Const(IDENTITY, 32),
@@ -152,32 +155,23 @@ class HostPort(wiring.Component):
             "CYCLES": run.cycles[:32],
             "CYCLES_HIGH": run.cycles[32:],
         }
-        register, read = Signal(32, reset_less=True), Signal(32, reset_less=True)
-        elapsed = Signal(range(self.latency))
+        m.submodules.reader = reader = self.reader
         reading = bus.r_en & ~bus.w_en
-        arrived = elapsed == self.latency - 1
-        awaiting = reading & ~arrived
-        starting = self.asked.any() | run.start  # what a read should see the end of
-        with m.If(awaiting):
-            m.d.comb += bus.wait.eq(1)
-        # a word of the state is the host's if no run was under way when its memory took the address
-        look = Timing(config).look
-        asked_quietly = delay(m, self.quiet, look, name="asked_quietly")
-        found_state, found_register = Signal(reset_less=True), Signal(reset_less=True)
-        found = Signal(reset_less=True)
-        of_lane = Array(state.word for state in self.states)[self.decoder.lane]
-        signed_word = Cat(of_lane, of_lane[-1].replicate(32 - len(of_lane)))
-        m.d.sync += [
-            elapsed.eq(gate(elapsed + 1, awaiting & ~starting)),
-            register.eq(reduce(or_, (gate(value, hit[name]) for name, value in values.items()))),
-            found_state.eq(self.decoder.from_state & asked_quietly),
-            found_register.eq(reduce(or_, (hit[name] for name in values))),
-            read.eq(gate(signed_word, found_state) | register),
-            found.eq(found_state | found_register),
+        m.d.comb += [
+            reader.reading.eq(reading),
+            reader.starting.eq(self.asked.any() | run.start),
+            reader.from_state.eq(self.decoder.from_state),
+            reader.lane.eq(self.decoder.lane),
+            reader.quiet.eq(self.quiet),
+            *(reader.hit[name].eq(hit[name]) for name in READABLE),
+            *(reader.registers[name].eq(values[name]) for name in READABLE),
+            *(reader.words[k].eq(state.word) for k, state in enumerate(self.states)),
+            bus.r_data.eq(reader.word),
         ]
-        m.d.comb += bus.r_data.eq(read)
-        with m.If(reading & arrived):
-            with m.If(~found):
+        with m.If(reading & ~reader.arrived):
+            m.d.comb += bus.wait.eq(1)
+        with m.If(reader.arrived):
+            with m.If(~reader.found):
                 m.d.sync += self.refused.eq(1)
             m.d.comb += self.log.pop.eq(hit.LOG & (self.log.count != 0))
 
@@ -205,7 +199,7 @@ class HostPort(wiring.Component):
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
         asks = Signal()  # for a column, which a cycle later is pending, or not one
         m.d.sync += [
-            asks.eq(self.done_column),
+            asks.eq(self.done["COLUMN"]),
             self.refuses.eq((self.doing & ~mapped) | (asks & ~pending_probe)),
         ]
 
@@ -264,39 +258,32 @@ class HostPort(wiring.Component):
     def _keep(self, m):
         """What was written, by where to."""
         config, run, at, word = self.config, self.run, self.decoder, self.word
-        done = {}
-        written = {r.name: at.hit[r.name] for r in REGISTERS if r.access != "ro"}
-        del written["CONTROL"]
-        to_tables = {area: at.to_table[area.name] for area in self.map.tables}
-        for name, here in (*written.items(), ("weights", at.to_weights), *to_tables.items()):
-            done[name] = Signal(name=f"done_{getattr(name, 'name', name).lower()}")
-            m.d.sync += done[name].eq(self.doing & here)
-        m.d.comb += self.done_column.eq(done["COLUMN"])
-        for area in to_tables:
+        registers, done = self.registers, self.done
+        here = {name: at.hit[name] for name in at.hit.shape().members}
+        here |= {name: at.to_table[name] for name in at.to_table.shape().members}
+        here |= {"WEIGHTS": at.to_weights}
+        m.d.sync += [signal.eq(self.doing & here[name]) for name, signal in done.items()]
+        for area in self.map.tables:
             table = getattr(self, area.name.lower())
             m.d.comb += [
-                table.w_en.eq(done[area]),
+                table.w_en.eq(done[area.name]),
                 table.w_addr.eq(at.address),
                 table.w_data.eq(word),
             ]
-        registers = self.registers
         m.d.comb += [
             registers.word.eq(word),
             *(registers.done[name].eq(done[name]) for name in registers.done.shape().members),
             registers.fits.eq(run.fits),
             self.settings.eq(registers.settings),
             run.errors.eq(registers.settings.errors),
-            run.patterns.eq(registers.patterns),
-            run.batch.eq(registers.batch),
-            run.drawn.eq(registers.drawn),
-            run.logging.eq(registers.logging),
+            *(getattr(run, name).eq(getattr(registers, name)) for name in COPIED),
             run.noise_write.eq(done["NOISE"]),
             run.updates_write.eq(done["UPDATES"]),
             run.first_write.eq(done["FIRST"]),
         ]
         if config.random_start:
             m.d.comb += run.random.eq(registers.settings.random)
-        with m.If(done["weights"]):
+        with m.If(done["WEIGHTS"]):
             m.d.sync += [
                 self.pending.eq(1),
                 self.store.word.eq(word),

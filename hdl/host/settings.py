@@ -11,6 +11,7 @@ from rbp.hdl.layouts import patterns, settings_layout
 __all__ = ["SettingsRegisters"]
 
 FIELDS = ("PATTERNS", "BATCH", "LIMIT", "TOLERANCE", "USE_WITHIN")
+CHECKED = ("MODE", "ROWS", "UPDATES", *FIELDS)
 
 
 class SettingsRegisters(wiring.Component):
@@ -38,7 +39,9 @@ class SettingsRegisters(wiring.Component):
         super().__init__(
             {
                 "word": In(32),
-                "done": In(data.StructLayout({name: 1 for name in ("MODE", "ROWS", "UPDATES", *FIELDS)})),
+                "done": In(
+                    data.StructLayout({name: 1 for name in ("MODE", "ROWS", "UPDATES", *FIELDS)})
+                ),
                 "errors": In(1),
                 "set_errors": In(1),
                 "settings": Out(settings_layout(config)),

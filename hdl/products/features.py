@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.products.product import Product
 from rbp.hdl.fixed import delay
 from rbp.hdl.layouts import c_place_layout
 from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.products.product import Product
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 

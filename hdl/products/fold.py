@@ -4,12 +4,12 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.products.product import Product
-from rbp.hdl.products.walk import Walk
 from rbp.hdl.fixed import delay, round_half_up, saturate
 from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.products.product import Product
+from rbp.hdl.products.walk import Walk
 from rbp.hdl.timing import Timing
 from rbp.hdl.wires import tables
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.products.features import units_of
 from rbp.hdl.fixed import stages
 from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.products.features import units_of
 from rbp.hdl.wires import tables
 
 __all__ = ["Walk"]
