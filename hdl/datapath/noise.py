@@ -148,6 +148,9 @@ class NoiseHead(wiring.Component):
         Cycles from a column to its noise, at least :attr:`least`; two more where it is deep.
     deep : bool
         More registers, for a fast device.
+    keeps : bool
+        It keeps z from ``load`` on; else z stands outside, up to a cycle behind ``begin``, which
+        takes 32 registers less.
 
     Members
     -------
@@ -170,13 +173,15 @@ class NoiseHead(wiring.Component):
 
     least = 4
 
-    def __init__(self, *, column_bits, stages, deep=False):
+    def __init__(self, *, column_bits, stages, deep=False, keeps=True):
         if not 1 <= column_bits <= HASH_BITS:
             raise ValueError(f"Column bits must be 1 to {HASH_BITS}, not {column_bits!r}")
         least = self.least + 2 * deep
         if stages < least:
             raise ValueError(f"Stages must be at least {least}, not {stages!r}")
         self.column_bits, self.stages, self.deep = column_bits, stages, deep
+        self.keeps = keeps
+        assert keeps or self.lead <= 2
         super().__init__(
             {
                 "load": In(1),
@@ -190,12 +195,16 @@ class NoiseHead(wiring.Component):
             }
         )
 
+    @property
+    def lead(self):
+        """Cycles from an entry to the hash."""
+        return self.stages - 3 - 2 * self.deep
+
     def elaborate(self, platform):
         m = Module()
         start, sources = _constants()
-        deep = self.deep
+        deep, lead = self.deep, self.lead
         cuts = (2, 4) if deep else ()  # registers within H
-        lead = self.stages - len(cuts) - 3  # cycles from an entry to the hash
         a = self._hash(m, lead, cuts)
         reads = lead + len(cuts)  # to the product
         if not deep:
@@ -214,9 +223,11 @@ class NoiseHead(wiring.Component):
 
     def _hash(self, m, lead, cuts):
         """a of a column, ``lead`` cycles later, and one for each register behind a layer."""
-        following, z = Signal(32, reset_less=True), Signal(32, reset_less=True)
-        with m.If(self.load):
-            m.d.sync += following.eq(self.z)
+        following, z = self.z, Signal(32, reset_less=True)
+        if self.keeps:
+            following = Signal(32, reset_less=True)
+            with m.If(self.load):
+                m.d.sync += following.eq(self.z)
         with m.If(delay(m, self.begin, lead - 1, name="begin")):
             m.d.sync += z.eq(following)
         key, column = z, delay(m, self.column, lead, name="column")
