@@ -191,13 +191,17 @@ class Program(wiring.Component):
         layout, latency = self.next.shape(), self.config.device.memory
         first = Signal(layout, reset_less=True)
         m.submodules.queue = queue = RegisterFile(width=layout.size, depth=2 * AHEAD)
-        early = self.table.w_en & (self.table.w_addr < AHEAD)
-        with m.If(early & (self.table.w_addr == 0)):
-            m.d.sync += first.eq(self.table.w_data)
+        # by a register: the host is far
+        w_en, w_addr, w_data = Signal(), Signal(len(ram.w_addr)), Signal(layout, reset_less=True)
+        m.d.sync += [w_en.eq(self.table.w_en), w_addr.eq(self.table.w_addr)]
+        m.d.sync += w_data.eq(self.table.w_data)
+        early = w_en & (w_addr < AHEAD)
+        with m.If(early & (w_addr == 0)):
+            m.d.sync += first.eq(w_data)
         # the address of the program's last word, which is written last with that flag
         at, end = Signal(len(ram.r_addr), reset_less=True), Signal(len(ram.r_addr), init=-1)
-        with m.If(self.table.w_en & layout(self.table.w_data).end):
-            m.d.sync += end.eq(self.table.w_addr)
+        with m.If(w_en & w_data.end):
+            m.d.sync += end.eq(w_addr)
 
         put, taken = Signal(range(AHEAD)), Signal(range(2 * AHEAD), init=AHEAD)
         room, clean = Signal(range(AHEAD + 1), init=AHEAD), Signal(latency)
@@ -211,8 +215,8 @@ class Program(wiring.Component):
         m.d.comb += [
             ram.r_addr.eq(at),
             queue.w_en.eq(early | arrives),
-            queue.w_addr.eq(Mux(early, self.table.w_addr[:2], Cat(put, Const(1, 1)))),
-            queue.w_data.eq(Mux(early, self.table.w_data, arriving)),
+            queue.w_addr.eq(Mux(early, w_addr[:2], Cat(put, Const(1, 1)))),
+            queue.w_data.eq(Mux(early, w_data, arriving)),
             queue.r_addr.eq(taken),
             self.next.eq(queue.r_data),
             self.again.eq(first),
