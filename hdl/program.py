@@ -199,7 +199,8 @@ class Program(wiring.Component):
                 m.d.sync += copy.eq(self.table.w_data)
         count, room = Signal(range(AHEAD + 1)), Signal(range(AHEAD + 1), init=AHEAD)
         at, clean = Signal(len(ram.r_addr), reset_less=True), Signal(latency)
-        # the address of the program's last word, which is written last with that flag
+        # the address of the program's last word, which is written last with that flag; what is read
+        # there ends a turn, whatever was written over it
         end = Signal.like(at, init=-1)
         with m.If(self.table.w_en & layout(self.table.w_data).end):
             m.d.sync += end.eq(self.table.w_addr)
@@ -212,7 +213,7 @@ class Program(wiring.Component):
         arrives = delay(m, issue, latency, control=True, name="arrives") & clean[-1]
         arriving = Signal(layout)
         m.d.comb += arriving.eq(ram.r_data)
-        with m.If(delay(m, at.all(), latency, name="final")):
+        with m.If(delay(m, at == end, latency, name="final")):
             m.d.comb += arriving.end.eq(1)
         left = count - self.take
         with m.If(self.reset):

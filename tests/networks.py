@@ -3,10 +3,22 @@
 import numpy as np
 
 from rbp.golden.features import Features
+from rbp.golden.program import compile_program
 from rbp.golden.relaxation import Network, Settling
 from rbp.golden.training import Learning, Machine
+from rbp.hdl.timing import Timing
 
-__all__ = ["associative", "draw", "equal", "example1", "single"]
+__all__ = ["associative", "draw", "drawn_program", "equal", "example1", "single"]
+
+
+def drawn_program(config, seed):
+    """The program of a network of so many units that a core holds, by chance with a short end."""
+    rng, n = np.random.default_rng(seed), config.units
+    held = int(rng.integers(0, max(1, n // 2)))
+    connected = rng.random((n, n)) < rng.random()
+    connected[:held] = False
+    connected[int(rng.integers(held, n + 1)) :, held:] = False
+    return compile_program(connected, config.macs, Timing(config).rules, held=held)
 
 
 def draw(
