@@ -66,7 +66,9 @@ class Elements(SimpleNamespace):
 
 def still(config, count, **changes):
     """Elements that rest at 0: a BACKWARD's, not its first, of units that are nothing special."""
-    e = Elements(**{name: np.zeros(count, np.int64) for name in (*ELEMENT, *OPERANDS, "sum", "last")})
+    e = Elements(
+        **{name: np.zeros(count, np.int64) for name in (*ELEMENT, *OPERANDS, "sum", "last")}
+    )
     for name in FLAGS:
         setattr(e, f"is_{name}", np.zeros(count, np.int64))
     e.valid, e.is_moves = np.ones((2, count), np.int64)
