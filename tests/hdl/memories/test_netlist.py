@@ -38,7 +38,8 @@ def test_gates_learn_with_goldens_bits(name):
     assert result.energy == [r.energy for r in relaxed]
     assert (result.weights == machine.weights).all()
     assert (result.states == relaxed[-1].x).all()
-    assert result.cycles == Schedule(config).cycles(result.settle_steps, machine.learning, 2)
+    schedule = Schedule(config, machine.structure)
+    assert result.cycles == schedule.cycles(result.settle_steps, machine.learning, 2)
 
 
 def test_a_wrong_gate_is_seen(tmp_path):
