@@ -17,7 +17,7 @@ from rbp.golden.training import Learning
 from rbp.hdl.host.memory_map import IDENTITY, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.schedule import Schedule, utilisation
-from tests.networks import associative, draw, example1, single
+from tests.networks import associative, draw, example1, on_schedule, single
 
 
 def check(config, machine, updates):
@@ -31,10 +31,7 @@ def check(config, machine, updates):
     assert (result.states == relaxed[-1].x).all()
     assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
     assert result.saturated == machine.saturated
-    patterns = len(machine.targets)
-    schedule = Schedule(config, machine.structure)
-    counted = schedule.cycles(result.settle_steps, machine.learning, patterns, t)
-    assert result.cycles == counted
+    on_schedule(result, config, machine, t)
     return result
 
 
