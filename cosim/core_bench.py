@@ -101,14 +101,16 @@ class Checker:
     def __init__(self):
         self.compared, self.banks = 0, {}
 
-    def equal(self, update, phase, what, found, expected):
+    def equal(self, update, phase, what, found, expected, rows=None):
+        """``rows`` are the units whose rows are compared, by default all."""
         found, expected = np.asarray(found), np.asarray(expected)
         self.compared += found.size
         wrong = np.argwhere(found != expected)
         if len(wrong):
             where = tuple(int(k) for k in wrong[0])
+            units = where if rows is None else (int(rows[where[0]]), *where[1:])
             raise AssertionError(
-                f"update {update}, phase {phase}, {what}, unit {', '.join(map(str, where))}: "
+                f"update {update}, phase {phase}, {what}, unit {', '.join(map(str, units))}: "
                 f"RTL has {found[where]}, golden {expected[where]}"
             )
 
@@ -130,11 +132,11 @@ class Checker:
                 ("backward", "y", f.error.width, 0, machine.y[a]),
                 ("backward", "y_row", f.error.width, 0, machine.y[a]),
             ):
-                found = memories.state(name, a, width, high)
+                found, rows = memories.state(name, a, width, high), None
                 if name == "slope":  # of held units there is none
                     rows = machine.structure.rows
                     found, expected = found[rows], expected[rows]
-                self.equal(update, phase, f"pattern {a}, {name}", found, expected)
+                self.equal(update, phase, f"pattern {a}, {name}", found, expected, rows)
 
 
 def _one(request):
@@ -187,10 +189,11 @@ async def lockstep(dut):
                 # the update's last turn ends, and its last weight is written
                 await clock.cycles(len(driver.program) + time.drain)
                 rows = machine.structure.rows
-                checker.equal(update, "update", "w", memories.weights(), machine.weights[rows])
+                found = memories.weights()
+                checker.equal(update, "update", "w", found, machine.weights[rows], rows)
                 if config.momentum:
                     found = memories.weights("velocity")
-                    checker.equal(update, "update", "v", found, machine.velocity[rows])
+                    checker.equal(update, "update", "v", found, machine.velocity[rows], rows)
                 update += 1
                 Path(job["progress"]).write_text(str(update))
             if update == updates:
@@ -207,10 +210,10 @@ async def lockstep(dut):
             if found != expected:
                 raise AssertionError(f"{name}: RTL has {found}, golden {expected}")
         found = await host.do(driver.read_weights())
-        checker.equal("all", "read-out", "w", found[rows], machine.weights[rows])
+        checker.equal("all", "read-out", "w", found[rows], machine.weights[rows], rows)
         if config.momentum:
             found = await host.do(driver.read_weights(Area.VELOCITIES))
-            checker.equal("all", "read-out", "v", found[rows], machine.velocity[rows])
+            checker.equal("all", "read-out", "v", found[rows], machine.velocity[rows], rows)
         outcome = {
             "machine": machine,
             "energy": energy,

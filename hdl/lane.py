@@ -9,6 +9,7 @@ from rbp.hdl.control.relaxation import RelaxationControl
 from rbp.hdl.datapath.column import Column
 from rbp.hdl.datapath.entry import Entry
 from rbp.hdl.datapath.integrator import Integrator
+from rbp.hdl.datapath.noise import NoiseSeed
 from rbp.hdl.datapath.results import Results
 from rbp.hdl.fixed import delay
 from rbp.hdl.layouts import Kind, settings_layout, step_layout, sweep_layout
@@ -116,6 +117,10 @@ class Lane(wiring.Component):
         m.submodules.integrator = integrator = Integrator(config)
         m.submodules.state = state = StateMemory(config)
 
+        # the next noise is not there before the present one's key is taken, the same time behind
+        # the carousel
+        assert time.feature <= NoiseSeed.latency
+        noise_load = self._near(m, self.turn.noise_load, "noise_load", control=True)
         folded = results.folded if config.higher else None
         sweep, active = self._pick(m, relaxation, settings, keep, fixed, errors, folded)
         m.d.comb += [
@@ -124,7 +129,7 @@ class Lane(wiring.Component):
             entry.active.eq(active),
             entry.settings.eq(settings),
             entry.keep.eq(keep),
-            entry.noise_load.eq(self.turn.noise_load),
+            entry.noise_load.eq(noise_load),
             entry.noise_z.eq(self.turn.noise_z),
             entry.probe_column.eq(self.probe_column),
             entry.y_row.eq(state.y_row),

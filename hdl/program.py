@@ -198,7 +198,8 @@ class Program(wiring.Component):
         early = w_en & (w_addr < AHEAD)
         with m.If(early & (w_addr == 0)):
             m.d.sync += first.eq(w_data)
-        # the address of the program's last word, which is written last with that flag
+        # the address of the program's last word, which is written last with that flag; what is read
+        # there ends a turn, whatever was written over it
         at, end = Signal(len(ram.r_addr), reset_less=True), Signal(len(ram.r_addr), init=-1)
         with m.If(w_en & w_data.end):
             m.d.sync += end.eq(w_addr)
@@ -207,7 +208,7 @@ class Program(wiring.Component):
         room, clean = Signal(range(AHEAD + 1), init=AHEAD), Signal(latency)
         issue, wraps = room != 0, at == end
         arrives = delay(m, issue, latency, control=True, name="arrives") & clean[-1]
-        final = delay(m, at.all(), latency, name="final")
+        final = delay(m, wraps, latency, name="final")
         arriving = Signal(layout)
         m.d.comb += arriving.eq(ram.r_data)
         with m.If(final):

@@ -3,10 +3,23 @@
 import numpy as np
 
 from rbp.golden.features import Features
+from rbp.golden.program import compile_program
 from rbp.golden.relaxation import Network, Settling
 from rbp.golden.training import Learning, Machine
+from rbp.hdl.schedule import Schedule
+from rbp.hdl.timing import Timing
 
-__all__ = ["associative", "draw", "equal", "example1", "single"]
+__all__ = ["associative", "draw", "drawn_program", "equal", "example1", "on_schedule", "single"]
+
+
+def drawn_program(config, seed):
+    """The program of a network of so many units that a core holds, by chance with a short end."""
+    rng, n = np.random.default_rng(seed), config.units
+    held = int(rng.integers(0, max(1, n // 2)))
+    connected = rng.random((n, n)) < rng.random()
+    connected[:held] = False
+    connected[int(rng.integers(held, n + 1)) :, held:] = False
+    return compile_program(connected, config.macs, Timing(config).rules, held=held)
 
 
 def draw(
@@ -93,3 +106,18 @@ def equal(result, machine, updates):
     assert (result.states == machine.x).all()
     assert (result.errors == machine.y).all()
     assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
+
+
+def on_schedule(result, config, machine, t=None):
+    """A training from ``t``, by default the machine's, has taken the schedule's cycles.
+
+    Not where patterns are loaded while it runs; nor in a higher order, of which a Schedule is not
+    exact: this is the one place that leaves it out.
+    """
+    patterns = len(machine.targets)
+    if config.higher or patterns > config.lanes * config.slots:
+        return
+    schedule = Schedule(config, machine.structure)
+    at = machine.t if t is None else t
+    counted = schedule.cycles(result.settle_steps, machine.learning, patterns, at)
+    assert result.cycles == counted

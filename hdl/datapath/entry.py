@@ -178,6 +178,7 @@ class Entry(wiring.Component):
             deep=self.config.device.memory > 1,
             # the hash of one lane is not made anew before its UPDATE has begun
             keeps=self.config.lanes > 1 or self.config.higher or time.multiplier > 3,
+            soon=self.config.higher,
         )
         begin = delay(m, update & step.begin, time.feature, control=True, name="noise_begin")
         entry = Cat(step.column, step.first, step.valid & step.row)

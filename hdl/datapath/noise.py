@@ -151,6 +151,8 @@ class NoiseHead(wiring.Component):
     keeps : bool
         It keeps z from ``load`` on; else z stands outside, up to a cycle behind ``begin``, which
         takes 32 registers less.
+    soon : bool
+        z is taken two cycles behind ``begin`` at the latest, for some more registers.
 
     Members
     -------
@@ -173,14 +175,14 @@ class NoiseHead(wiring.Component):
 
     least = 4
 
-    def __init__(self, *, column_bits, stages, deep=False, keeps=True):
+    def __init__(self, *, column_bits, stages, deep=False, keeps=True, soon=False):
         if not 1 <= column_bits <= HASH_BITS:
             raise ValueError(f"Column bits must be 1 to {HASH_BITS}, not {column_bits!r}")
         least = self.least + 2 * deep
         if stages < least:
             raise ValueError(f"Stages must be at least {least}, not {stages!r}")
         self.column_bits, self.stages, self.deep = column_bits, stages, deep
-        self.keeps = keeps
+        self.keeps, self.soon = keeps, soon
         assert keeps or self.lead <= 2
         super().__init__(
             {
@@ -198,7 +200,8 @@ class NoiseHead(wiring.Component):
     @property
     def lead(self):
         """Cycles from an entry to the hash."""
-        return self.stages - 3 - 2 * self.deep
+        spare = self.stages - 3 - 2 * self.deep
+        return min(2, spare) if self.soon else spare
 
     def elaborate(self, platform):
         m = Module()
@@ -218,7 +221,8 @@ class NoiseHead(wiring.Component):
             pairs = [delay(m, Cat(of), 1, name="pairs") for of in pairs]
         q = delay(m, Cat(reduce(xor, of) for of in pairs), 1, name="q")
         r = Cat(reduce(xor, (q[k] for k in of)) for of in sources)
-        m.d.comb += self.noise.eq(delay(m, r, 1, name="r"))
+        behind = self.stages - lead - 2 - 2 * deep
+        m.d.comb += self.noise.eq(delay(m, r, behind, name="r"))
         return m
 
     def _hash(self, m, lead, cuts):

@@ -69,8 +69,9 @@ class Reader(wiring.Component):
     @property
     def latency(self):
         """Cycles of a read, the first included: a word of a lane's, or the log's next, and two
-        registers."""
-        return Timing(self.config).look + 4
+        registers; as many more as a write of that word takes where memories are slow."""
+        time = Timing(self.config)
+        return time.look + 4 + (time.memory - 1)
 
     def elaborate(self, platform):
         m = Module()

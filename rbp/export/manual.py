@@ -126,7 +126,8 @@ def _format(role, fmt):
 
 
 def _read_cycles(config):
-    return Timing(config).look + 4  # as HostPort.latency
+    time = Timing(config)
+    return time.look + 4 + (time.memory - 1)  # as HostPort.latency
 
 
 def _diagram(read):

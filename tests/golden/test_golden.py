@@ -241,25 +241,29 @@ def feed_forward(sizes, rng):
 
 
 @pytest.mark.parametrize("sizes", [1, 2, 4, (3, 4, 2), (2, 3, 3, 3, 1)], ids=str)
-def test_feed_forward_settles_in_depth_and_one_steps(sizes):
-    """At Δt = 1 and to the bit, from any start: x, then y. One step less is too few."""
+def test_feed_forward_settles_in_depth_steps(sizes):
+    """At Δt = 1 and to the bit, from any start: x, then y. One step less is too few.
+
+    What nothing feeds is held where it comes to rest; a unit alone, which is a target, is not.
+    """
     depth, problem = feed_forward(sizes, np.random.default_rng(3))
+    needed = max(1, depth)
 
     def relaxed(**settings):
         return machine(problem, Settings(**settings), "golden").relax()
 
-    long, enough = relaxed(fixed_steps=60), relaxed(fixed_steps=depth + 1)
+    long, enough = relaxed(fixed_steps=60), relaxed(fixed_steps=needed)
     assert np.array_equal(enough.x, long.x)
     assert np.array_equal(enough.y, long.y)
     assert np.abs(long.y[:, -1]).min() > 0
-    if depth:
-        short = relaxed(fixed_steps=depth)
+    if needed > 1:
+        short = relaxed(fixed_steps=needed - 1)
         assert not np.array_equal(short.x, long.x)
         assert not np.array_equal(short.y, long.y)
     # a step more shows that nothing moves
     watched = relaxed(tolerance=0)
     assert not watched.unsettled.any()
-    assert watched.steps.max() == depth + 2
+    assert watched.steps.max() == needed + 1
     assert np.array_equal(watched.x, long.x)
     assert np.array_equal(watched.y, long.y)
 
@@ -269,7 +273,14 @@ def test_feed_forward_settles_in_depth_and_one_steps(sizes):
 
 def test_config():
     config = Config(units=17, macs=5)
-    assert (config.blocks, config.sweep, config.terms) == (4, 68, 17)
+    assert (config.blocks, config.columns, config.entries, config.words) == (4, 17, 68, 256)
+    assert (config.column_bits, config.unit_bits, config.higher) == (5, 5, False)
+    assert Config(units=15, macs=5).column_bits == 4  # with a value for none
+    assert Config(units=16, macs=5).column_bits == 5
+    products = Config(units=17, macs=5, order=2, products=153)
+    assert (products.columns, products.column_bits, products.entries) == (153, 8, 4 * 153)
+    assert (products.folds, products.higher) == (2 * 153 + 17, True)
+    assert Config(units=1024, macs=1).words == 2048  # a word or two for each of 1024 blocks
     assert config.eta_shifts == (-6, 1)
     assert Config(units=4, macs=1, family="ice40").eta_shifts == (-2, 1)
     assert Config(units=4, macs=1, eta_shifts=(0, 0)).eta_shifts == (0, 0)
@@ -287,6 +298,20 @@ def test_config():
         ({"lanes": 9}, "lanes must be 1 … 8, not 9"),
         ({"slots": 0}, "slots must be a positive integer, not 0"),
         ({"slots": 257}, "slots must be 1 … 256, not 257"),
+        ({"entries": 1}, "entries must be at least 2, not 1"),
+        ({"words": 3}, "words must be at least 4, not 3"),
+        ({"spram": True, "entries": 16385}, "have 16385 entries: spram holds at most 16384"),
+        ({"order": 0}, "order must be 1 … 3, not 0"),
+        ({"order": 4, "products": 9}, "order must be 1 … 3, not 4"),
+        ({"order": 2}, "order 2 and feature identity need products, not None"),
+        ({"feature": "tanh"}, "order 1 and feature tanh need products, not None"),
+        ({"feature": "relu", "products": 9}, "feature must be one of identity, logistic, tanh, "),
+        ({"products": 0}, "products must be 1 … 4096, not 0"),
+        ({"products": 4097}, "products must be 1 … 4096, not 4097"),
+        ({"units": 1024, "products": 9}, "units must be at most 1023 where there are products"),
+        ({"products": 9, "folds": 3}, "folds must be at least 4 .the units., not 3"),
+        ({"momentum": True, "preset": "w8"}, "preset w8 has no format for momentum"),
+        ({"spram": True, "family": "ecp5"}, "spram is for memories of one cycle, not those of ecp"),
         ({"preset": "w17"}, "preset must be one of w16, w18, w8, not 'w17'"),
         ({"family": "xc7"}, "family must be one of generic, .*, not 'xc7'"),
         ({"activations": ()}, "activations must be of logistic, tanh, sin, not"),

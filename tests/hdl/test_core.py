@@ -12,11 +12,12 @@ from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.relaxation import Settling
+from rbp.golden.structure import Structure
 from rbp.golden.training import Learning
-from rbp.hdl.host.memory_map import IDENTITY
+from rbp.hdl.host.memory_map import IDENTITY, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.schedule import Schedule, utilisation
-from tests.networks import associative, draw, example1, single
+from tests.networks import associative, draw, example1, on_schedule, single
 
 
 def check(config, machine, updates):
@@ -30,9 +31,7 @@ def check(config, machine, updates):
     assert (result.states == relaxed[-1].x).all()
     assert (result.unsettled, result.skipped) == (machine.unsettled, machine.skipped)
     assert result.saturated == machine.saturated
-    patterns = len(machine.targets)
-    counted = Schedule(config).cycles(result.settle_steps, machine.learning, patterns, t)
-    assert result.cycles == counted
+    on_schedule(result, config, machine, t)
     return result
 
 
@@ -97,9 +96,20 @@ def test_what_is_read_while_the_single_port_writes_sets_no_flag():
     assert "weight" not in check(config, machine, 3).saturated
 
 
+LAYERS = np.arange(9)[:, None] // 3 == np.arange(9)[None, :] // 3 + 1
 SHAPES = {
     "7 units, padded": (Config(units=7, macs=3), lambda c: associative(c, 5, 3)),
     "22 units, padded": (Config(units=22, macs=5, slots=5), lambda c: associative(c, 17, 5)),
+    "held, hidden and nobody's": (
+        Config(units=12, macs=4, slots=2),
+        lambda c: draw(
+            c, 2, clamp=np.arange(9) < 3, target=np.arange(9) == 8, units=9, connected=LAYERS
+        ),
+    ),
+    "held alone feed the target": (
+        Config(units=9, macs=2, slots=2, family="ecp5"),
+        lambda c: draw(c, 2, clamp=np.arange(9) < 8, target=np.arange(9) == 8),
+    ),
     "no hidden units": (Config(units=3, macs=2, slots=2), lambda c: associative(c, 3, 2)),
     "one unit": (Config(units=1, macs=1, slots=1), lambda c: associative(c, 1, 1)),
     "Example 1": (Config(units=12, macs=5), lambda c: example1(c, 4)),
@@ -194,6 +204,7 @@ def test_recall():
     slave = replace(
         machine,
         network=replace(machine.network, clamp_units=none, target_units=none),
+        structure=None,
         start=np.where(np.arange(15) < 10, machine.targets, machine.start),
         settling=Settling(0, tolerance=4, limit=512, use_within=64),
     )
@@ -230,7 +241,7 @@ def test_what_was_loaded_can_be_read(loaded):
 @pytest.mark.parametrize("macs", [1, 5])
 def test_a_log_holds_a_column(macs):
     """The longest that its depth allows, slow or fast."""
-    config = Config(units=13, macs=macs, log_depth=16)
+    config = Config(units=14 - macs, macs=macs, log_depth=16)
     machine, driver = associative(config, 6, 2), Driver(config)
     with Simulator(library(config)) as core:
         core.do(driver.load(machine))
@@ -246,18 +257,23 @@ def test_what_follows_a_column_waits_for_it(shape):
     last = units - 1
     with Simulator(library(config)) as core:
         core.do(driver.load(machine))
+        numbered, program = machine.structure.to_machine(machine.weights), driver.program
+        entry = int(np.flatnonzero(program.columns == last)[0])
+        assert entry < [*program.starts, len(program)][1]  # of the first block
         core.do(driver.write("COLUMN", last))
-        core.write(driver.map.weight(0, last), int(machine.weights[0, last]) - 1 & 0xFFFFFFFF)
+        core.write(driver.map.weight(0, entry), int(numbered[0, last]) - 1 & 0xFFFFFFFF)
         core.do(driver.write("COLUMN", last))
         core.do(driver.write("COLUMN", 0))
         core.do(driver.start_training(2))
-        columns = [machine.weights[:, last].copy(), None, machine.weights[:, 0]]
-        machine.weights[0, last] -= 1
-        columns[1] = machine.weights[:, last]
+        columns = [numbered[:, last].copy(), None, numbered[:, 0]]
+        numbered[0, last] -= 1
+        columns[1] = numbered[:, last]
         if last == 0:
             columns[2] = columns[1]
-        expected = np.concatenate(columns) & 0xFFFF
-        words = [core.do(driver.read("LOG")) & 0xFFFF for _ in range(3 * units)]
+        machine.weights = machine.structure.from_machine(numbered)
+        rows = program.blocks * macs  # with those of nobody, 0
+        expected = np.concatenate([np.pad(c, (0, rows - units)) for c in columns]) & 0xFFFF
+        words = [core.do(driver.read("LOG")) & 0xFFFF for _ in range(3 * rows)]
         assert words == expected.tolist()
         reports = []
         core.do(driver.reports(2, reports.append))
@@ -310,6 +326,8 @@ def test_an_access_that_a_run_forbids_does_nothing_and_is_noted(loaded):
     core.run(100)
     core.write(driver.map.weight(3, 4), 0)
     core.write(driver.map.state(Region.TARGET, 0, 0), 0)
+    core.write(driver.map.at(Area.PROGRAM, 0), 0)
+    core.write(driver.map.register("ROWS"), 1)
     core.write(driver.map.register("TOLERANCE"), 999)
     core.write(driver.map.register("NOISE"), 999)
     assert core.read(driver.map.state(Region.X, 0, 0)) == 0
@@ -369,24 +387,51 @@ def test_utilisation_of_figure1(macs, least, early):
 
 def test_one_pattern_in_flight():
     config = Config(units=15, macs=5, slots=1)
-    schedule = Schedule(config)
-    assert schedule.time.turnaround <= 5 + 26 + 2
     one, two = (
-        check(
-            config,
-            associative(config, 10, 1, settling=Settling(0, 4, steps, 64, fixed=True)),
-            1,
-        ).cycles
+        associative(config, 10, 1, settling=Settling(0, 4, steps, 64, fixed=True))
         for steps in (10, 11)
     )
+    schedule = Schedule(config, one.structure)
+    assert schedule.time.turnaround <= 5 + 26 + 2
+    assert len(schedule.program) == schedule.program.short == 45
     # a step more of x and of y: a sweep each, and the way round
-    assert two - one == 2 * (config.sweep + schedule.time.turnaround)
+    more = check(config, two, 1).cycles - check(config, one, 1).cycles
+    assert more == 2 * (45 + schedule.time.turnaround)
+
+
+def test_a_backward_is_short_where_held_units_come_last():
+    """Of 12 units 4 are held, and 4 are fed by those alone: these have no wanted columns."""
+    config, unit = Config(units=12, macs=4, slots=1), np.arange(12)
+    connected = (unit[:, None] >= 4) & ((unit < 4)[None, :] | (unit[:, None] < 8))
+    one, two = (
+        draw(
+            config,
+            1,
+            clamp=unit < 4,
+            target=unit > 6,
+            connected=connected,
+            settling=Settling(0, 4, steps, 64, fixed=True),
+        )
+        for steps in (10, 11)
+    )
+    schedule = Schedule(config, one.structure)
+    size, short = len(schedule.program), schedule.program.short
+    assert (size, short) == (12 + 4, 8)
+    more = check(config, two, 1).cycles - check(config, one, 1).cycles
+    assert more == size + short + 2 * schedule.time.turnaround
 
 
 def test_cycles_go_with_the_square_of_the_units():
     units = np.array([16, 32, 64, 128, 256])
     steps = np.full((2, 4, 2), 20)
-    cycles = [Schedule(Config(units=int(n), macs=16)).cycles(steps, Learning(), 4) for n in units]
+    dense = []
+    for n in units.tolist():
+        none = np.zeros(n, bool)
+        dense.append(Structure.of(np.ones((n, n), bool), none, ~none))
+    cycles = [
+        Schedule(Config(units=int(n), macs=16), structure).cycles(steps, Learning(), 4)
+        for n, structure in zip(units, dense, strict=True)
+    ]
     exponent = np.polyfit(np.log(units), np.log(cycles), 1)[0]
     assert abs(exponent - 2.0) <= 0.03
-    assert utilisation(Config(units=64, macs=16), steps, cycles[2]) > 0.99
+    assert utilisation(dense[2], 16, steps, cycles[2]) > 0.99

@@ -8,21 +8,35 @@ import pytest
 
 from rbp.cosim.run import lockstep, recall, train
 from rbp.golden.config import Config
+from rbp.golden.features import monomials
 from rbp.golden.formats import PRESETS
 from rbp.golden.reference import Products, Reference, exact_errors
 from rbp.golden.relaxation import Settling
 from rbp.golden.tables import ACTIVATIONS, feature_tables
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import utilisation
-from tests.networks import associative, draw, equal, example1
+from tests.networks import associative, draw, equal, example1, on_schedule
 
 ORDERS = [(1,), (2,), (3,), (1, 2), (0, 1, 2), (0, 3)]
 FEATURES = ["identity", *ACTIVATIONS]
 
 
+def core(units, macs, degrees, **other):
+    """A core that holds all products of some degrees; of (1,) one of first order, if f(c) is c."""
+    products = monomials(units, degrees)
+    if degrees != (1,) or "feature" in other and other["feature"] != "identity":
+        other |= {"order": max(1, *degrees), "products": len(products)}
+    return Config(units=units, macs=macs, **other)
+
+
+def products_of(config, degrees):
+    """The list, or None where sums are those of states."""
+    return monomials(config.units, degrees) if config.higher else None
+
+
 def reference(machine, config, **other):
     """The same network in floating point."""
-    f, network, features = config.formats, machine.network, config.features
+    f, network, features = config.formats, machine.network, machine.network.features
     return Reference(
         activation=tuple(config.activations[k] for k in network.activation),
         clamp_units=network.clamp_units,
@@ -33,7 +47,7 @@ def reference(machine, config, **other):
         inputs=f.state.to_float(machine.inputs),
         start=f.state.to_float(machine.start),
         **({"settling": machine.settling} | other),
-        products=features and Products(features.monomials, config.feature),
+        products=features and Products(features.products, config.feature),
     )
 
 
@@ -57,12 +71,20 @@ def test_f_is_within_one_unit(preset, name):
 @pytest.mark.parametrize("degrees", ORDERS)
 def test_the_update_is_the_gradient(degrees, feature):
     """Every weight, by central differences of E; and y by its formal solution (14) with (27)."""
-    config = Config(
-        units=4, macs=1, degrees=degrees, feature=feature, activations=("logistic", "tanh")
-    )
+    config = core(4, 1, degrees, feature=feature, activations=("logistic", "tanh"))
+    products = products_of(config, degrees)
     units = np.arange(4)
     inputs = np.where(units < 3, 0.2 - 0.3 * units, 0) * np.array([[1], [-0.7]])
-    machine = draw(config, 2, clamp=units == 0, target=units > 1, inputs=inputs, spread=0.4, seed=4)
+    machine = draw(
+        config,
+        2,
+        clamp=units == 0,
+        target=units > 1,
+        inputs=inputs,
+        spread=0.4,
+        seed=4,
+        products=products,
+    )
     exact = reference(machine, config, settling=Settling(0, 0, 80, 0, fixed=True))
     relaxed = exact.relax()
 
@@ -94,8 +116,9 @@ def test_formulas_of_the_memory(degrees, feature):
 
     Of the weights, some.
     """
-    config = Config(units=5, macs=1, degrees=degrees, feature=feature)
-    machine = associative(config, 3, 1, spread=0.4, seed=3)
+    config = core(5, 1, degrees, feature=feature)
+    products = products_of(config, degrees)
+    machine = associative(config, 3, 1, spread=0.4, seed=3, products=products)
     memory = reference(machine, config, settling=Settling(0, 0, 80, 0, fixed=True))
     relaxed, h, hidden = memory.relax(), 1e-6, np.arange(5) >= 3
     (clamped,) = np.where(hidden, relaxed.x, memory.targets)  # Z
@@ -134,8 +157,9 @@ def test_formulas_of_the_memory(degrees, feature):
 @pytest.mark.parametrize("feature", ["identity", "logistic"])
 @pytest.mark.parametrize("degrees", ORDERS)
 def test_golden_follows_the_reference(degrees, feature):
-    config = Config(units=5, macs=1, degrees=degrees, feature=feature, preset="w18")
-    machine = associative(config, 3, 3, spread=0.4, learning=Learning(-1, 2))
+    config = core(5, 1, degrees, feature=feature, preset="w18")
+    products = products_of(config, degrees)
+    machine = associative(config, 3, 3, spread=0.4, learning=Learning(-1, 2), products=products)
     exact, unit = reference(machine, config, eta=0.5, unit=2.0**-16), 2.0**-16
     for _ in range(10):
         golden, real = machine.update(), exact.update()
@@ -150,51 +174,54 @@ def test_golden_follows_the_reference(degrees, feature):
 def check(config, machine, updates):
     machine = deepcopy(machine)
     result = train(config, deepcopy(machine), updates)
+    on_schedule(result, config, machine)
     equal(result, machine, updates)
     assert result.saturated == machine.saturated
     return result
 
 
 CORES = {
-    "second": Config(units=7, macs=3, degrees=(2,)),
-    "second, all rows at once": Config(units=6, macs=6, degrees=(2,)),
-    "second, two lanes": Config(units=7, macs=4, lanes=2, slots=2, degrees=(2,)),
-    "second, four lanes, ecp5": Config(
-        units=6, macs=3, lanes=4, slots=1, degrees=(2,), family="ecp5", preset="w18"
+    "second": (7, 3, (2,), {}),
+    "second, all rows at once": (6, 6, (2,), {}),
+    "second, two lanes": (7, 4, (2,), {"lanes": 2, "slots": 2}),
+    "second, four lanes, ecp5": (
+        *(6, 3, (2,)),
+        {"lanes": 4, "slots": 1, "family": "ecp5", "preset": "w18"},
     ),
-    "second of tanh, ecp5": Config(units=5, macs=2, degrees=(2,), feature="tanh", family="ecp5"),
-    "third, two lanes, ice40hx": Config(
-        units=4, macs=4, lanes=2, slots=2, degrees=(3,), family="ice40hx"
-    ),
-    "third of logistic, ecp5": Config(
-        units=4, macs=3, degrees=(3,), feature="logistic", family="ecp5"
-    ),
-    "first and second, w8": Config(units=6, macs=3, degrees=(1, 2), preset="w8"),
-    "none to second of logistic": Config(units=6, macs=4, degrees=(0, 1, 2), feature="logistic"),
-    "first of logistic": Config(units=6, macs=6, degrees=(1,), feature="logistic"),
-    "one unit": Config(units=1, macs=1, degrees=(2,)),
-    "second, 496 products": Config(units=31, macs=8, degrees=(2,), slots=2),
-    "third, 455 products": Config(units=13, macs=13, degrees=(3,), slots=2),
+    "second of tanh, ecp5": (5, 2, (2,), {"feature": "tanh", "family": "ecp5"}),
+    "third, two lanes, ice40hx": (4, 4, (3,), {"lanes": 2, "slots": 2, "family": "ice40hx"}),
+    "third of logistic, ecp5": (4, 3, (3,), {"feature": "logistic", "family": "ecp5"}),
+    "first and second, w8": (6, 3, (1, 2), {"preset": "w8"}),
+    "none to second of logistic": (6, 4, (0, 1, 2), {"feature": "logistic"}),
+    "first of logistic": (6, 6, (1,), {"feature": "logistic"}),
+    "one unit": (1, 1, (2,), {}),
+    "second, 496 products": (31, 8, (2,), {"slots": 2}),
+    "third, 455 products": (13, 13, (3,), {"slots": 2}),
 }
 
 
 @pytest.mark.parametrize("name", CORES)
 def test_core_is_golden(name):
-    config = CORES[name]
-    spread = 0.3 if config.terms < 100 else 0.02
+    """Dense lists; any other list is that of tests/hdl/test_programs.py."""
+    units, macs, degrees, other = CORES[name]
+    config = core(units, macs, degrees, **other)
+    products = products_of(config, degrees)
+    spread = 0.3 if config.columns < 100 else 0.02
     patterns = min(4, config.slots * config.lanes)
     visible = -(-config.units // 2)
-    check(config, associative(config, visible, patterns, spread=spread), 6)
-    if config.units > 4 and config.terms < 100:
-        machine = example1(config, patterns, inputs=2, targets=2, spread=spread)
+    machine = associative(config, visible, patterns, spread=spread, products=products)
+    check(config, machine, 6)
+    if config.units > 4 and config.columns < 100:
+        machine = example1(config, patterns, inputs=2, targets=2, spread=spread, products=products)
         machine.settling = replace(machine.settling, dt_shift=1, limit=128)
         check(config, machine, 3)
 
 
 @pytest.mark.parametrize(("macs", "lanes"), [(1, 1), (5, 2), (15, 1)])
 def test_no_bit_depends_on_macs_or_lanes(macs, lanes):
-    config = Config(units=15, macs=macs, lanes=lanes, slots=4 // lanes, degrees=(2,))
-    check(config, associative(config, 10, 4, spread=0.1), 3)
+    config = core(15, macs, (2,), lanes=lanes, slots=4 // lanes)
+    machine = associative(config, 10, 4, spread=0.1, products=products_of(config, (2,)))
+    check(config, machine, 3)
 
 
 METHODS = {
@@ -209,17 +236,16 @@ METHODS = {
 @pytest.mark.parametrize("method", METHODS)
 def test_methods(method):
     learning = Learning(-1, **({"seed": 1} | METHODS[method]))
-    config = Config(
-        units=6,
-        macs=4,
+    config = core(
+        *(6, 4, (1, 2)),
         lanes=2,
         slots=2,
-        degrees=(1, 2),
         feature="logistic",
         momentum=learning.friction is not None,
         random_start=learning.start_seed is not None,
     )
-    machine = associative(config, 4, 4, spread=0.3, learning=learning)
+    products = products_of(config, (1, 2))
+    machine = associative(config, 4, 4, spread=0.3, learning=learning, products=products)
     if method == "side by side":
         machine.settling = Settling(0, 4, 1, 64, fixed=True)
     check(config, machine, 8)
@@ -228,23 +254,22 @@ def test_methods(method):
 @pytest.mark.parametrize("units", [1, 2])
 def test_a_random_start_waits_for_f(units):
     """The last unit's f(c) is there when the first product is read."""
-    config = Config(
-        units=units,
-        macs=units,
+    config = core(
+        *(units, units, (2,)),
         slots=1,
-        degrees=(2,),
         feature="tanh",
         family="ice40hx",
         random_start=True,
     )
-    machine = draw(config, 1, target=np.arange(units) < 1)
+    machine = draw(config, 1, target=np.arange(units) < 1, products=products_of(config, (2,)))
     machine.learning = Learning(0, 2, start_seed=2)
     check(config, machine, 8)
 
 
 def test_every_word():
-    config = Config(units=5, macs=3, lanes=2, slots=2, degrees=(0, 1, 3), feature="tanh")
-    machine = associative(config, 3, 3, spread=0.3)
+    config = core(5, 3, (0, 1, 3), lanes=2, slots=2, feature="tanh")
+    products = products_of(config, (0, 1, 3))
+    machine = associative(config, 3, 3, spread=0.3, products=products)
     result = lockstep(config, deepcopy(machine), 4, stalls=True)
     for _ in range(4):
         machine.update()
@@ -253,8 +278,9 @@ def test_every_word():
 
 def test_products_saturate_and_say_so():
     """φ and ∂φ/∂c of activities beyond √2, and b."""
-    config = Config(units=4, macs=2, degrees=(1, 3), slots=2, activations=("sin",))
-    machine = associative(config, 3, 2, spread=7, learning=Learning(1, 3))
+    config = core(4, 2, (1, 3), slots=2, activations=("sin",))
+    products = products_of(config, (1, 3))
+    machine = associative(config, 3, 2, spread=7, learning=Learning(1, 3), products=products)
     machine.targets[:] = np.where(machine.network.clamp_units, 30000, 0)
     machine.inputs[:, 3] = 20000
     machine.network = replace(machine.network, input_units=np.arange(4) == 3)
@@ -263,8 +289,9 @@ def test_products_saturate_and_say_so():
 
 
 def test_recall():
-    config = Config(units=6, macs=3, degrees=(1, 2), feature="logistic")
-    machine = draw(config, 4, spread=0.5, target=np.arange(6) < 1)
+    config = core(6, 3, (1, 2), feature="logistic")
+    products = products_of(config, (1, 2))
+    machine = draw(config, 4, spread=0.5, target=np.arange(6) < 1, products=products)
     machine.start = np.random.default_rng(2).integers(0, 1 << 14, machine.start.shape)
     result = recall(config, deepcopy(machine))
     relaxed = machine.relax(errors=False)
@@ -275,10 +302,11 @@ def test_recall():
 @pytest.mark.parametrize("fixed", [False, True])
 def test_utilisation(fixed):
     """N = 15, M = 120, P = 5, 4 patterns."""
-    config = Config(units=15, macs=5, degrees=(2,))
-    machine = associative(config, 10, 4, spread=0.1)
+    config = core(15, 5, (2,))
+    machine = associative(config, 10, 4, spread=0.1, products=products_of(config, (2,)))
     if fixed:
         machine.settling = Settling(0, 4, 12, 64, fixed=True)
     result = check(config, machine, 10)
-    assert result.utilisation == utilisation(config, result.settle_steps, result.cycles)
+    useful = utilisation(machine.structure, 5, result.settle_steps, result.cycles)
+    assert result.utilisation == useful
     assert result.utilisation >= 0.90

@@ -1,12 +1,13 @@
 """The schedule counts as the core does: batches in turn, drawn patterns, random starts."""
 
+import numpy as np
 import pytest
 
 from rbp.cosim import run
 from rbp.golden.config import Config
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule
-from tests.networks import associative
+from tests.networks import associative, draw
 
 CONFIGS = {
     "one unit, two lanes": Config(units=1, macs=1, lanes=2, slots=3),
@@ -14,6 +15,7 @@ CONFIGS = {
     "two lanes": Config(units=3, macs=2, lanes=2, slots=3, random_start=True),
     "three lanes": Config(units=4, macs=4, lanes=3, slots=2),
     "one lane": Config(units=5, macs=2, slots=6, random_start=True),
+    "one lane, ecp5": Config(units=9, macs=2, slots=6, random_start=True, family="ecp5"),
 }
 LEARNING = (
     *({}, {"batch": 1}, {"batch": 2}, {"batch": 3}, {"batch": 1, "draw": 1}, {"start_seed": 1}),
@@ -21,8 +23,26 @@ LEARNING = (
 )
 
 
+def layered(config, patterns, learning):
+    """Units in layers: those of the first are held, the last is a target; numbers may be nobody's
+    in random starts."""
+    n = config.units
+    layer = np.arange(n) * 3 // n
+    connected = layer[:, None] == layer[None, :] + 1
+    connected[-1, 0] = True
+    return draw(
+        config,
+        patterns,
+        target=np.arange(n) == n - 1,
+        clamp=np.arange(n) < min(2, n - 1),
+        connected=connected,
+        learning=learning,
+    )
+
+
+@pytest.mark.parametrize("network", ["associative", "layered"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_cycles(name):
+def test_cycles(name, network):
     config = CONFIGS[name]
     for patterns in range(1, config.slots * config.lanes + 1):
         for flags in LEARNING:
@@ -31,7 +51,13 @@ def test_cycles(name):
             if "start_seed" in flags and not config.random_start:
                 continue
             learning = Learning(0, 1, friction=2 if config.momentum else None, **flags)
-            machine = associative(config, min(2, config.units), patterns, learning=learning)
+            if network == "layered":
+                machine = layered(config, patterns, learning)
+                assert config.units == 1 or machine.structure.first
+            else:
+                machine = associative(config, min(2, config.units), patterns, learning=learning)
             got = run.train(config, machine, 4)
-            counted = Schedule(config).cycles(got.settle_steps, learning, patterns)
+            counted = Schedule(config, machine.structure).cycles(
+                got.settle_steps, learning, patterns
+            )
             assert got.cycles == counted, (patterns, flags)

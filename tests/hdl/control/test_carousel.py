@@ -1,4 +1,5 @@
-"""Carousel: turns back to back, and no wait longer or shorter than the weights need."""
+"""Carousel: turns of the program's entries, back to back, and no wait longer or shorter than the
+weights need."""
 
 from itertools import product
 
@@ -7,8 +8,11 @@ import pytest
 
 from rbp.golden.config import Config
 from rbp.hdl.control.carousel import Carousel
-from rbp.hdl.layouts import Kind
+from rbp.hdl.layouts import Kind, word_layout
+from rbp.hdl.program import AHEAD
 from rbp.hdl.timing import Timing
+from tests.hdl.test_program import FIELDS, entries
+from tests.networks import drawn_program
 from tests.support import simulate
 
 CONFIGS = {
@@ -17,7 +21,8 @@ CONFIGS = {
     "P = 1": Config(units=4, macs=1),
     "one unit": Config(units=1, macs=1),
     "two units": Config(units=2, macs=2),
-    "sweep as long as the wait": Config(units=3, macs=3),
+    "a program as long as the wait": Config(units=3, macs=3),
+    "many": Config(units=16, macs=4),
     "ecp5, short": Config(units=2, macs=1, family="ecp5"),
     "ecp5": Config(units=4, macs=4, family="ecp5"),
     "ice40hx": Config(units=4, macs=2, family="ice40hx"),
@@ -26,10 +31,28 @@ CONFIGS = {
     "eight lanes, ecp5": Config(units=3, macs=3, lanes=8, family="ecp5"),
 }
 REQUESTS = {kind: kind.name.lower() for kind in Kind}
+PROGRAMS = {name: drawn_program(config, 3) for name, config in CONFIGS.items()}
 
 
-def ride(config, wishes):
-    """Wish for turns, one after the other, each some cycles after the start of the one before.
+async def load(ctx, dut, words):
+    """A word a cycle; returns the cycles from the last until it rests."""
+    for at, word in enumerate(words):
+        for name, value in (("w_en", 1), ("w_addr", at), ("w_data", int(word))):
+            ctx.set(getattr(dut.table, name), value)
+        await ctx.tick()
+        assert not ctx.get(dut.resting)
+    ctx.set(dut.table.w_en, 0)
+    cycles = 0
+    while not ctx.get(dut.resting):
+        assert not ctx.get(dut.step).start
+        cycles += 1
+        assert cycles < 20
+        await ctx.tick()
+    return cycles
+
+
+def ride(config, program, wishes):
+    """Wish for turns, (kind, cycles after the start of the one before, whether any is FORWARD).
 
     Returns the cycle of each turn's first step (of an UPDATE by a single port, of both turns), and
     of each cycle the step (or None) and whether the carousel rests.
@@ -37,20 +60,25 @@ def ride(config, wishes):
     dut, starts, steps, resting = Carousel(config), [], [], []
 
     async def bench(ctx):
+        await load(ctx, dut, program.encode(config.columns))
+
         async def cycle():
             await ctx.tick()
             step = ctx.get(dut.step)
             steps.append(step if step.valid else None)
             resting.append(ctx.get(dut.resting))
 
-        for kind, later in wishes:
+        for kind, later, ahead in wishes:
             for _ in range(later):
                 await cycle()
             request = getattr(dut, REQUESTS[kind])
             ctx.set(request, 1)
+            ctx.set(dut.ahead, ahead)
             turns = 1 + (config.spram and kind == Kind.UPDATE)
             for _ in range(400):
                 started = ctx.get(dut.step).start
+                assert ctx.get(dut.step).start_relax == (started and kind == Kind.RELAX)
+                assert ctx.get(dut.step).start_short == (not ahead)
                 turns -= started
                 taken = started and not turns
                 assert ctx.get(dut.updating) == (taken and kind == Kind.UPDATE)
@@ -61,41 +89,44 @@ def ride(config, wishes):
                 if taken:
                     break
             ctx.set(request, 0)
-        for _ in range(config.sweep + 60):
+            ctx.set(dut.ahead, not ahead)  # what counts is when it starts
+        for _ in range(len(program) + 60):
             await cycle()
 
     simulate(dut, bench)
     return starts, steps, resting
 
 
-def turn(config, kind):
+def turn(program, kind, ahead=1):
     """Cycles of a turn."""
-    return 1 if kind == Kind.WRITE else config.sweep
+    if kind == Kind.WRITE:
+        return 1
+    return program.short if kind == Kind.RELAX and not ahead else len(program)
 
 
-def least_start(config, before, kind):
+def least_start(config, program, before, kind, ahead=(1, 1)):
     """The first cycle, seen from the turn before at 0, at which a turn may start: behind an UPDATE
     found by trying, from when each word is read and written.
 
     A bank reads one word a cycle, and a word not before the cycle after its writing.
     """
-    time, sweep = Timing(config), config.sweep
+    time, size = Timing(config), len(program)
     if before in (Kind.WRITE, Kind.PROBE):
         # a WRITE's word and place are held until the last bank has it, a PROBE's mark until its
-        # last result is in the log; both for the longer
-        written = time.last_write + config.macs + 2
-        logged = time.result + config.macs + time.tree
-        return turn(config, before) - 1 + time.behind(0) + max(written, logged)
+        # last result has left the tree and been added to nothing; both for the longer
+        last_bank = turn(program, before) - 1 + time.behind(0) + config.macs - 1
+        written, left = time.last_write, time.result + time.tree + time.merge
+        return last_bank + max(written, left) + 3
     if before == Kind.RELAX:
-        return sweep
+        return turn(program, before, ahead[0])
 
-    def reads(kind, start):
+    def reads(kind, start, ahead=1):
         late = time.update_lag if kind == Kind.UPDATE else 0
-        return [start + word + time.read + late for word in range(turn(config, kind))]
+        return [start + word + time.read + late for word in range(turn(program, kind, ahead))]
 
-    for start in range(sweep, sweep + 100):
-        collide = set(reads(Kind.UPDATE, 0)) & set(reads(kind, start))
-        written = [word + time.last_write for word in range(sweep)]
+    for start in range(size, size + 100):
+        collide = set(reads(Kind.UPDATE, 0)) & set(reads(kind, start, ahead[1]))
+        written = [word + time.last_write for word in range(size)]
         early = any(r <= w for r, w in zip(reads(kind, start), written, strict=False))
         if not collide and not early:
             return start
@@ -104,53 +135,61 @@ def least_start(config, before, kind):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_waits(name):
-    """Every kind behind every kind: as soon as it may, and no sooner."""
-    config = CONFIGS[name]
-    time, sweep = Timing(config), config.sweep
+    """Every kind behind every kind, short or not: as soon as it may, and no sooner."""
+    config, program = CONFIGS[name], PROGRAMS[name]
+    time, size = Timing(config), len(program)
     # a run begins and ends with the carousel at rest
     never = ({Kind.UPDATE, Kind.WRITE}, {Kind.UPDATE, Kind.PROBE})
     kinds = [pair for pair in product(Kind, Kind) if set(pair) not in never]
-    wishes = [wish for a, b in kinds for wish in ((a, 80), (b, 0))]
-    starts, _, _ = ride(config, wishes)
-    gaps = {pair: starts[2 * k + 1] - starts[2 * k] for k, pair in enumerate(kinds)}
-    assert gaps == {(a, b): least_start(config, a, b) for a, b in kinds}
+    cases = [(*pair, ahead) for pair in kinds for ahead in product((0, 1), (0, 1))]
+    wishes = [wish for a, b, ahead in cases for wish in ((a, 80, ahead[0]), (b, 0, ahead[1]))]
+    starts, _, _ = ride(config, program, wishes)
+    gaps = {case: starts[2 * k + 1] - starts[2 * k] for k, case in enumerate(cases)}
+    assert gaps == {
+        (a, b, ahead): least_start(config, program, a, b, ahead) for a, b, ahead in cases
+    }
     # the same in closed form
-    lag, reread = time.update_lag, time.reread
-    assert gaps[Kind.UPDATE, Kind.RELAX] == sweep + max(lag, lag + reread - sweep)
-    assert gaps[Kind.UPDATE, Kind.UPDATE] == sweep + max(0, reread - sweep)
+    for _, ahead in product((0, 1), (0, 1)):
+        assert gaps[Kind.UPDATE, Kind.RELAX, (1, ahead)] == size + time.update_lag
+    assert gaps[Kind.UPDATE, Kind.UPDATE, (1, 1)] == size
+    assert gaps[Kind.RELAX, Kind.RELAX, (0, 1)] == program.short
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_wait_is_over_whoever_wishes_late(name):
     """Who comes behind an UPDATE's wait, or at rest, starts at once."""
-    config = CONFIGS[name]
+    config, program = CONFIGS[name], PROGRAMS[name]
     for kind in (Kind.RELAX, Kind.UPDATE):
-        free = least_start(config, Kind.UPDATE, kind)
+        free = least_start(config, program, Kind.UPDATE, kind)
         for later in (free - 2, free - 1, free, free + 7):
-            starts, _, _ = ride(config, [(Kind.UPDATE, 3), (kind, later)])
+            starts, _, _ = ride(config, program, [(Kind.UPDATE, 3, 1), (kind, later, 1)])
             assert starts[1] - starts[0] == max(free, later + 1)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_turns_back_to_back(name):
-    """Without a pause while anything is wished for; each counts blocks and columns."""
+    """Without a pause while anything is wished for; each plays golden's entries."""
     config, rng = CONFIGS[name], np.random.default_rng(9)
-    kinds = [Kind(int(k)) for k in rng.integers(0, 2, 30)]
-    starts, steps, _ = ride(config, [(kind, 0) for kind in kinds])
-    expected = {}
-    for k, (kind, start) in enumerate(zip(kinds, starts, strict=True)):
-        if k:
-            assert start - starts[k - 1] == least_start(config, kinds[k - 1], kind)
-        for word in range(config.sweep):
-            block, column = divmod(word, config.terms)
-            expected[start + word] = (kind, block, column)
-    assert {c for c, step in enumerate(steps) if step is not None} == set(expected)
-    for cycle, (kind, block, column) in expected.items():
-        step = steps[cycle]
-        assert (step.kind, step.column) == (kind, column)
-        assert (step.first, step.last) == (column == 0, column == config.terms - 1)
-        assert (step.first_block, step.last_block) == (block == 0, block == config.blocks - 1)
-        assert step.row == (column < config.macs)
+    for seed in range(3):
+        program = drawn_program(config, seed)
+        drawn = zip(rng.integers(0, 2, 30), rng.integers(0, 2, 30), strict=True)
+        wishes = [(Kind(int(k)), 0, int(ahead)) for k, ahead in drawn]
+        starts, steps, _ = ride(config, program, wishes)
+        expected = {}
+        for k, (start, (kind, _, ahead)) in enumerate(zip(starts, wishes, strict=True)):
+            if k:
+                before, _, was = wishes[k - 1]
+                wait = least_start(config, program, before, kind, (was, ahead))
+                assert start - starts[k - 1] == wait
+            short = kind == Kind.RELAX and not ahead
+            for word, entry in enumerate(entries(program, config, short=short)):
+                expected[start + word] = (kind, *entry)
+        seen = {
+            cycle: (step.kind, *(int(getattr(step, name)) for name in FIELDS))
+            for cycle, step in enumerate(steps)
+            if step is not None
+        }
+        assert seen == expected
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -158,9 +197,9 @@ def test_turns_back_to_back(name):
 def test_at_rest_nothing_is_on_its_way(name, kind):
     """``resting`` falls with the turn and does not rise before the last bank has its word, or the
     log a PROBE's last one."""
-    config = CONFIGS[name]
-    (start,), _, resting = ride(config, [(kind, 4)])
-    length = turn(config, kind)
+    config, program = CONFIGS[name], PROGRAMS[name]
+    (start,), _, resting = ride(config, program, [(kind, 4, 0)])
+    length = turn(program, kind)
     rest = resting.index(1, start)
     assert resting == [1] * start + [0] * (rest - start) + [1] * (len(resting) - rest)
     time = Timing(config)
@@ -170,7 +209,7 @@ def test_at_rest_nothing_is_on_its_way(name, kind):
     elif kind == Kind.PROBE:
         assert rest > last_bank + length - 1 + time.result + time.tree
     else:  # a turn that starts now reads each word after its writing
-        assert rest + 1 == start + least_start(config, Kind.UPDATE, Kind.RELAX)
+        assert rest + 1 == start + least_start(config, program, Kind.UPDATE, Kind.RELAX)
 
 
 @pytest.mark.parametrize("macs", [1, 2, 3, 5])
@@ -179,13 +218,13 @@ def test_a_single_port_reads_or_writes(macs, lanes):
     """An UPDATE's two turns read and write every word once, at its one port, and nothing else does
     so then; the second turn, and what comes behind it, waits for the last writing."""
     config = Config(units=5, macs=macs, lanes=lanes, spram=True)
-    time = Timing(config)
+    time, program = Timing(config), drawn_program(config, 5)
     kinds = (Kind.RELAX, Kind.UPDATE, Kind.UPDATE, Kind.RELAX, Kind.UPDATE, Kind.PROBE)
-    starts, steps, _ = ride(config, [(kind, 0) for kind in kinds])
+    starts, steps, _ = ride(config, program, [(kind, 0, 1) for kind in kinds])
     assert [steps[c].kind.name[0] for c in starts] == list("RUUUURUUP")
     used, learned = [], []
     for c in starts:
-        for word in range(config.sweep):
+        for word in range(len(program)):
             step = steps[c + word]
             if step.kind != Kind.UPDATE:
                 used.append(c + word + time.read)
@@ -193,20 +232,21 @@ def test_a_single_port_reads_or_writes(macs, lanes):
                 used += [c + word + time.read + time.update_lag, c + word + time.last_write]
                 learned.append(word)
     assert len(set(used)) == len(used)
-    words = list(range(config.sweep))
+    words = list(range(len(program)))
     assert learned == (words[::2] + words[1::2]) * 3
     wait = time.reread - 1
-    gaps = np.diff(starts) - config.sweep
+    gaps = np.diff(starts) - len(program)
     lag = time.update_lag
     assert gaps.tolist() == [0, wait, wait, wait, wait + lag, 0, wait, wait + lag]
 
 
 def test_requests_have_an_order():
     """An UPDATE before a WRITE, before a PROBE, before a RELAX, where several wish."""
-    config = CONFIGS["R = 1"]
+    config, program = CONFIGS["R = 1"], PROGRAMS["R = 1"]
     dut, seen = Carousel(config), []
 
     async def bench(ctx):
+        await load(ctx, dut, program.encode(config.columns))
         pending = [Kind.RELAX, Kind.PROBE, Kind.WRITE, Kind.UPDATE]
         for kind in pending:
             ctx.set(getattr(dut, REQUESTS[kind]), 1)
@@ -221,3 +261,78 @@ def test_requests_have_an_order():
 
     simulate(dut, bench)
     assert seen == [Kind.UPDATE, Kind.WRITE, Kind.PROBE, Kind.RELAX]
+
+
+@pytest.mark.parametrize("family", ["generic", "ecp5"])
+def test_it_rests_when_the_program_is_ready(family):
+    """Not while words come, and as long behind each load; nor does a turn start before."""
+    config = Config(units=7, macs=3, family=family)
+    dut, waits = Carousel(config), []
+
+    async def bench(ctx):
+        for seed in range(4):
+            program = drawn_program(config, seed)
+            words = program.encode(config.columns)
+            waits.append(await load(ctx, dut, words))
+            ctx.set(dut.relax, 1)
+            await load_while_wished(ctx, words)
+
+    async def load_while_wished(ctx, words):
+        ctx.set(dut.relax, 0)
+        waits.append(await load(ctx, dut, words[:1]))
+        ctx.set(dut.relax, 1)
+        assert ctx.get(dut.step).start
+        await ctx.tick()
+        ctx.set(dut.relax, 0)
+        for _ in range(100):
+            await ctx.tick()
+        assert ctx.get(dut.resting)
+
+    simulate(dut, bench)
+    assert len(set(waits)) == 1
+
+
+@pytest.mark.parametrize("family", ["generic", "ecp5"])
+def test_whatever_the_words_a_turn_ends(family):
+    """Of every kind; and the next one starts."""
+    config = Config(units=5, macs=1, words=8, family=family)
+    bits, rng = word_layout(config).size, np.random.default_rng(2)
+    most = (config.words + AHEAD) * ((1 << config.column_bits) + 1)
+    dut, lengths = Carousel(config), []
+
+    async def bench(ctx):
+        for k in range(24):
+            chance = rng.integers(0, 1 << bits, config.words)
+            if k % 3:  # few ends
+                chance &= ~(3 << bits - 2)
+            await load(ctx, dut, chance.tolist())
+            for kind, ahead in (
+                (Kind.RELAX, 0),
+                (Kind.RELAX, 1),
+                (Kind.UPDATE, 1),
+                (Kind.PROBE, 1),
+            ):
+                request = getattr(dut, REQUESTS[kind])
+                ctx.set(request, 1)
+                ctx.set(dut.ahead, ahead)
+                cycles = 0
+                while not ctx.get(dut.step).start:
+                    cycles += 1
+                    assert cycles < 100
+                    await ctx.tick()
+                await ctx.tick()
+                ctx.set(request, 0)
+                cycles = 0
+                while ctx.get(dut.step).valid:
+                    cycles += 1
+                    assert cycles <= most
+                    await ctx.tick()
+                lengths.append(cycles)
+            cycles = 0
+            while not ctx.get(dut.resting):
+                cycles += 1
+                assert cycles < 100
+                await ctx.tick()
+
+    simulate(dut, bench)
+    assert max(lengths) > 16

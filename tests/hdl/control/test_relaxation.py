@@ -89,7 +89,7 @@ class Batches:
         self._look(patterns, drawn, settling, errors, hold)
 
     def _close(self, cycle, slot, backward, fresh, bank):
-        done = {"slot": slot, "backward": backward, "fresh": fresh, "bank": bank, "last": 1}
+        done = {"slot": slot, "backward": backward, "fresh": fresh, "bank": bank}
         for at, name in ((cycle, "done"), (cycle - self.memory - 1, "closing")):
             self.line[at] |= {f"{name}.{field}": value for field, value in done.items()}
         self.line[cycle]["finish"] = 1

@@ -14,20 +14,25 @@ from rbp.hdl.timing import Timing
 from tests.support import play, timeline, words
 
 ALL = ("logistic", "tanh", "sin")
-ELEMENT = ("unit", "slot", "backward", "fresh", "bank", "last")
+ELEMENT = ("unit", "slot", "backward", "fresh", "bank")
 OPERANDS = ("x", "y", "slope", "target", "input")
-FLAGS = ("clamp", "target", "input", "activation")
+FLAGS = ("clamp", "target", "input", "moves", "activation")
 
 
 class Elements(SimpleNamespace):
     """Results on their way through the integrator: an array of each of their properties.
 
-    ``is_clamp``, ``is_target``, ``is_input``, ``is_activation`` are the unit's flags; where not
-    ``valid``, an element is not there and must leave no trace.
+    ``is_clamp``, ``is_target``, ``is_input``, ``is_moves``, ``is_activation`` are the unit's
+    flags. Where not ``valid``, an element is not there, where its unit does not move, it is
+    nobody's: it must leave no trace but for the end of a sweep, which ``last`` is.
     """
 
     def __len__(self):
         return len(self.sum)
+
+    @property
+    def counts(self):
+        return (self.valid == 1) & (self.is_moves == 1)
 
     def step(self, config, dt_shift):
         """What golden makes of them: adds the arrays ``moved_to``, ``step``, ``new_slope``, ``j``;
@@ -35,7 +40,7 @@ class Elements(SimpleNamespace):
         self.moved_to, self.step_, self.new_slope, self.j = np.zeros((4, len(self)), np.int64)
         roles = set()
         for backward in (False, True):
-            k = np.flatnonzero((self.backward == backward) & (self.valid == 1))
+            k = np.flatnonzero((self.backward == backward) & self.counts)
             network = Network(
                 formats=config.formats,
                 tables=config.tables,
@@ -61,10 +66,12 @@ class Elements(SimpleNamespace):
 
 def still(config, count, **changes):
     """Elements that rest at 0: a BACKWARD's, not its first, of units that are nothing special."""
-    e = Elements(**{name: np.zeros(count, np.int64) for name in (*ELEMENT, *OPERANDS, "sum")})
+    e = Elements(
+        **{name: np.zeros(count, np.int64) for name in (*ELEMENT, *OPERANDS, "sum", "last")}
+    )
     for name in FLAGS:
         setattr(e, f"is_{name}", np.zeros(count, np.int64))
-    e.valid = np.ones(count, np.int64)
+    e.valid, e.is_moves = np.ones((2, count), np.int64)
     for name, value in changes.items():
         setattr(e, name, np.broadcast_to(value, count).astype(np.int64))
     return e
@@ -74,11 +81,11 @@ def drawn(rng, config, count, dt_shift):
     """Elements of all kinds and sizes; a third of their steps within ±20 units, to meet ties."""
     f = config.formats
     e = still(config, count)
-    e.valid = (rng.random(count) < 0.9).astype(np.int64)
+    e.valid, e.is_moves = (rng.random((2, count)) < 0.9).astype(np.int64)
     for name in ("backward", "fresh", "bank", "is_clamp", "is_target", "is_input"):
         setattr(e, name, rng.integers(0, 2, count))
-    e.last = (rng.random(count) < 0.2) * e.valid
-    e.last[-1] = e.valid[-1] = 1
+    e.last = (rng.random(count) < 0.2).astype(np.int64)
+    e.last[-1] = 1
     e.unit, e.slot = rng.integers(0, config.units, count), rng.integers(0, config.slots, count)
     e.is_activation = rng.integers(0, len(config.activations), count)
     for name, fmt in zip(OPERANDS, (f.state, f.error, f.slope, f.state, f.state), strict=True):
@@ -93,6 +100,7 @@ def drawn(rng, config, count, dt_shift):
     greatest = 1 << (config.sum_width - 2)
     beyond = rng.choice([-greatest, greatest - 1, *rng.integers(-greatest, greatest, 9)], count)
     e.sum = np.where(rng.integers(0, 8, count) == 0, beyond, (word << shift) + below)
+    e.sum[~backward & (e.is_moves == 0)] = 0  # a row of nobody's has no weights
     # some near where they go: what x or y is, less a small step
     e.step(config, 0)
     near = e.moved_to - rng.integers(-20, 21, count)
@@ -129,7 +137,7 @@ class Bursts:
             }
         for k in range(len(elements)):
             cycle = self.now + 1 + k
-            self.line[cycle]["valid"] = elements.valid[k]
+            self.line[cycle] |= {"valid": elements.valid[k], "last": elements.last[k]}
             self.line[cycle]["sum"] = elements.sum[k]
             for name in ELEMENT:
                 self.line[cycle][f"element.{name}"] = getattr(elements, name)[k]
@@ -139,7 +147,7 @@ class Bursts:
                     self.line[at][name] = getattr(elements, name)[k]
             for name in ("x", "y"):
                 self.line[cycle + self.before][f"{name}_before"] = getattr(elements, name)[k]
-            for name in FLAGS[: None if len(self.config.activations) > 1 else 3]:
+            for name in FLAGS[: None if len(self.config.activations) > 1 else 4]:
                 self.line[cycle + memory][f"flags.{name}"] = getattr(elements, f"is_{name}")[k]
         self.now = end
 
@@ -147,7 +155,7 @@ class Bursts:
         """Play, and compare everything that leaves, in its cycle; returns what was seen."""
         outputs = (
             "write_x write_c write_y write_bank write_slot write_unit write_data "
-            "slope_write slope_slot slope_unit slope_data finish moved far energy "
+            "slope_write slope_slot slope_unit slope_data finish finishing moved far energy "
             "saturated.state saturated.error saturated.net"
         ).split()
         outputs += [f"{which}.{name}" for which in ("done", "closing") for name in ELEMENT]
@@ -161,16 +169,16 @@ class Bursts:
         x, c, y, slope, finish = {}, {}, {}, {}, {}
         for now, e, tolerance, use_within, errors, energy, roles in self.bursts:
             begin = 0
-            for k in np.flatnonzero(e.valid):
+            for k in np.flatnonzero((e.valid == 1) | (e.last == 1)):
                 for name, late in self.late.items():
                     asked = now + 1 + int(k) + late - self.time.memory
                     assert seen[f"{name}_read.unit"][asked] == e.unit[k]
                     assert seen[f"{name}_read.slot"][asked] == e.slot[k]
                 at = now + 1 + int(k) + self.time.integrator
                 to = (e.slot[k], e.unit[k], e.moved_to[k])
-                if e.backward[k]:
+                if e.counts[k] and e.backward[k]:
                     y[at] = to
-                else:
+                elif e.counts[k]:
                     x[at] = to
                     slope[at - 1 - 2 * narrow] = (e.slot[k], e.unit[k], e.new_slope[k])
                     if not (e.is_clamp[k] and errors):
@@ -192,6 +200,8 @@ class Bursts:
         assert came("slope_write", "slope_slot", "slope_unit", "slope_data") == slope
         done = [f"done.{name}" for name in ELEMENT]
         assert came("finish", "moved", "far", *done) == finish
+        notice = self.time.notice
+        assert {c + notice for c, up in enumerate(seen["finishing"]) if up} == set(finish)
         return seen
 
 
@@ -315,6 +325,12 @@ def saturating(config):
         "u at the top": ({"sum": (f.net.max << s) + (1 << (s - 1)) - 1}, set()),
         "u at the bottom": ({"sum": (f.net.min << s) - (1 << (s - 1))}, set()),
         "u of no one": ({"sum": far - 1, "valid": 0}, set()),
+        "g + I of one that stays": (
+            {"input": top, "is_input": 1, "is_moves": 0},
+            set(),
+        ),
+        "J of one that stays": ({**back, **wide, "is_target": 1, "is_moves": 0}, set()),
+        "b of one that stays": ({**back, "sum": far - 1, "is_moves": 0}, set()),
         "g + I": ({"input": top, "is_input": 1}, {"state"}),
         "g + I at the top": ({"input": top - (1 << (f.state.fraction - 1)), "is_input": 1}, set()),
         "I of no input": ({"input": top}, set()),
@@ -360,6 +376,7 @@ def test_saturation_is_sticky():
     config = Config(units=16, macs=4)
     line = timeline()
     line[2] = {"valid": 1, "sum": 1 << (config.sum_width - 2)}
+    line[2 + config.device.memory] = {"flags.moves": 1}
     line[40] = {"clear": 1}
     seen = play(Integrator(config), line, ["saturated.net"], cycles=60)["saturated.net"]
     assert seen == [0] * 4 + [1] * 37 + [0] * 19
@@ -376,7 +393,8 @@ def test_latency(name):
     look_up = device.memory if len(config.activations) > 1 else device.narrow
     stages = {1: 4, 2: 8}[device.narrow]
     expected = look_up + device.memory + device.multiplier + stages
-    line[5] = {"valid": 1, "element.last": 1}
+    line[5] = {"valid": 1, "last": 1}
+    line[5 + device.memory] = {"flags.moves": 1}
     seen = play(Integrator(config), line, ["write_x", "finish"], cycles=5 + expected + 5)
     assert seen["write_x"].index(1) == seen["finish"].index(1) == 5 + Timing(config).integrator
     assert Timing(config).integrator == expected

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from rbp.golden import pe as golden
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.formats import PRESETS
-from rbp.golden.noise import noise
+from rbp.golden.noise import BITS, noise
 from rbp.hdl.datapath.pe import PE, token_layout
 from rbp.hdl.timing import LANE_SKEW, Timing
 from tests.support import corners, play, timeline, words
@@ -27,6 +27,11 @@ class Chain(wiring.Component):
         self.config = config
         f, p = config.formats, config.macs
         word, total = signed(f.weight.width), signed(config.sum_width)
+        momentum = {
+            "presents": In(1).array(p),
+            "presents_o": Out(1).array(p),
+            "roundings": Out(BITS + 1).array(p),
+        }
         super().__init__(
             {
                 "i": In(token_layout(config)),
@@ -37,6 +42,7 @@ class Chain(wiring.Component):
                 "valids": Out(1).array(p),
                 "written": Out(word).array(p),
                 "clipped": Out(1).array(p),
+                **(momentum if config.momentum else {}),
             }
         )
 
@@ -55,6 +61,12 @@ class Chain(wiring.Component):
                 self.written[p].eq(pe.weight_o),
                 self.clipped[p].eq(pe.clipped),
             ]
+            if self.config.momentum:
+                m.d.comb += [
+                    pe.present.eq(self.presents[p]),
+                    self.presents_o[p].eq(pe.present_o),
+                    self.roundings[p].eq(pe.rounding),
+                ]
             token, partial = pe.o, pe.sum
         return m
 
@@ -72,6 +84,10 @@ class Sweeps:
         self.words = [{} for _ in rows]
         """Of each PE, cycle: weight written."""
         self.clips = [set() for _ in rows]
+        self.presents = [{} for _ in rows]
+        """With momentum, cycle: what goes on."""
+        self.roundings = [{} for _ in rows]
+        """With momentum, cycle: noise, 13 bits."""
 
     def _token(self, cycle, stage, **fields):
         """Fields of a token stand on the input the cycle before they do in PE 0."""
@@ -119,29 +135,45 @@ class Sweeps:
             self.results[-1][end] = sums[j]
         self.now += columns
 
-    def update(self, weights, y, phi, r, eta_shift):
-        """``r``: noise of each row, of which the first enters; None rounds to nearest."""
+    def update(self, weights, y, phi, r, eta_shift, present=None):
+        """``r``: noise of each row, of which the first enters; None rounds to nearest.
+
+        With momentum, ``weights`` are velocities, of weights that are ``present``.
+        """
         time, config = self.time, self.config
         self._latch(y)
         self._weights(time.add, weights)
         for j, word in enumerate(phi):
             self._token(self.now + j, time.operand, phi=word, update=1)
             self._token(self.now + j, time.shift, shift=eta_shift - config.eta_shifts[0])
-            noise = {"half": 1} if r is None else {"noise": r[0, j]}
+            noise = {"half": 1} if r is None else {"noise": r[0, j] >> (16 - BITS)}
             self._token(self.now + j, time.add, learn=1, take=1, **noise)
-        fmt = config.formats.weight
+        fmt = config.learned
         shift = config.formats.update_shift(fmt) - eta_shift
         flags, clips = set(), 0
-        after = golden.update(weights, y, phi, r, shift, fmt, flags)
+        if config.momentum:
+            after = golden.accumulate(weights, present, y, phi, r, shift, fmt, flags)
+            self._present(present, r)
+        else:
+            present = weights != 0
+            after = golden.update(weights, y, phi, r, shift, fmt, flags)
         for p, j in np.ndindex(weights.shape):
             self.words[p][self.now + j + time.write + p] = after[p, j]
             exact = weights[p, j] + step(y[p], phi[j], None if r is None else r[p, j], shift)
-            if weights[p, j] and not fmt.min <= exact <= fmt.max:
+            if present[p, j] and not fmt.min <= exact <= fmt.max:
                 self.clips[p].add(self.now + j + time.write + p)
                 clips += 1
-        assert flags == ({"weight"} if clips else set())
+        assert flags == ({fmt.role} if clips else set())
         self.now += len(phi) + time.update_lag  # a FORWARD meets its weights earlier
         return after
+
+    def _present(self, present, r):
+        for p, j in np.ndindex(present.shape):
+            cycle = self.now + j + self.time.add + p
+            self.line[cycle][f"presents.{p}"] = present[p, j]
+            self.presents[p][cycle + LANE_SKEW] = present[p, j]
+            half = 1 << BITS
+            self.roundings[p][cycle] = half if r is None else r[p, j] >> (15 - BITS)
 
     def write(self, word):
         """One token carries it past every PE."""
@@ -164,7 +196,9 @@ class Sweeps:
     def check(self):
         """Play, and compare: every sum, no valid too many, every word, every clip."""
         rows = range(self.config.macs)
-        names = [f"{n}.{p}" for n in ("sums", "valids", "written", "clipped") for p in rows]
+        of_momentum = ("presents_o", "roundings") if self.config.momentum else ()
+        outputs = ("sums", "valids", "written", "clipped", *of_momentum)
+        names = [f"{n}.{p}" for n in outputs for p in rows]
         seen = play(Chain(self.config), self.line, names, cycles=max(self.line) + self.time.write)
         for p in rows:
             valid, clipped = seen[f"valids.{p}"], seen[f"clipped.{p}"]
@@ -172,6 +206,9 @@ class Sweeps:
             assert came == self.results[p], p
             assert {c: seen[f"written.{p}"][c] for c in self.words[p]} == self.words[p], p
             assert {c for c, flag in enumerate(clipped) if flag} == self.clips[p], p
+            for name in of_momentum:
+                expected = self.presents[p] if name == "presents_o" else self.roundings[p]
+                assert {c: seen[f"{name}.{p}"][c] for c in expected} == expected, p
 
 
 def step(y, phi, r, shift):
@@ -246,6 +283,37 @@ def tie_factors(config, eta_shift):
     return found
 
 
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("preset", ["w16", "w18"])
+def test_velocities(preset, family):
+    """With momentum an UPDATE is of a velocity: of those whose weight is present, 0 like any
+    other, every η; the noise and what is present go on, to the next lane too."""
+    config = Config(units=8, macs=2, preset=preset, family=family, momentum=True)
+    f, rng, sweeps = config.formats, np.random.default_rng(5), Sweeps(config)
+    low, high = config.eta_shifts
+    ended = 0
+    for t in range(40):
+        _, y, phi = drawn(rng, config, 2, 6)
+        velocities = words(rng, f.velocity, (2, 6))
+        present = rng.random((2, 6)) < 0.7
+        r = noise(4, t, 2, 6) if t % 4 else None
+        eta = int(rng.integers(low, high + 1))
+        delta = step(y[0], phi[0], None if r is None else r[0, 0], f.update_shift(f.velocity) - eta)
+        if abs(delta) <= f.velocity.max:
+            velocities[0, 0] = -delta
+        velocities[~present] = 0
+        after = sweeps.update(velocities, y, phi, r, eta, present)
+        ended += int(velocities[0, 0] and after[0, 0] == 0)
+        match rng.integers(3):
+            case 0:
+                sweeps.forward(velocities, phi)
+            case 1:
+                sweeps.write(words(rng, f.weight, ()))
+    sweeps.check()
+    assert any(sweeps.clips)
+    assert ended  # at 0, and stays there
+
+
 @pytest.mark.parametrize("nearest", [False, True], ids=["stochastic", "nearest"])
 @pytest.mark.parametrize("family", ["generic", "ice40"])
 @pytest.mark.parametrize("preset", PRESETS)
@@ -291,7 +359,7 @@ def test_an_absent_connection_stays_absent(preset):
     f, sweeps = config.formats, Sweeps(config)
     y, phi = np.array([f.error.min]), np.array([f.state.min, f.state.max, 0, 1] * 2)
     for nearest in (False, True):
-        r = None if nearest else np.full((1, 8), 0xFFFF)
+        r = None if nearest else np.full((1, 8), 0xFFF8)
         after = sweeps.update(np.array([[0] * 4 + [1] * 4]), y, phi, r, 3)
         assert after[0, :4].tolist() == [0] * 4
         assert after[0, 4:6].tolist() == [f.weight.max, f.weight.min]

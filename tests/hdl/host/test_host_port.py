@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rbp.cosim.build import library
 from rbp.cosim.driver import BadAnswer, Driver, Read, Write
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
+from rbp.golden.features import monomials
 from rbp.golden.relaxation import Settling
 from rbp.golden.training import Learning
 from rbp.hdl.host.memory_map import REGISTERS, STATE, Area, greatest
@@ -25,8 +27,9 @@ CONFIGS = {
     "momentum": Config(units=5, macs=2, slots=2, lanes=2, momentum=True),
     "refill": Config(units=4, macs=3, slots=4, lanes=2, refill=True, random_start=True),
     "spram": Config(units=5, macs=2, slots=3, momentum=True, spram=True),
-    "second order": Config(units=3, macs=2, slots=2, degrees=(1, 2), feature="tanh"),
-    "products": Config(units=3, macs=2, slots=2, degrees=(1, 2)),
+    "second order": Config(units=3, macs=2, slots=2, order=2, products=11, feature="tanh"),
+    "products": Config(units=3, macs=2, slots=2, order=2, products=9, folds=15),
+    "ecp5": Config(units=5, macs=2, slots=3, family="ecp5"),
 }
 everywhere = pytest.mark.parametrize("name", CONFIGS)
 
@@ -47,11 +50,28 @@ class Host:
     def machine(self, patterns, seed=1):
         config = self.config
         learning = Learning(0, seed, friction=2 if config.momentum else None)
-        return associative(config, 2, patterns, seed=seed, learning=learning)
+        products = monomials(config.units, (1, 2)) if config.higher else None
+        return associative(config, 2, patterns, seed=seed, learning=learning, products=products)
+
+    def knows(self, machine):
+        """The driver has its program, as if it had loaded it."""
+        for _ in self.driver.load(machine):
+            pass
+
+    def loaded(self, machine):
+        """Loads it, and gives the words of each table, by address."""
+        core, found, written = self.core, {}, self.driver.load(machine)
+        tables = self.driver.map.tables
+        for request in written:
+            core.write(request.address, request.data)
+            if request.address >> self.driver.map.offset_bits in {a.value for a in tables}:
+                found[request.address] = request.data
+        return found
 
     def learns(self, machine, updates=2):
         """A whole training gives golden's words, flags and counts, and was not refused."""
         got = run.train(self.config, machine, updates, core=nullcontext(self.core))
+        self.knows(machine)
         golden = deepcopy(machine)
         energies = [golden.update().energy for _ in range(updates)]
         assert got.energy == energies
@@ -73,10 +93,12 @@ def words(config, amap):
             for i in units:
                 found[amap.state(region, a, i)] = ("r" in access, True)
     areas = (Area.WEIGHTS, Area.VELOCITIES) if config.momentum else (Area.WEIGHTS,)
-    for area in areas:
-        for i in units:
-            for j in range(config.terms):
-                found[amap.weight(i, j, area)] = (False, True)
+    for area, bank in product(areas, range(config.macs)):
+        for entry in range(config.entries):
+            found[amap.weight(bank, entry, area)] = (False, True)
+    for area, size in amap.tables.items():
+        for k in range(size):
+            found[amap.at(area, k)] = (False, True)
     return found
 
 
@@ -94,7 +116,12 @@ def test_every_address(name):
     host.write("CONTROL", CLEAR)
     readable, writable = set(), set()
     machine = host.machine(1)
-    core.do(host.driver.load_weights(machine.weights))
+    tables = host.loaded(machine)
+    assert len(tables) == host.driver.program.words + (
+        len(machine.network.features.products) + 2 * len(machine.network.features.terms())
+        if config.higher
+        else 0
+    )
     for address in range(1 << amap.width):
         word = core.read(address)
         if host.refused():
@@ -105,10 +132,11 @@ def test_every_address(name):
         if address in (amap.register("CONTROL"), amap.register("COLUMN")):
             writable.add(address)
             continue
-        if address >> amap.offset_bits >= Area.WEIGHTS.value and address in mapped:
+        weights = (Area.WEIGHTS.value, Area.VELOCITIES.value)
+        if address >> amap.offset_bits in weights and address in mapped:
             writable.add(address)  # what a weight is, is read below
             continue
-        core.write(address, 0)
+        core.write(address, tables.get(address, 0))
         if host.refused():
             host.write("CONTROL", CLEAR)
         else:
@@ -122,12 +150,13 @@ def test_every_address(name):
 def test_weights_are_written_where_they_are(name):
     host = Host(name)
     rng, config = np.random.default_rng(2), host.config
-    host.write("CONTROL", CLEAR)
+    machine = host.machine(1)
+    host.core.do(host.driver.load(machine))
     areas = (Area.WEIGHTS, Area.VELOCITIES) if config.momentum else (Area.WEIGHTS,)
     for area in areas:
         if area == Area.VELOCITIES:
             assert (host.core.do(host.driver.read_weights(area)) == 0).all()
-        w = rng.integers(-(2**15), 2**15, (config.units, config.terms))
+        w = rng.integers(-(2**15), 2**15, machine.weights.shape)
         host.core.do(host.driver.load_weights(w, area))
         assert (host.core.do(host.driver.read_weights(area)) == w).all()
     assert not host.refused()
@@ -160,6 +189,9 @@ def bad_settings(config):
         yield "MODE", 1 << 13
     if not config.momentum:
         yield "MODE", 1 << 16
+    yield "ROWS", config.units
+    yield "ROWS", 1 << 15
+    yield "ROWS", config.units << 16 if config.random_start else 1 << 16
     yield "MODE", 1 << 12  # draws, with B = 2
     yield "FIRST", config.lanes  # no such lane
     yield "FIRST", config.slots << 16
@@ -410,16 +442,25 @@ def test_an_empty_log_gives_nothing_up():
     for _ in range(5):
         host.core.do(host.driver.read("LOG"))
         assert host.core.do(host.driver.read("LOG_COUNT")) == 0
-    host.learns(host.machine(2))
+    machine = host.machine(2)
+    host.learns(machine)
+    host.core.do(host.driver.load(machine))
     weights = host.core.do(host.driver.read_weights())
     assert host.core.do(host.driver.read("LOG_COUNT")) == 0
     assert (host.core.do(host.driver.read_weights()) == weights).all()
 
 
+def planned():
+    """A driver that has loaded something."""
+    host = Host("one lane")
+    host.knows(host.machine(2))
+    return host.driver
+
+
 @pytest.mark.parametrize("answer", [257, 2**32 - 1])
 def test_a_log_that_holds_too_much_is_not_believed(answer):
     """Neither while a run is under way nor where a column is read."""
-    driver = Driver(CONFIGS["one lane"])
+    driver = planned()
     for procedure in (driver.reports(2, lambda report: None), driver.read_weights()):
         answering = answered(procedure, answer)
         with pytest.raises(BadAnswer, match=f"holds {answer} words, of at most 256"):
@@ -446,7 +487,7 @@ def replies(procedure, driver, registers):
 @pytest.mark.parametrize("busy", [1, 0])
 def test_a_core_that_never_ends_is_given_up(busy):
     """And one that rests without a report is not waited for."""
-    driver, reports = Driver(CONFIGS["one lane"]), []
+    driver, reports = planned(), []
     asked = replies(driver.reports(2, reports.append), driver, {"STATUS": busy})
     if busy:
         with pytest.raises(TimeoutError, match="still busy after 0 reports"):
@@ -458,7 +499,7 @@ def test_a_core_that_never_ends_is_given_up(busy):
 
 
 def test_a_core_that_reports_too_often_is_given_up():
-    driver, reports = Driver(CONFIGS["one lane"]), []
+    driver, reports = planned(), []
     driver.expected = 3
     asked = replies(driver.reports(2, reports.append), driver, {"STATUS": 1, "LOG_COUNT": 4})
     with pytest.raises(TimeoutError, match="still busy after 4 reports"):
@@ -467,7 +508,39 @@ def test_a_core_that_reports_too_often_is_given_up():
 
 
 def test_a_column_that_does_not_come_is_given_up():
-    driver = Driver(CONFIGS["one lane"])
+    driver = planned()
     asked = replies(driver.read_weights(), driver, {"LOG_COUNT": 4})
-    with pytest.raises(TimeoutError, match="column 0: the log holds 4 of 5 weights"):
+    with pytest.raises(TimeoutError, match="column 0: the log holds 4 of 6 weights"):
         list(asked)
+
+
+@pytest.mark.parametrize("name", ["ecp5", "refill"])
+def test_rows_take_every_unit(name):
+    """The first one that has a row, and the last one that is drawn."""
+    host = Host(name)
+    last = host.config.units - 1
+    for first in range(host.config.units):
+        host.write("ROWS", first | last * host.config.random_start << 16)
+    assert not host.refused()
+    host.learns(host.machine(2))
+
+
+@everywhere
+def test_a_run_refuses_a_program(name):
+    """And whatever else a load writes; what it learns is golden's."""
+    host = Host(name)
+    machine, golden = host.machine(2), None
+    tables = host.loaded(machine)
+    host.core.do(host.driver.start_training(2))
+    for address in tables:
+        host.core.write(address, 0xFFFFFFFF)
+        assert host.refused()
+    host.write("ROWS", 1)
+    assert host.core.do(host.driver.busy())
+    host.core.do(host.driver.reports(2, lambda report: None))
+    golden = deepcopy(machine)
+    golden.update()
+    golden.update()
+    assert (host.core.do(host.driver.read_weights()) == golden.weights).all()
+    assert host.refused()
+    host.learns(machine)

@@ -15,17 +15,37 @@ CONFIGS = {
     "all rows at once": Config(units=16, macs=16, lanes=2),
     "P = 1": Config(units=33, macs=1, slots=1),
     "many slots": Config(units=3, macs=2, lanes=8, slots=256),
+    "few entries": Config(units=33, macs=4, slots=1, entries=40, words=5),
+    "many words": Config(units=3, macs=1, slots=1, words=4096),
+    "momentum": Config(units=5, macs=2, momentum=True),
+    "third order": Config(units=5, macs=2, order=3, products=50, folds=77),
+    "many products": Config(units=3, macs=3, order=1, products=4096),
 }
 
 
+def written_areas(config):
+    """Of the weights, and with momentum of the velocities."""
+    return (Area.WEIGHTS, Area.VELOCITIES) if config.momentum else (Area.WEIGHTS,)
+
+
+def table_sizes(config):
+    """Words of the tables that the host alone writes, by area."""
+    sizes = {Area.PROGRAM: config.words}
+    if config.higher:
+        sizes |= {Area.PRODUCTS: config.products, Area.FOLDS: 2 * config.folds}
+    return sizes
+
+
 def addresses(config):
-    """Of every word: of registers, of the state by region, and of weights."""
+    """Of every word: of registers, of the state by region, of weights and of tables."""
     amap, units = AddressMap(config), range(config.units)
+    words = product(range(config.macs), range(config.entries), written_areas(config))
     patterns = range(config.lanes * config.slots)
     return (
         [amap.register(r.name) for r in REGISTERS]
         + [amap.state(*word) for word in product(Region, patterns, units)]
-        + [amap.weight(i, j) for i in units for j in range(config.terms)]
+        + [amap.weight(*word) for word in words]
+        + [amap.at(area, k) for area, size in table_sizes(config).items() for k in range(size)]
     )
 
 
@@ -57,13 +77,26 @@ def test_fields(name):
         bits = amap.unit_bits, amap.slot_bits, amap.region_bits
         assert [*fields(offset, *bits)] == [unit, slot, region.value, lane]
         assert amap.state(region, pattern, unit) >> amap.offset_bits == Area.STATE.value
-    for i, j in product(range(config.units), range(config.terms)):
-        address = amap.weight(i, j)
-        block, bank = divmod(i, config.macs)
-        word = block * config.terms + j
-        assert [*fields(address, amap.word_bits, amap.offset_bits - amap.word_bits)] == [
-            *(word, bank, Area.WEIGHTS.value),
-        ]
+    for bank, entry in product(range(config.macs), range(config.entries)):
+        for area in written_areas(config):
+            address = amap.weight(bank, entry, area)
+            assert [*fields(address, amap.word_bits, amap.offset_bits - amap.word_bits)] == [
+                *(entry, bank, area.value),
+            ]
+    assert amap.tables == table_sizes(config)
+    for area, size in table_sizes(config).items():
+        for k in (0, size - 1):
+            assert [*fields(amap.at(area, k), amap.offset_bits)] == [k, area.value]
+
+
+def test_areas():
+    """Three bits, in the order that the map says."""
+    assert [area.value for area in Area] == list(range(7))
+    assert [area.name for area in Area] == [
+        *("REGISTERS", "STATE", "WEIGHTS", "VELOCITIES", "PROGRAM", "PRODUCTS", "FOLDS"),
+    ]
+    amap = AddressMap(CONFIGS["one unit"])
+    assert amap.width == amap.offset_bits + 3
 
 
 def test_registers():
