@@ -151,9 +151,7 @@ def _program(arguments):
     config = _core(arguments.device, flags)
     print(
         "wrote",
-        *program.write(
-            config, source, arguments.out, name=arguments.name, recall=arguments.recall
-        ),
+        *program.write(config, source, arguments.out, name=arguments.name, recall=arguments.recall),
     )
 
 

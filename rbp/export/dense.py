@@ -18,8 +18,8 @@ static inline uint32_t {n}_dense_entry(uint32_t columns, uint32_t first, uint32_
 
 /* The program of a network with all connections{about}.
  *
- * The units before `first` are held.{constant} Returns how many words it has; 0 where the core is too
- * small. */
+ * The units before `first` are held.{constant}
+ * Returns how many words it has; 0 where the core is too small. */
 static inline uint32_t {n}_dense({arguments},
                                  uint32_t words[{N}_WORDS])
 {

@@ -127,9 +127,10 @@ def _groups(config):
     yield "bits of a word of the program", _layout("PROGRAM", word_layout(config))
     if config.higher:
         of_terms = fold_layout(config)
-        yield "bits of a term's first word; UNITS as the value of a unit is none", _layout(
-            "FOLD", of_terms
-        ) + [("UNIT_BITS", f"{config.unit_bits}u")]
+        yield (
+            "bits of a term's first word; UNITS as the value of a unit is none",
+            _layout("FOLD", of_terms) + [("UNIT_BITS", f"{config.unit_bits}u")],
+        )
     rules = [(f"RULE_{name.upper()}", f"{value}u") for name, value in of_rules(config).items()]
     yield "what a program must keep, see the manual", rules
     yield "regions of the state", [(f"REGION_{r.name}", f"{r.value}u") for r in STATE]

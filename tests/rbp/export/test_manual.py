@@ -67,8 +67,7 @@ def test_manual_gives_the_addresses(config):
         r.name: amap.register(r.name) for r in REGISTERS
     }
     state, weight, *velocity = (
-        compile(found, "formula", "eval")
-        for found in re.findall(r"^    (0x.*)$", text, re.M)
+        compile(found, "formula", "eval") for found in re.findall(r"^    (0x.*)$", text, re.M)
     )
     assert len(velocity) == config.momentum
     lanes = config.lanes
@@ -219,8 +218,10 @@ int main()
     for (uint32_t k = 0; k < count; k++) request(RBP_CORE_AREA_PROGRAM + k, words[k], true);
     for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
         for (uint32_t j = 0; j < RBP_CORE_UNITS; j++)
-            request(rbp_core_weight(i % RBP_CORE_MACS, rbp_core_dense_entry(RBP_CORE_UNITS, 0, i, j)),
-                    100 * i + j + 1, true);
+        {
+            uint32_t entry = rbp_core_dense_entry(RBP_CORE_UNITS, 0, i, j);
+            request(rbp_core_weight(i % RBP_CORE_MACS, entry), 100 * i + j + 1, true);
+        }
     for (uint32_t j = 0; j < RBP_CORE_UNITS; j++) {
         request(RBP_CORE_REG_COLUMN, j, true);
         for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS; k++)
