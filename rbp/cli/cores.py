@@ -1,4 +1,4 @@
-"""Verbs of the hardware: verilog, testbench, synth, features, cache."""
+"""Verbs of the hardware: verilog, testbench, program, synth, features, cache."""
 
 import json
 
@@ -65,6 +65,24 @@ def add(verbs):
 
     verb = add_verb(
         verbs,
+        "program",
+        _program,
+        "a network's program and weights as C arrays or JSON, for a host without Python",
+        "Machine flags say which core, as of rbp verilog; by default that of the problem.",
+        "rbp program problem.npz --macs 4 --out network.h",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result")
+    core_flags(verb)
+    verb.add_argument("--device", metavar="D", help="of the core (default: none)")
+    verb.add_argument(
+        "--recall", action="store_true", help="for a recall, in which no unit is clamped"
+    )
+    option(verb, "--name", "network", "NAME", "of the arrays, which begin with it")
+    verb.add_argument("--force", action="store_true", help="replace a file that rbp did not make")
+    verb.add_argument("--out", required=True, metavar="FILE", help="FILE.h or FILE.json")
+
+    verb = add_verb(
+        verbs,
         "synth",
         _synth,
         "area and speed of a core on a device, placed and routed",
@@ -108,18 +126,33 @@ def _verilog(arguments):
     from rbp.export import verilog  # the hardware description takes half a second to import
 
     verilog.check_outputs(arguments.out, force=arguments.force)
-    flags = given_machine(arguments)
-    if arguments.device is None:
-        config = machine(**flags)
-    else:
-        from rbp.fpga import synth
+    config = _core(arguments.device, given_machine(arguments))
+    print("wrote", *verilog.write(config, arguments.out, arguments.device, arguments.name))
 
-        target = synth.target(arguments.device, **flags)
-        config = target.config
-    paths = verilog.write(config, arguments.out, arguments.device, arguments.name)
-    if arguments.device is not None:
-        remark(target)
-    print("wrote", *paths)
+
+def _core(device, flags):
+    """The core of machine flags; of one on a device, what should be known of it is said."""
+    if device is None:
+        return machine(**flags)
+    from rbp.fpga import synth
+
+    target = synth.target(device, **flags)
+    remark(target)
+    return target.config
+
+
+def _program(arguments):
+    from rbp.export import program
+
+    program.check_outputs(arguments.out, arguments.name, force=arguments.force)
+    source, flags = source_in(arguments.source), given_machine(arguments)
+    if not {"units", "like"} & {*flags}:
+        flags["like"] = source
+    config = _core(arguments.device, flags)
+    print(
+        "wrote",
+        *program.write(config, source, arguments.out, name=arguments.name, recall=arguments.recall),
+    )
 
 
 def _verilog_paths(arguments):

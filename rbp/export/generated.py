@@ -60,7 +60,7 @@ def check_files(paths, *, force=False):
 def title(config):
     """One line that says what a core is."""
     return (
-        f"A recurrent network of {config.units} units that learns, {config.lanes} x {config.macs} "
+        f"Learns recurrent networks of up to {config.units} units, {config.lanes} x {config.macs} "
         "multipliers"
     )
 
@@ -81,15 +81,25 @@ def parameters(config):
         "macs": config.macs,
         "lanes": config.lanes,
         "slots": config.slots,
+        "entries": f"{config.entries}, of {config.macs} weights each",
+        "words": f"{config.words}, of the program",
         "preset": f"{config.preset} ({of_roles})",
         "activation": ", ".join(config.activations),
         "log2 eta": f"{config.eta_shifts[0]} ... {config.eta_shifts[1]}",
-        "order": ", ".join(map(str, config.degrees)),
-        "feature": config.feature,
+        **(_of_products(config) if config.higher else {"products": "none, sums of states"}),
         "momentum": "yes" if config.momentum else "no",
         "refill": "yes" if config.refill else "no",
         "random start": "yes" if config.random_start else "no",
         "weight memory": "one port" if config.spram else "two ports",
         "log words": config.log_depth,
         "primitives": config.family,
+    }
+
+
+def _of_products(config):
+    return {
+        "order": f"{config.order}, factors of the longest product",
+        "products": config.products,
+        "folds": f"{config.folds}, terms of the derivatives",
+        "feature": config.feature,
     }

@@ -1,10 +1,12 @@
 """The C header of a core: addresses, bits and numbers, without a library."""
 
+from rbp.export.dense import dense
 from rbp.export.generated import NAME, formats, title
 from rbp.export.manual import ACCESS, FIELDS, meaning
+from rbp.export.words import fold_layout, of_rules
 from rbp.golden.relaxation import Settling
 from rbp.hdl.host.memory_map import IDENTITY, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
-from rbp.hdl.layouts import flags_layout
+from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.settings import Settings
 
 __all__ = ["header"]
@@ -13,7 +15,7 @@ _CODE = """
 /* A field of a word, as in {N}_GET(status, {N}_STATUS_PHASE). */
 #define {N}_GET(word, field) (((word) >> field##_BIT) & ((1u << field##_BITS) - 1u))
 
-/* Address of a pattern's word in a region. */
+/* Address of a pattern's word in a region; the unit by its number in the machine. */
 static inline uint32_t {n}_state(uint32_t region, uint32_t pattern, uint32_t unit)
 {
     uint32_t lane = pattern % {LANES}u, slot = pattern / {LANES}u;
@@ -21,11 +23,10 @@ static inline uint32_t {n}_state(uint32_t region, uint32_t pattern, uint32_t uni
     return {N}_AREA_STATE | place | unit;
 }
 
-/* Address of w[i][j], written only; read it by COLUMN. */
-static inline uint32_t {n}_weight(uint32_t i, uint32_t j)
+/* Address of the weight of an entry that is of its block's row `bank`; written only. */
+static inline uint32_t {n}_weight(uint32_t bank, uint32_t entry)
 {
-    uint32_t word = i / {MACS}u * {TERMS}u + j;
-    return {N}_AREA_WEIGHTS | ((i % {MACS}u) << {bank}) | word;
+    return {N}_AREA_WEIGHTS | (bank << {bank}) | entry;
 }
 {velocity}
 /* The word of a number: to nearest, ties up. The number must lie in the range of its role. */
@@ -53,10 +54,10 @@ static inline int32_t {n}_signed(uint32_t word, unsigned bits)
 """
 
 _VELOCITY = """
-/* Address of the velocity of w[i][j], written only. */
-static inline uint32_t {n}_velocity(uint32_t i, uint32_t j)
+/* Address of its velocity, written only. */
+static inline uint32_t {n}_velocity(uint32_t bank, uint32_t entry)
 {
-    return {n}_weight(i, j) - {N}_AREA_WEIGHTS + {N}_AREA_VELOCITIES;
+    return {N}_AREA_VELOCITIES | (bank << {bank}) | entry;
 }
 """
 
@@ -84,11 +85,14 @@ def header(config, name=NAME, made=""):
 def _groups(config):
     """Macros by what they are about: name and value, with a comment."""
     amap = AddressMap(config)
-    areas = [area for area in Area if area != Area.VELOCITIES or config.momentum]
-    shape = [(key, getattr(config, key.lower())) for key in ("UNITS", "MACS", "LANES", "SLOTS")]
-    shape += [("TERMS", config.terms), ("ADDRESS_BITS", amap.width)]
-    shape += [("LOG_DEPTH", config.log_depth), ("IDENTITY", f"0x{IDENTITY:08x}u")]
-    yield "what was built", shape
+    built = {Area.VELOCITIES: config.momentum, Area.PRODUCTS: config.higher}
+    built[Area.FOLDS] = config.higher
+    areas = [area for area in Area if built.get(area, True)]
+    names = ["units", "macs", "lanes", "slots", "entries", "words", "columns"]
+    names += ["order", "folds"] * config.higher
+    shape = [(name.upper(), getattr(config, name)) for name in (*names, "log_depth")]
+    shape += [("ADDRESS_BITS", amap.width), ("IDENTITY", f"0x{IDENTITY:08x}u")]
+    yield "what was built; COLUMNS as the value of a column is none", shape
     numbers = []
     for role, fmt in formats(config).items():
         numbers += [(f"{role.upper()}_BITS", fmt.width), (f"{role.upper()}_FRACTION", fmt.fraction)]
@@ -120,11 +124,17 @@ def _groups(config):
         built = [f for f in fields if not f.option or getattr(config, f.option)]
         yield f"bits of {word}", _bits(word, built)
     yield "bits of a word of steps in the log", _bits("LOG", LOG_FIELDS)
+    yield "bits of a word of the program", _layout("PROGRAM", word_layout(config))
+    if config.higher:
+        of_terms = fold_layout(config)
+        yield (
+            "bits of a term's first word; UNITS as the value of a unit is none",
+            _layout("FOLD", of_terms) + [("UNIT_BITS", f"{config.unit_bits}u")],
+        )
+    rules = [(f"RULE_{name.upper()}", f"{value}u") for name, value in of_rules(config).items()]
+    yield "what a program must keep, see the manual", rules
     yield "regions of the state", [(f"REGION_{r.name}", f"{r.value}u") for r in STATE]
-    flags = []
-    for field, place in flags_layout(config):
-        flags += _places("FLAG", field.upper(), place.offset, place.width)
-    yield "bits of a unit's FLAGS", flags
+    yield "bits of a unit's FLAGS", _layout("FLAG", flags_layout(config))
     yield (
         "ACTIVATION in FLAGS",
         [
@@ -132,10 +142,6 @@ def _groups(config):
             for k, a in enumerate(config.activations)
         ],
     )
-
-
-def _comment(register):
-    return f"/* {ACCESS[register.access]}: {meaning(register)} */"
 
 
 def _usual(settling: Settling, prefix):
@@ -154,6 +160,13 @@ def _bits(word, fields):
     return found
 
 
+def _layout(word, layout):
+    found = []
+    for field, place in layout:
+        found += _places(word, field.upper(), place.offset, place.width)
+    return found
+
+
 def _places(word, field, first, width, meaning="u"):
     return [(f"{word}_{field}_BIT", f"{first}{meaning}"), (f"{word}_{field}_BITS", f"{width}u")]
 
@@ -166,14 +179,12 @@ def _code(config, name):
         "n": name,
         "N": name.upper(),
         "LANES": config.lanes,
-        "MACS": config.macs,
-        "TERMS": config.terms,
         "slot": amap.unit_bits,
         "region": amap.unit_bits + amap.slot_bits,
         "lane": amap.unit_bits + amap.slot_bits + amap.region_bits,
         "bank": amap.word_bits,
     }
-    text = _CODE
+    text = _CODE + dense(config)
     for key, value in values.items():
         text = text.replace(f"{{{key}}}", str(value))
     return text

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from rbp.export.generated import NAME, formats, parameters, title
 from rbp.export.port import PORTS
-from rbp.golden.features import monomials
+from rbp.export.words import of_program, table
 from rbp.hdl.host.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout
 from rbp.hdl.timing import Timing
@@ -33,6 +33,7 @@ _FLAGS = {
     "clamp": "T, not x, feeds the sums while learning",
     "target": "J = T - x drives its error; elsewhere J = 0",
     "input": "I is added; elsewhere it is taken for 0",
+    "moves": "the unit is not held: the core may write its x and y",
     "activation": "its function: {names}",
 }
 
@@ -45,14 +46,13 @@ def manual(config, name=NAME, made=""):
         "HEADER": f"{name}_regs.h",
         "TITLE": title(config),
         "MADE": made,
-        "PARAMETERS": _table(parameters(config).items()),
-        "PORTS": _table((f"`{p}`", way, _width(p, amap), doc) for p, way, doc in PORTS),
+        "PARAMETERS": table(parameters(config).items()),
+        "PORTS": table((f"`{p}`", way, _width(p, amap), doc) for p, way, doc in PORTS),
         "DIAGRAM": _diagram(_read_cycles(config)),
         "READ": _read_cycles(config),
-        "SWEEP": config.sweep,
         "ADDRESS_BITS": amap.width,
-        "FORMATS": _table(_format(role, fmt) for role, fmt in of.items()),
-        "REGISTERS": _table(
+        "FORMATS": table(_format(role, fmt) for role, fmt in of.items()),
+        "REGISTERS": table(
             (f"0x{amap.register(r.name):02x}", r.name, ACCESS[r.access], meaning(r))
             for r in REGISTERS
         ),
@@ -69,16 +69,15 @@ def manual(config, name=NAME, made=""):
         "NOT_IN_RECALL": "KEEP, DRAW and RANDOM" if config.random_start else "KEEP and DRAW",
         "TOP_ADDRESS": amap.width - 1,
         "PLACES": config.lanes * config.slots,
-        "REGIONS": _table(
+        "REGIONS": table(
             (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
             for r, (access, doc) in STATE.items()
         ),
-        "FLAGS": _table(_flag(config, name, place) for name, place in flags_layout(config)),
+        "FLAGS": table(_flag(config, name, place) for name, place in flags_layout(config)),
         "WEIGHT": weight_formula(amap),
         "VELOCITY": weight_formula(amap, Area.VELOCITIES),
-        "PRODUCTS": _products(config) if config.higher else "",
         "UNITS": config.units,
-        "TERMS": config.terms,
+        **of_program(config),
         "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
         **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
         **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
@@ -100,6 +99,7 @@ def meaning(register):
 def _chosen(config):
     """The lines for this core."""
     has = {name: getattr(config, name) for name in ("higher", "momentum", "refill")}
+    has["random"] = config.random_start
     lines = []
     for line in (files("rbp.export") / "manual.md").read_text().splitlines():
         found = re.fullmatch(r"\?(!?)(\w+) ?(.*)", line)
@@ -108,12 +108,6 @@ def _chosen(config):
         elif has[found[2]] != bool(found[1]):
             lines.append(found[3])
     return "\n".join(lines) + "\n"
-
-
-def _table(rows):
-    """Rows of Markdown."""
-    lines = (" | ".join(str(cell).replace("|", "\\|") for cell in row) for row in rows)
-    return "\n".join(f"| {line} |" for line in lines)
 
 
 def _width(port, amap):
@@ -159,8 +153,8 @@ def _diagram(read):
 def _fields(config, word, fields):
     """Table of the fields of a register."""
     rows = [f for f in fields if not f.option or getattr(config, f.option)]
-    table = _table((f.bits, f.name, f.doc) for f in rows)
-    return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{table}"
+    rows = table((f.bits, f.name, f.doc) for f in rows)
+    return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{rows}"
 
 
 def _flag(config, name, place):
@@ -168,15 +162,6 @@ def _flag(config, name, place):
     bits = str(last) if place.width == 1 else f"{place.offset}-{last}"
     names = ", ".join(f"{k} {activation}" for k, activation in enumerate(config.activations))
     return bits, name.upper(), _FLAGS[name].format(names=names)
-
-
-def _products(config):
-    """What the columns are, as far as a line holds it."""
-    products = list(monomials(config.units, config.degrees))
-    said = [
-        f"{j}: " + ("*".join(f"f(x{i})" for i in p) or "1") for j, p in enumerate(products[:60])
-    ]
-    return ", ".join(said) + (", as `rbp features` lists them all" if len(products) > 60 else "")
 
 
 def _place(config):
@@ -203,9 +188,5 @@ def state_formula(amap):
 
 
 def weight_formula(amap, area=Area.WEIGHTS):
-    """Address of w[i][j], or of its velocity, as arithmetic."""
-    macs, terms = amap.config.macs, amap.config.terms
-    return (
-        f"0x{area.value << amap.offset_bits:x} + ((i mod {macs}) << {amap.word_bits}) + "
-        f"(i div {macs}) * {terms} + j"
-    )
+    """Address of the word of bank p in entry e, or of its velocity, as arithmetic."""
+    return f"0x{area.value << amap.offset_bits:x} + (p << {amap.word_bits}) + e"

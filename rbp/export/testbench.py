@@ -19,6 +19,7 @@ from rbp.files import check_folder, made_folder, write_all
 from rbp.golden.integrator import targets_error
 from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
+from rbp.hdl.program import holding
 from rbp.hdl.timing import Timing
 from rbp.machine import machine, origin, unclamped
 
@@ -70,12 +71,14 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
             f"{problem.patterns} (the patterns), not {config.slots} × {config.lanes}"
         )
     start = machine(problem, settings, "golden", earlier)
-    script = _Script(config)
-    load = list(script.load(start))
-    steps = list(script.train(start, updates))
     resting = unclamped(
         start, start.start, start.inputs, settings.for_recall().settling(recall=True)
     )
+    config = holding(config, start.structure, resting.structure)
+    script = _Script(config)
+    load = list(script.load(start))
+    steps = list(script.train(start, updates))
+    resting.weights = start.weights
     steps += script.recall(resting)
     longest = max(start.settling.limit, resting.settling.limit) + 2
     turns = 2 * len(start.targets) * longest + 10
@@ -84,7 +87,7 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
         "LOG_COUNT": script.map.register("LOG_COUNT"),
         "PROBLEM": len(load),
         "EXPECTED": len(steps),
-        "PATIENCE": turns * (config.sweep + Timing(config).drain) + 1000,
+        "PATIENCE": turns * _turn(config) + 1000,
     }
     bench = (files("rbp.export") / "testbench.v").read_text().replace("NAME", name)
     for key, value in values.items():
@@ -97,16 +100,11 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
         return write_all({path: text.encode() for path, text in texts.items()})
 
 
-def _names(config, amap):
-    """(address, what is there)"""
-    for register in REGISTERS:
-        yield amap.register(register.name), register.name
-    for region in STATE:
-        for a, i in np.ndindex(config.slots * config.lanes, config.units):
-            yield amap.state(region, a, i), f"{region.name} of pattern {a}, unit {i}"
-    for symbol, area in (("w", Area.WEIGHTS), ("v", Area.VELOCITIES)):
-        for i, j in np.ndindex(config.units, config.terms):
-            yield amap.weight(i, j, area), f"{symbol}[{i}][{j}]"
+def _turn(config):
+    """Cycles of a turn, at most."""
+    time = Timing(config)
+    fold = config.lanes * config.folds + time.fold_pipeline if config.higher else 0
+    return config.entries + fold + time.drain
 
 
 class _Script:
@@ -114,11 +112,37 @@ class _Script:
 
     def __init__(self, config):
         self.config, self.map, self.driver = config, AddressMap(config), Driver(config)
-        self.names = dict(_names(config, self.map))
+        self.program, self.names = [], {}
 
     def load(self, machine):
-        """All of a machine, into a core that may hold anything."""
-        yield from self._writes(self.driver.load(machine))
+        """All of a machine, into a core that may hold anything; by the program that it has by then,
+        the weights and velocities stay."""
+        requests = list(self.driver.load(machine))
+        program = self.driver.program.encode(self.config.columns)
+        same, self.program = program == self.program, program
+        self.names = dict(self._names())
+        stay = (Area.WEIGHTS.value, Area.VELOCITIES.value) if same else ()
+        kept = [r for r in requests if r.address >> self.map.offset_bits not in stay]
+        yield from self._writes(kept)
+
+    def _names(self):
+        """(address, what is there), by the user's numbers."""
+        config, amap, structure = self.config, self.map, self.driver.structure
+        for register in REGISTERS:
+            yield amap.register(register.name), register.name
+        for area, words in amap.tables.items():
+            for k in range(words):
+                yield amap.at(area, k), f"{area.name} {k}"
+        for region in STATE:
+            for a, i in np.ndindex(config.slots * config.lanes, len(structure.order)):
+                unit = f"pattern {a}, unit {structure.order[i]}"
+                yield amap.state(region, a, i), f"{region.name} of {unit}"
+        there, rows, columns = self.driver.program.places()
+        places = zip(np.argwhere(there), rows, columns, strict=True)
+        for (entry, bank), row, column in places:
+            i, j = structure.order[row], structure.columns[column]
+            yield amap.weight(bank, entry), f"w[{i}][{j}]"
+            yield amap.weight(bank, entry, Area.VELOCITIES), f"v[{i}][{j}]"
 
     def train(self, machine, updates):
         """Start, then all that the core says; ``machine`` is as it is afterwards."""
@@ -143,11 +167,8 @@ class _Script:
         yield from self._state(Region.Y, machine.y)
 
     def recall(self, machine):
-        """Let what the core holds by now settle from ``machine.start``."""
-        areas = (Area.WEIGHTS.value, Area.VELOCITIES.value)
-        for step in self._writes(self.driver.load(machine)):
-            if step.address >> self.map.offset_bits not in areas:
-                yield step
+        """Let what the core has learned settle from ``machine.start``."""
+        yield from self.load(machine)
         yield from self._writes(self.driver.start_recall())
         relaxed = machine.relax(errors=False)
         yield from self._steps(relaxed, "recall, pattern {}", range(len(relaxed.x)))
@@ -174,14 +195,21 @@ class _Script:
             yield self._log(word, f"steps of {meaning.format(row)}")
 
     def _weights(self, weights, symbol, area=Area.WEIGHTS):
-        bits = self.config.formats.weight.width
-        for j, column in enumerate(np.asarray(weights).T):
-            word = j | (area == Area.VELOCITIES) << 16
+        structure, bits = self.driver.structure, self.config.formats.weight.width
+        numbered = structure.to_machine(weights)
+        rows = structure.first + np.arange(self.driver.program.blocks * self.config.macs)
+        for column, j in enumerate(structure.columns):
+            word = column | (area == Area.VELOCITIES) << 16
             yield Step(WRITE, self.map.register("COLUMN"), word, f"COLUMN {j} of {symbol}")
-            for i, word in enumerate(column):
-                yield self._log(word, f"{symbol}[{i}][{j}]", bits)
+            for row in rows:
+                if row < len(structure.order):
+                    meaning = f"{symbol}[{structure.order[row]}][{j}]"
+                    yield self._log(numbered[row, column], meaning, bits)
+                else:
+                    yield self._log(0, "of no row", 0)
 
     def _state(self, region, words):
-        for (a, i), word in np.ndenumerate(words):
-            address = self.map.state(region, a, i)
-            yield Step(READ, address, word, self.names[address])
+        for a, row in enumerate(words):
+            for unit, number in enumerate(self.driver.structure.numbers):
+                address = self.map.state(region, a, number)
+                yield Step(READ, address, row[unit], self.names[address])

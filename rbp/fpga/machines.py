@@ -2,14 +2,16 @@
 
 import re
 from dataclasses import fields, replace
+from itertools import takewhile
 
-from rbp.checks import choice, integer
+from rbp.checks import choice, degrees, integer
 from rbp.errors import InputError
-from rbp.golden.config import FAMILIES, Config
+from rbp.golden.config import FAMILIES, GREATEST_COLUMNS, GREATEST_FACTORS, GREATEST_UNITS, Config
 from rbp.golden.features import GREATEST_ORDER, count
 from rbp.golden.tables import ACTIVATIONS
+from rbp.machine import machine as start
+from rbp.machine import origin, unclamped
 from rbp.result import Result
-from rbp.settings import Settings
 
 __all__ = ["MACHINE", "flags", "machine"]
 
@@ -36,7 +38,16 @@ MACHINE = (
 
 LEAST_ETA, GREATEST_ETA = -8, 3
 
+GREATEST = {
+    "entries": 1 << 20,
+    "words": 1 << 20,
+    "products": GREATEST_COLUMNS,
+    "folds": GREATEST_COLUMNS * GREATEST_ORDER + GREATEST_FACTORS,
+}
+"""Of the memories that a flag gives, what anything can need; what is the least, Config says."""
+
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
+_OF_THE_NETWORK = ("entries", "words", "order", "products", "folds")
 
 
 def machine(*, like=None, family="generic", **given) -> Config:
@@ -45,27 +56,33 @@ def machine(*, like=None, family="generic", **given) -> Config:
     Parameters
     ----------
     like : Problem or Result, optional
-        What it is to learn: the core is as ``rbp train`` builds it, but for the other flags.
+        What it is to learn and to recall: the core is as ``rbp train`` asks for, but for the other
+        flags, and its memories hold the programs of both.
     family : str
         Of :data:`rbp.golden.config.FAMILIES`.
     given
         By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
-        default the smaller of N and 5; ``products`` those of all products of ``order`` factors;
-        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
+        default the smaller of N and 5; ``order`` the factors of the longest product, or degrees, of
+        which ``products`` are by default all; ``activation`` names the tables built in, with commas
+        between; ``eta`` is ``LOW:HIGH``, by default the family's.
 
-    Raises :class:`~rbp.errors.InputError`.
+    Raises :class:`~rbp.errors.InputError`, also where what is given is too small for ``like``.
     """
-    values = {} if like is None else _like(like)
     if ("units" in given) == (like is not None):
         raise InputError("a core needs either units, or like: a problem or a result")
+    values = {} if like is None else _like(like)
     for name, value in given.items():
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
-    if values.get("order", 1) > 1 or values.get("feature", "identity") != "identity":
-        values.setdefault("products", count(values["units"], (values.get("order", 1),)))
+    found = values.get("order", (1,))
+    values["order"] = max(found)
+    if found != (1,) or values.get("feature", "identity") != "identity":
+        values.setdefault("products", count(values["units"], found))
     try:
-        config = Config(**values, family=family)
+        if like is None:
+            return Config(**values, family=family)
+        config = _holding({**values, "family": family}, like, given)
     except ValueError as error:
         raise InputError(str(error)) from error
     if isinstance(like, Result):
@@ -75,27 +92,51 @@ def machine(*, like=None, family="generic", **given) -> Config:
 
 def _like(source):
     """What does not depend on a device, of the core that trains a problem or a result."""
-    problem, settings = source, Settings()
-    if isinstance(source, Result):
-        problem, settings = source.problem, source.settings
+    problem, settings, _ = origin(source)
     config = settings.config(problem)
-    return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in _OF_THE_DEVICE}
+    without = (*_OF_THE_DEVICE, "entries", "words", "folds")
+    names = [f.name for f in fields(Config) if f.name not in without]
+    return {name: getattr(config, name) for name in names} | {"order": (config.order,)}
+
+
+def _holding(values, source, given):
+    """The core of some values, with memories for a problem or a result unless they are given."""
+    from rbp.cosim.driver import Driver  # the hardware description takes half a second to import
+    from rbp.hdl.program import holding
+
+    problem, settings, earlier = origin(source)
+    learning = start(problem, settings, "golden", earlier)
+    other = learning.start, learning.inputs, learning.settling
+    machines = [learning, unclamped(learning, *other)]
+    chosen = {name: values[name] for name in ("entries", "words", "folds") if name in values}
+    config = Config(**values | {"entries": values["macs"], "words": 4, "folds": None})
+    if config.higher != (problem.monomials is not None):
+        raise InputError("products, order and feature are for a network of products, not for this")
+    config = replace(holding(config, *(m.structure for m in machines)), **chosen)
+    if not {*given}.isdisjoint(_OF_THE_NETWORK):
+        for each in machines:
+            writes = Driver(config).load(each)
+            clear = next(writes)  # the program is between two of them
+            list(takewhile(clear.__ne__, writes))
+    return config
 
 
 def _of_flag(name, value):
     """The field of a Config that a flag gives."""
     match name:
         case "units":
-            return {"units": integer("units", value, 1, 1024)}
+            return {"units": integer("units", value, 1, GREATEST_UNITS)}
         case "activation":
             named = [choice("activation", word, tuple(ACTIVATIONS)) for word in value.split(",")]
             return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
         case "order":
-            return {"order": integer("order", value, 1, GREATEST_ORDER)}
+            return {"order": degrees(value)}
         case "feature":
             return {"feature": choice("feature", value, ("identity", *ACTIVATIONS))}
         case "eta":
             return {"eta_shifts": _eta_range(value)}
+        case _ if name in GREATEST:
+            return {name: integer(name, value, 1, GREATEST[name])}
         case _:
             return {name: value}
 
@@ -130,11 +171,13 @@ def flags(config):
         "feature": config.feature,
         "eta": "{}:{}".format(*config.eta_shifts),
     }
-    plain = {"entries": None, "words": None, "folds": None, "log_depth": None}
-    usual = {name: getattr(replace(config, **plain), name) for name in plain}
+    plain = replace(config, entries=None, words=None, folds=None, log_depth=None, spram=False)
+    usual = {name: getattr(plain, name) for name in ("entries", "words", "folds")}
     usual |= {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
     usual |= {"order": 1, "products": None, "feature": "identity"}
     usual |= {"eta": "{}:{}".format(*FAMILIES[config.family].eta_shifts)}
+    if config.order > 1 or config.feature != "identity":
+        usual["products"] = count(config.units, (config.order,))
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
     words += ["--refill"] * config.refill + ["--spram"] * config.spram

@@ -1,15 +1,29 @@
 /* A host that trains and recalls, written from net_manual.md and net_regs.h alone.
  *
- * Prints W, then the states that it recalls, a word a line. */
+ * It makes the program of a network with all connections; of any other, it has the arrays of
+ * `rbp program`. Prints W, then the states that it recalls, a word a line. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "net_regs.h"
 #include "problem.h"
+#ifdef ARRAYS
+#include "learning.h"
+#include "resting.h"
+#endif
 
 /* The port, in bus.cpp. */
 void bus_write(uint32_t address, uint32_t word);
 uint32_t bus_read(uint32_t address);
+
+/* A network as the core has it. */
+struct network {
+    uint32_t rows, held, blocks, numbers, words, entries;
+    const uint32_t *program, *block;
+    const int32_t *order, *columns;
+};
+
+static uint32_t weights[UNITS][UNITS]; /* words, as the user numbers units */
 
 static void fail(const char *what)
 {
@@ -17,9 +31,54 @@ static void fail(const char *what)
     exit(1);
 }
 
+#ifdef ARRAYS
+#define OF_ARRAYS(n, N) \
+    {N##_ROWS, N##_HELD, N##_BLOCKS, N##_ORDER_COUNT, N##_PROGRAM_COUNT, N##_COLUMNS_COUNT, \
+     n##_program, n##_block, n##_order, n##_columns}
+static struct network learning_network(void)
+{
+    struct network made = OF_ARRAYS(learning, LEARNING);
+    return made;
+}
+
+static struct network resting_network(void)
+{
+    struct network made = OF_ARRAYS(resting, RESTING);
+    return made;
+}
+#else
+static struct network learning_network(void)
+{
+    static uint32_t words[NET_WORDS], block[NET_ENTRIES];
+    static int32_t order[UNITS], columns[NET_ENTRIES];
+    struct network made = {0, 0, 0, UNITS, 0, 0, words, block, order, columns};
+    made.words = net_dense(UNITS, 0, words);
+    if (made.words == 0) fail("the core is too small");
+    made.blocks = (UNITS + NET_MACS - 1) / NET_MACS;
+    made.entries = made.blocks * net_dense_length(UNITS);
+    for (uint32_t e = 0; e < made.entries; e++) columns[e] = -1;
+    for (uint32_t i = 0; i < UNITS; i++)
+        for (uint32_t j = 0; j < UNITS; j++) {
+            uint32_t entry = net_dense_entry(UNITS, 0, i, j);
+            order[i] = (int32_t)i, columns[entry] = (int32_t)j, block[entry] = i / NET_MACS;
+        }
+    return made;
+}
+
+static struct network resting_network(void) { return learning_network(); }
+#endif
+
 static uint32_t status(void)
 {
     return bus_read(NET_REG_STATUS);
+}
+
+static void write_program(const struct network *of)
+{
+    bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
+    bus_write(NET_REG_ROWS, of->rows);
+    for (uint32_t k = 0; k < of->words; k++) bus_write(NET_AREA_PROGRAM + k, of->program[k]);
+    bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
 }
 
 static void write_state(uint32_t region, uint32_t pattern, uint32_t unit, double number)
@@ -27,32 +86,71 @@ static void write_state(uint32_t region, uint32_t pattern, uint32_t unit, double
     bus_write(net_state(region, pattern, unit), net_word(number, NET_STATE_FRACTION));
 }
 
-static void write_flags(void)
+static void write_flags(const struct network *of)
 {
     for (uint32_t i = 0; i < NET_UNITS; i++) {
-        uint32_t flags = 1u << NET_FLAG_INPUT_BIT;
-        if (clamped[i]) flags |= 1u << NET_FLAG_CLAMP_BIT;
-        if (target[i]) flags |= 1u << NET_FLAG_TARGET_BIT;
+        int unit = i < of->numbers ? of->order[i] : -1;
+        uint32_t flags = 0;
+        if (unit >= 0) {
+            flags = 1u << NET_FLAG_INPUT_BIT;
+            if (clamped[unit]) flags |= 1u << NET_FLAG_CLAMP_BIT;
+            if (target[unit]) flags |= 1u << NET_FLAG_TARGET_BIT;
+            if (i >= of->held) flags |= 1u << NET_FLAG_MOVES_BIT;
+        }
         bus_write(net_state(NET_REGION_FLAGS, 0, i), flags);
     }
 }
 
-static void write_patterns(int recall)
+static void write_patterns(const struct network *of, int recall)
 {
     for (uint32_t a = 0; a < PATTERNS; a++)
-        for (uint32_t i = 0; i < NET_UNITS; i++) {
-            write_state(NET_REGION_X_START, a, i, start[a][i]);
-            write_state(NET_REGION_INPUT, a, i, input[a][i]);
+        for (uint32_t i = 0; i < of->numbers; i++) {
+            int unit = of->order[i];
+            if (unit < 0) continue;
+            double x = start[a][unit];
+            if (i < of->held) { /* it stays where it is */
+                x = clamped[unit] && !recall ? t[a][unit] : 0.5 + input[a][unit];
+                write_state(NET_REGION_X, a, i, x);
+                write_state(NET_REGION_Y, a, i, 0);
+            }
+            write_state(NET_REGION_X_START, a, i, x);
+            write_state(NET_REGION_INPUT, a, i, input[a][unit]);
             if (!recall)
-                write_state(clamped[i] ? NET_REGION_CLAMPED : NET_REGION_TARGET, a, i, t[a][i]);
+                write_state(clamped[unit] ? NET_REGION_CLAMPED : NET_REGION_TARGET, a, i,
+                            t[a][unit]);
         }
 }
 
-static void write_weights(void)
+/* The unit whose row a bank has in an entry's block, or -1. */
+static int row_of(const struct network *of, uint32_t block, uint32_t bank)
 {
-    for (uint32_t i = 0; i < NET_UNITS; i++)
-        for (uint32_t j = 0; j < NET_TERMS; j++)
-            bus_write(net_weight(i, j), connected[i][j] ? net_weight_word(w[i][j]) : 0u);
+    uint32_t number = of->held + block * NET_MACS + bank;
+    return number < of->numbers ? of->order[number] : -1;
+}
+
+static void write_weights(const struct network *of)
+{
+    for (uint32_t e = 0; e < of->entries; e++)
+        for (uint32_t p = 0; p < NET_MACS; p++) {
+            int i = row_of(of, of->block[e], p), j = of->columns[e];
+            if (j >= 0) j = of->order[j];
+            bus_write(net_weight(p, e), i >= 0 && j >= 0 ? weights[i][j] : 0u);
+        }
+}
+
+static void read_weights(const struct network *of)
+{
+    uint32_t rows = of->blocks * NET_MACS;
+    for (uint32_t column = 0; column < of->numbers; column++) {
+        if (of->order[column] < 0) continue;
+        bus_write(NET_REG_COLUMN, column);
+        while (bus_read(NET_REG_LOG_COUNT) < rows) continue;
+        for (uint32_t row = 0; row < rows; row++) {
+            int unit = row_of(of, 0, row);
+            uint32_t word = bus_read(NET_REG_LOG);
+            if (unit >= 0) weights[unit][of->order[column]] = word;
+        }
+    }
 }
 
 static void write_settings(uint32_t batch, uint32_t limit)
@@ -86,42 +184,49 @@ static void run(uint32_t command)
 
 static void print_weights(void)
 {
-    for (uint32_t j = 0; j < NET_TERMS; j++) {
-        bus_write(NET_REG_COLUMN, j);
-        while (bus_read(NET_REG_LOG_COUNT) < NET_UNITS) continue;
-        for (uint32_t i = 0; i < NET_UNITS; i++)
-            printf("%ld\n", (long)net_signed(bus_read(NET_REG_LOG), NET_WEIGHT_BITS));
-    }
+    for (uint32_t j = 0; j < UNITS; j++)
+        for (uint32_t i = 0; i < UNITS; i++)
+            printf("%ld\n", (long)net_signed(weights[i][j], NET_WEIGHT_BITS));
 }
 
-static void print_states(void)
+static void print_states(const struct network *of)
 {
-    for (uint32_t a = 0; a < PATTERNS; a++)
-        for (uint32_t i = 0; i < NET_UNITS; i++) {
-            int32_t x = (int32_t)bus_read(net_state(NET_REGION_X, a, i));
-            printf("%ld\n", (long)x);
-        }
+    static int32_t x[UNITS];
+    for (uint32_t a = 0; a < PATTERNS; a++) {
+        for (uint32_t i = 0; i < of->numbers; i++)
+            if (of->order[i] >= 0)
+                x[of->order[i]] = (int32_t)bus_read(net_state(NET_REGION_X, a, i));
+        for (uint32_t i = 0; i < UNITS; i++) printf("%ld\n", (long)x[i]);
+    }
 }
 
 int main(void)
 {
+    struct network learning = learning_network(), resting = resting_network();
     if (bus_read(NET_REG_IDENTITY) != NET_IDENTITY) fail("there is no core");
     for (int times = 0; times < 2; times++) { /* the second is as the first: nothing is left */
-        bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
+        for (uint32_t i = 0; i < UNITS; i++)
+            for (uint32_t j = 0; j < UNITS; j++)
+                weights[i][j] = connected[i][j] ? net_weight_word(w[i][j]) : 0u;
+        write_program(&learning);
         write_settings(BATCH, NET_USUAL_LIMIT);
-        write_flags();
-        write_patterns(0);
-        write_weights();
+        write_flags(&learning);
+        write_patterns(&learning, 0);
+        write_weights(&learning);
         for (uint32_t left = UPDATES, now = 1; left; left -= now, now = left) { /* it goes on */
             bus_write(NET_REG_UPDATES, now);
             run(NET_CONTROL_TRAIN_BIT);
         }
+        read_weights(&learning);
         print_weights();
 
+        write_program(&resting);
         write_settings(PATTERNS, NET_USUAL_RECALL_LIMIT);
-        write_patterns(1);
+        write_flags(&resting);
+        write_patterns(&resting, 1);
+        write_weights(&resting);
         run(NET_CONTROL_RECALL_BIT);
-        print_states();
+        print_states(&resting);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 """A host in C, written from the generated manual and header alone, learns golden's weights."""
 
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from rbp import engines
 from rbp.cosim.build import verilator_environment
-from rbp.export import verilog
+from rbp.export import program, verilog
+from rbp.fpga.machines import machine
 from rbp.problem import Problem
 from rbp.settings import Settings
 
@@ -29,10 +31,11 @@ CASES = {
 
 
 def problem():
-    """Six units, some of them clamped; absent connections, and weights that round to 0."""
+    """Six units, some of them clamped; all connected but to themselves, which is dense; weights
+    that round to 0."""
     rng = np.random.default_rng(11)
     units, patterns = 6, 5
-    connected = rng.random((units, units)) < 0.7
+    connected = ~np.eye(units, dtype=bool)
     weights = rng.uniform(-0.6, 0.6, (units, units))
     weights[2] = 1e-5
     return Problem(
@@ -46,6 +49,22 @@ def problem():
     )
 
 
+def layered():
+    """Layers, of which the first is held in training, but for one unit not in recall."""
+    rng, number = np.random.default_rng(12), np.arange(20)
+    connected = (number[:, None] // 5 == number // 5 + 1) & (rng.random((20, 20)) < 0.8)
+    connected[1:5, 16] = True
+    return Problem(
+        weights=rng.uniform(-0.6, 0.6, (20, 20)) * connected,
+        targets=rng.uniform(0.1, 0.9, (3, 20)),
+        target_units=number >= 15,
+        clamp_units=number < 5,
+        inputs=rng.uniform(-0.3, 0.3, (3, 20)),
+        initial_state=rng.uniform(0.2, 0.8, (3, 20)),
+        connected=connected,
+    )
+
+
 def c_source(given, settings):
     """The problem in plain numbers, for the host."""
 
@@ -54,7 +73,12 @@ def c_source(given, settings):
         shape = "".join(f"[{n}]" for n in np.shape(values))
         return f"static const {kind} {name}{shape} = {{{body.replace('False', '0')}}};"
 
-    numbers = {"PATTERNS": given.patterns, "UPDATES": UPDATES, "SEED": f"{settings.seed}u"}
+    numbers = {
+        "UNITS": f"{given.units}u",
+        "PATTERNS": given.patterns,
+        "UPDATES": UPDATES,
+        "SEED": f"{settings.seed}u",
+    }
     numbers |= {"BATCH": settings.batch_of(given), "ETA_SHIFT": f"({settings.eta_shift})"}
     if settings.momentum_shift is not None:
         numbers["FRICTION"] = f"{settings.momentum_shift}u"
@@ -74,12 +98,28 @@ def c_source(given, settings):
     )
 
 
-def host(folder, given, settings):
+def host(folder, given, settings, *, arrays=False):
     """What the host prints."""
-    verilog.write(settings.config(given), folder / "net.v", name="net")
+    result = engines.train(given, 1, "golden", **asdict(settings))
+    core = machine(like=result) if arrays else settings.config(given)
+    verilog.write(core, folder / "net.v", name="net")
     (folder / "problem.h").write_text(c_source(given, settings))
+    if arrays:
+        for name in ("learning", "resting"):
+            path = folder / f"{name}.h"
+            program.write(core, given, path, name=name, recall=name == "resting")
     warn = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-missing-braces"]
-    command = ["gcc", "-std=c99", *warn, f"-I{folder}", "-c", HERE / "host.c", "-o", "host.o"]
+    command = [
+        "gcc",
+        "-std=c99",
+        *warn,
+        *["-DARRAYS"] * arrays,
+        f"-I{folder}",
+        "-c",
+        HERE / "host.c",
+        "-o",
+        "host.o",
+    ]
     subprocess.run(command, cwd=folder, check=True)
     environment = verilator_environment()
     # As in cosim/build.py: the package was never configured for its compiler.
@@ -93,13 +133,24 @@ def host(folder, given, settings):
     return np.array(done.stdout.split(), int)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_learns_and_recalls_as_golden(tmp_path, case):
-    given, settings = problem(), Settings(**CASES[case])
-    learned = engines.train(given, UPDATES, "golden", **CASES[case])
+def expected(given, flags):
+    """What golden learns and recalls."""
+    learned = engines.train(given, UPDATES, "golden", **flags)
     recalled = engines.recall(
         learned, {"initial_state": given.start, "inputs": given.inputs}, "golden"
     )
-    expected = [*learned.weights_raw.T.ravel(), *recalled.states.ravel()]
-    found = host(tmp_path, given, settings)
-    assert found.tolist() == expected * 2
+    return [*learned.weights_raw.T.ravel(), *recalled.states.ravel()]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_learns_and_recalls_as_golden(tmp_path, case):
+    given, settings = problem(), Settings(**CASES[case])
+    assert given.to_raw(settings).structure.order.tolist() == list(range(given.units))
+    assert host(tmp_path, given, settings).tolist() == expected(given, CASES[case]) * 2
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_sparse_network_with_held_units(tmp_path, case):
+    given, settings = layered(), Settings(**CASES[case])
+    found = host(tmp_path, given, settings, arrays=True)
+    assert found.tolist() == expected(given, CASES[case]) * 2

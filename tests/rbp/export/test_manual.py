@@ -33,9 +33,14 @@ def addresses(config):
             for unit in {0, units // 2, units - 1}:
                 call = f"rbp_core_state(RBP_CORE_REGION_{region.name}, {pattern}, {unit})"
                 samples[call] = amap.state(region, pattern, unit)
-    for i in range(units):
-        for j in {0, units // 3, units - 1}:
-            samples[f"rbp_core_weight({i}, {j})"] = amap.weight(i, j)
+    for bank in range(config.macs):
+        for entry in {0, config.entries // 3, config.entries - 1}:
+            samples[f"rbp_core_weight({bank}, {entry})"] = amap.weight(bank, entry)
+            if config.momentum:
+                at = amap.weight(bank, entry, Area.VELOCITIES)
+                samples[f"rbp_core_velocity({bank}, {entry})"] = at
+    for area in amap.tables:
+        samples[f"RBP_CORE_AREA_{area.name}"] = amap.at(area, 0)
     return samples
 
 
@@ -62,8 +67,7 @@ def test_manual_gives_the_addresses(config):
         r.name: amap.register(r.name) for r in REGISTERS
     }
     state, weight, *velocity = (
-        compile(found.replace("div", "//").replace("mod", "%"), "formula", "eval")
-        for found in re.findall(r"^    (0x.*)$", text, re.M)
+        compile(found, "formula", "eval") for found in re.findall(r"^    (0x.*)$", text, re.M)
     )
     assert len(velocity) == config.momentum
     lanes = config.lanes
@@ -74,8 +78,10 @@ def test_manual_gives_the_addresses(config):
             names = {"lane": a % lanes, "slot": a // lanes, "region": region.value, "i": 0}
             assert eval(state, names) == amap.state(region, a, 0)
     for formula, area in zip((weight, *velocity), (Area.WEIGHTS, Area.VELOCITIES), strict=False):
-        for i, j in np.ndindex(config.units, config.terms):
-            assert eval(formula, {"i": i, "j": j}) == amap.weight(i, j, area)
+        for p, e in np.ndindex(config.macs, config.entries):
+            assert eval(formula, {"p": p, "e": e}) == amap.weight(p, e, area)
+    for area in amap.tables:
+        assert f"0x{amap.at(area, 0):x}" in text
 
 
 def test_nothing_is_left_to_fill_in(config):
@@ -125,12 +131,12 @@ def test_an_activation_of_the_users_own(tmp_path):
 
 def test_flags_and_activations():
     text = header(CONFIGS["w8"])
-    fields = ("CLAMP", "TARGET", "INPUT", "ACTIVATION")
+    fields = ("CLAMP", "TARGET", "INPUT", "MOVES", "ACTIVATION")
     for bit, field in enumerate(fields):
         assert f"#define RBP_CORE_FLAG_{field}_BIT {bit}u\n" in text
     assert "#define RBP_CORE_FLAG_ACTIVATION_BITS 2u\n" in text
     assert "#define RBP_CORE_ACTIVATION_SIN 2u\n" in text
-    names = "| 3-4 | ACTIVATION | its function: 0 logistic, 1 tanh, 2 sin |"
+    names = "| 4-5 | ACTIVATION | its function: 0 logistic, 1 tanh, 2 sin |"
     assert names in manual(CONFIGS["w8"])
     assert "ACTIVATION_SIN" not in header(CONFIGS["default"])
 
@@ -141,6 +147,7 @@ HOST = """
 #include "net_regs.h"
 
 static Vrbp_core core;
+static const uint32_t ROWS = (RBP_CORE_UNITS + RBP_CORE_MACS - 1) / RBP_CORE_MACS * RBP_CORE_MACS;
 
 static void cycle() { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
 
@@ -184,12 +191,12 @@ static bool unusual()
     good &= request(place, 0, false) == 19;
 
     request(RBP_CORE_REG_COLUMN, 0, true);
-    while (request(RBP_CORE_REG_LOG_COUNT, 0, false) < RBP_CORE_UNITS) continue;
+    while (request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS) continue;
     core.bus_addr = RBP_CORE_REG_LOG, core.bus_r_en = 1;
     for (int k = 1; k < READ_CYCLES; k++) cycle();
     core.bus_r_en = 0;
     cycle();
-    return good && request(RBP_CORE_REG_LOG_COUNT, 0, false) == RBP_CORE_UNITS;
+    return good && request(RBP_CORE_REG_LOG_COUNT, 0, false) == ROWS;
 }
 
 int main()
@@ -206,15 +213,23 @@ int main()
     for (uint32_t a = 0; a < RBP_CORE_LANES * RBP_CORE_SLOTS; a++)
         for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
             good &= request(rbp_core_state(RBP_CORE_REGION_X, a, i), 0, false) == 1000 * a + i;
+    uint32_t words[RBP_CORE_WORDS], count = rbp_core_dense(RBP_CORE_UNITS, 0, words);
+    request(RBP_CORE_REG_ROWS, 0, true);
+    for (uint32_t k = 0; k < count; k++) request(RBP_CORE_AREA_PROGRAM + k, words[k], true);
     for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
-        for (uint32_t j = 0; j < RBP_CORE_TERMS; j++)
-            request(rbp_core_weight(i, j), 100 * i + j + 1, true);
-    for (uint32_t j = 0; j < RBP_CORE_TERMS; j++) {
+        for (uint32_t j = 0; j < RBP_CORE_UNITS; j++)
+        {
+            uint32_t entry = rbp_core_dense_entry(RBP_CORE_UNITS, 0, i, j);
+            request(rbp_core_weight(i % RBP_CORE_MACS, entry), 100 * i + j + 1, true);
+        }
+    for (uint32_t j = 0; j < RBP_CORE_UNITS; j++) {
         request(RBP_CORE_REG_COLUMN, j, true);
-        for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < RBP_CORE_UNITS; k++)
+        for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS; k++)
             if (k == 1000) { std::puts("no column"); return 1; }
-        for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
-            good &= request(RBP_CORE_REG_LOG, 0, false) == 100 * i + j + 1;
+        for (uint32_t i = 0; i < ROWS; i++) {
+            uint32_t word = request(RBP_CORE_REG_LOG, 0, false);
+            good &= i >= RBP_CORE_UNITS || word == 100 * i + j + 1;
+        }
     }
     good &= unusual();
     std::puts(good ? "good" : "bad");

@@ -44,8 +44,36 @@ def mixed():
     )
 
 
+def layered():
+    """Layers, the first one clamped: a sparse network with held units, which a recall moves."""
+    rng, number = np.random.default_rng(4), np.arange(9)
+    connected = (number[:, None] // 3 == number // 3 + 1) | (number[:, None] == number - 3)
+    return Problem(
+        weights=rng.uniform(0.2, 0.5, (9, 9)) * connected,
+        targets=rng.uniform(0.1, 0.9, (2, 9)),
+        target_units=number >= 6,
+        clamp_units=number < 3,
+        connected=connected,
+    )
+
+
+def listed():
+    """Some products, of more factors than most have; a held unit."""
+    return Problem(
+        weights=np.linspace(-0.4, 0.4, 4 * 5).reshape(4, 5) * [[0], [1], [1], [1]],
+        targets=[[0.2, 0.7, 0.4, 0.6], [0.8, 0.3, 0.5, 0.1]],
+        target_units=[False, True, True, False],
+        clamp_units=[True, False, False, False],
+        products=[(0,), (1, 2), (), (3, 3, 0), (2,)],
+        connected=np.ones((4, 5), bool) & [[False], [True], [True], [True]],
+    )
+
+
 CASES = {
     "memory": (problem, []),
+    "layers": (layered, ["--macs", "2"]),
+    "layers with momentum": (layered, ["--macs", "4", "--momentum-shift", "3"]),
+    "a list of products": (listed, ["--macs", "2", "--eta-shift", "-3"]),
     "two lanes, momentum": (
         problem,
         ["--lanes", "2", "--macs", "2", "--momentum-shift", "3", "--batch", "2"],

@@ -101,7 +101,8 @@ def test_two_headers_in_one_file(tmp_path):
         '#include <stdio.h>\n#include "left_regs.h"\n#include "right_regs.h"\n'
         "int main(void)\n{\n"
         '    printf("%d %d %d\\n", LEFT_UNITS, RIGHT_UNITS,\n'
-        "        left_weight(1, 1) != right_weight(1, 1));\n    return 0;\n}\n"
+        "        left_state(LEFT_REGION_X, 0, 1) != right_state(RIGHT_REGION_X, 0, 1));\n"
+        "    return 0;\n}\n"
     )
     command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"]
     subprocess.run(command, cwd=tmp_path, check=True)

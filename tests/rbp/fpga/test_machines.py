@@ -3,13 +3,18 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from rbp import engines
 from rbp.cli import main
+from rbp.errors import InputError
 from rbp.fpga.machines import flags, machine
 from rbp.golden.config import Config
+from rbp.hdl.program import holding
+from rbp.machine import unclamped
 from rbp.paper import examples
+from rbp.problem import Problem
 from rbp.settings import Settings
 from tests.rbp.export.test_verilog import FILES, files
 
@@ -20,15 +25,135 @@ def problem(name):
     return examples.find(name).problem()
 
 
+def exact(given, settings=None):
+    """The core that holds a problem's programs, of training and recall, and no more."""
+    settings = settings or Settings()
+    learns = given.to_raw(settings)
+    recalls = unclamped(learns, learns.start, learns.inputs, learns.settling)
+    return holding(settings.config(given), learns.structure, recalls.structure)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_like_a_problem(name):
-    """The core is the one that ``rbp train`` builds; other flags hold."""
+    """The core is the one that ``rbp train`` asks for; other flags hold."""
     given = problem(name)
-    assert machine(like=given) == Settings().config(given)
-    assert machine(like=given, macs=1, preset="w18").macs == 1
+    assert machine(like=given) == exact(given)
+    assert machine(like=given, preset="w18").preset == "w18"
     assert machine(like=given, lanes=2, slots=7, momentum=True) == replace(
-        Settings().config(given), lanes=2, slots=7, momentum=True
+        exact(given), lanes=2, slots=7, momentum=True
     )
+
+
+def test_like_counts_the_entries_of_the_chosen_macs():
+    given = problem("parity")
+    for macs in (1, 2, given.units):
+        assert machine(like=given, macs=macs) == exact(given, Settings(macs=macs))
+
+
+def layered(units=40, layer=10, **more):
+    """Layers one after the other, the first one clamped: a sparse network with held units."""
+    rng, number = np.random.default_rng(3), np.arange(units)
+    connected = number[:, None] // layer == number // layer + 1
+    return Problem(
+        weights=rng.uniform(-0.5, 0.5, (units, units)) * connected,
+        targets=rng.uniform(0.1, 0.9, (2, units)),
+        target_units=number >= units - layer,
+        clamp_units=number < layer,
+        connected=connected,
+        **more,
+    )
+
+
+def test_a_sparse_network_needs_few_entries():
+    given = layered()
+    assert machine(like=given, macs=5).entries == 70  # 6 blocks of 10, and one that feeds none
+    assert machine(units=given.units, macs=5).entries == 320
+
+
+@pytest.mark.parametrize(
+    ("given", "fragments"),
+    [
+        ({"entries": 69}, ["70 entries", "holds 69"]),
+        ({"words": 5}, ["14 words", "holds 5"]),
+    ],
+)
+def test_a_memory_that_is_too_small_for_it(given, fragments):
+    with pytest.raises(InputError) as caught:
+        machine(like=layered(), macs=5, **given)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+def test_given_memories_win():
+    config = machine(like=layered(), macs=5, entries=77, words=99)
+    assert (config.entries, config.words) == (77, 99)
+
+
+def second():
+    """A network of second order."""
+    return Problem(
+        weights=np.linspace(-0.4, 0.4, 3 * 9).reshape(3, 9),
+        targets=[[0.2, 0.7, 0.4], [0.8, 0.3, 0.5]],
+        target_units=[True, True, False],
+        order=(1, 2),
+        feature="tanh",
+    )
+
+
+def test_products_of_a_problem():
+    given = second()
+    products = len(given.monomials)
+    config = machine(like=given)
+    assert config.products == products
+    for name, value in (("products", products - 1), ("order", 1), ("folds", given.units)):
+        with pytest.raises(InputError, match="the core holds"):
+            machine(like=given, **{name: value})
+    with pytest.raises(InputError, match="not for this"):
+        machine(like=problem("xor"), products=9)
+
+
+@pytest.mark.parametrize("name", ["entries", "words", "products", "folds"])
+@pytest.mark.parametrize("value", [0, -1, 1 << 40, 2.5, "many"])
+def test_bad_memories(name, value):
+    with pytest.raises(InputError, match=name):
+        machine(units=5, **{name: value})
+    with pytest.raises(InputError, match=r"entries must be at least 5"):
+        machine(units=5, entries=4)
+
+
+ROUND_TRIPS = (
+    {"units": 5},
+    {"units": 7, "macs": 2, "entries": 99, "words": 17},
+    {"units": 5, "order": "1,2", "feature": "logistic", "folds": 50},
+    {"units": 4, "products": 7},
+    {"units": 4, "order": 3, "momentum": True, "slots": 3, "lanes": 2, "refill": True},
+    {"units": 4, "feature": "tanh"},
+    {"units": 900, "macs": 4, "entries": 9000, "spram": True, "random_start": True},
+)
+
+
+def parsed(text):
+    """The flags, as the command takes them."""
+    words = text.split()
+    pairs = zip(words, [*words[1:], "--"], strict=True)
+    given = {
+        w[2:].replace("-", "_"): True if v.startswith("--") else int(v) if v.isdigit() else v
+        for w, v in pairs
+        if w.startswith("--")
+    }
+    return given
+
+
+@pytest.mark.parametrize("given", ROUND_TRIPS, ids=str)
+def test_flags_ask_for_the_core(given):
+    config = machine(**given)
+    assert machine(**parsed(flags(config))) == config
+
+
+def test_flags_of_a_core_like_a_problem():
+    for given in (layered(), second(), problem("populations")):
+        config = machine(like=given)
+        assert machine(**parsed(flags(config))) == config
 
 
 def test_like_a_result(tmp_path, capsys):
@@ -38,7 +163,7 @@ def test_like_a_result(tmp_path, capsys):
         given, 1, "golden", macs=2, lanes=2, preset="w18", momentum_shift=3, start="random"
     )
     config = machine(like=result)
-    assert config == result.settings.config(given)
+    assert config == exact(given, result.settings)
     assert (config.momentum, config.random_start, config.lanes) == (True, True, 2)
     result.save(tmp_path / "result.npz")
     argv = ["verilog", "--like", tmp_path / "result.npz", "--out", tmp_path / "net.v"]
