@@ -71,13 +71,13 @@ def train(
     InputError
         Before anything runs: the input is wrong.
     """
-    problem, settings, earlier = origin(source, **flags)
+    if engine is None:
+        engine = source.engine if isinstance(source, Result) else "rtl"
+    problem, settings, earlier = origin(source, engine, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
     check_callable(progress=progress, pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
-    if engine is None:
-        engine = earlier.engine if earlier else "rtl"
     start = machine(problem, settings, engine, earlier)
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
     seen = getattr(progress, "seen", None)

@@ -11,7 +11,7 @@ from rbp.golden.formats import saturate
 from rbp.golden.reference import Reference
 from rbp.golden.training import Learning
 from rbp.problem import Problem
-from rbp.result import ENGINES, Result
+from rbp.result import ENGINES, NOISE, Result
 from rbp.settings import Settings
 
 __all__ = [
@@ -26,10 +26,11 @@ __all__ = [
 ]
 
 
-def origin(source, **flags):
+def origin(source, engine=None, **flags):
     """(problem, settings, earlier result or None) of a problem, or of a result to continue.
 
-    ``flags`` override the settings of a result; what must stay as it was is refused.
+    ``flags`` override the settings of a result; what must stay as it was is refused. ``engine`` is
+    by default one of words.
     """
     check_flags(flags)
     earlier = source if isinstance(source, Result) else None
@@ -42,7 +43,27 @@ def origin(source, **flags):
         batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
         if batch != before:
             raise InputError(f"batch {batch} is not that of the result: expected {before}")
+        _check_noise(settings, earlier, engine)
     return problem, settings, earlier
+
+
+def _check_noise(settings, earlier, engine):
+    """Refuse to go on with another noise than a result has had, where any is taken."""
+    learning = settings.learning()
+    taken = {
+        "rounding stochastic": ("rounding nearest", learning.seed is not None),
+        "method stochastic": ("method deterministic and batch 1", learning.draw is not None),
+        "start random": ("start fixed", learning.start_seed is not None),
+    }
+    if engine == "float64":  # it does not round
+        del taken["rounding stochastic"]
+    found = {name: instead for name, (instead, here) in taken.items() if here}
+    if found and earlier.noise != NOISE:
+        raise InputError(
+            f"the result cannot go on with {' and '.join(found)}: the noise is another one since it "
+            "was made; train its problem anew (result.problem in Python), or expected "
+            f"{' and '.join(found.values())}"
+        )
 
 
 def check_type(name, value, *types):
