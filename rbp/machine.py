@@ -9,6 +9,7 @@ from rbp.checks import choice, shown
 from rbp.errors import InputError
 from rbp.golden.formats import saturate
 from rbp.golden.reference import Reference
+from rbp.golden.structure import Structure
 from rbp.golden.training import Learning
 from rbp.problem import Problem
 from rbp.result import ENGINES, NOISE, Result
@@ -22,6 +23,7 @@ __all__ = [
     "machine",
     "origin",
     "rounded",
+    "structures",
     "unclamped",
 ]
 
@@ -60,8 +62,8 @@ def _check_noise(settings, earlier, engine):
     found = {name: instead for name, (instead, here) in taken.items() if here}
     if found and earlier.noise != NOISE:
         raise InputError(
-            f"the result cannot go on with {' and '.join(found)}: the noise is another one since it "
-            "was made; train its problem anew (result.problem in Python), or expected "
+            f"the result cannot go on with {' and '.join(found)}: the noise is another one since "
+            "it was made; train its problem anew (result.problem in Python), or expected "
             f"{' and '.join(found.values())}"
         )
 
@@ -138,6 +140,13 @@ def machine(problem, settings, engine, earlier=None):
         kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
         return replace(raw, weights=earlier.weights_raw, t=t, **kept)
     return raw
+
+
+def structures(problem):
+    """Those of a problem's network: as it learns, and unclamped, as it recalls."""
+    none = np.zeros(problem.units, bool)
+    flags = ((problem.clamp_units, problem.target_units), (none, none))
+    return [Structure.of(problem.connected, *pair, problem.monomials) for pair in flags]
 
 
 def unclamped(trained, start, inputs, settling):

@@ -8,10 +8,11 @@ from rbp.errors import InputError
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.features import GREATEST_ORDER, count
 from rbp.golden.tables import ACTIVATIONS
+from rbp.machine import structures
 from rbp.result import Result
 from rbp.settings import Settings
 
-__all__ = ["MACHINE", "flags", "machine"]
+__all__ = ["MACHINE", "flags", "machine", "problem_of"]
 
 MACHINE = (
     "units",
@@ -36,7 +37,11 @@ MACHINE = (
 
 LEAST_ETA, GREATEST_ETA = -8, 3
 
+MOST = 1 << 20
+"""Of what a core's memories hold; far more than any device has."""
+
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
+_OF_THE_PROGRAM = ("entries", "words", "folds")
 
 
 def machine(*, like=None, family="generic", **given) -> Config:
@@ -45,13 +50,15 @@ def machine(*, like=None, family="generic", **given) -> Config:
     Parameters
     ----------
     like : Problem or Result, optional
-        What it is to learn: the core is as ``rbp train`` builds it, but for the other flags.
+        What it is to learn and to recall: entries, words and units are as many as that takes, the
+        rest is as in :meth:`rbp.Settings.config`, but for the other flags.
     family : str
         Of :data:`rbp.golden.config.FAMILIES`.
     given
         By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
-        default the smaller of N and 5; ``products`` those of all products of ``order`` factors;
-        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
+        default the smaller of N and 5; ``products`` as many as there are of ``order`` factors;
+        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by
+        default the family's.
 
     Raises :class:`~rbp.errors.InputError`.
     """
@@ -62,10 +69,14 @@ def machine(*, like=None, family="generic", **given) -> Config:
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
-    if values.get("order", 1) > 1 or values.get("feature", "identity") != "identity":
-        values.setdefault("products", count(values["units"], (values.get("order", 1),)))
+    products = _all_products(
+        values["units"], values.get("order", 1), values.get("feature", "identity")
+    )
+    values.setdefault("products", products)
     try:
         config = Config(**values, family=family)
+        if like is not None:
+            config = _holding(config, problem_of(like), given)
     except ValueError as error:
         raise InputError(str(error)) from error
     if isinstance(like, Result):
@@ -73,13 +84,38 @@ def machine(*, like=None, family="generic", **given) -> Config:
     return config
 
 
+def problem_of(source):
+    """The problem of a problem or a result."""
+    return source.problem if isinstance(source, Result) else source
+
+
 def _like(source):
-    """What does not depend on a device, of the core that trains a problem or a result."""
-    problem, settings = source, Settings()
-    if isinstance(source, Result):
-        problem, settings = source.problem, source.settings
-    config = settings.config(problem)
-    return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in _OF_THE_DEVICE}
+    """What depends on neither a device nor P, of the core that trains a problem or a result."""
+    settings = source.settings if isinstance(source, Result) else Settings()
+    config = settings.config(problem_of(source))
+    others = (*_OF_THE_DEVICE, *_OF_THE_PROGRAM)
+    return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in others}
+
+
+def _holding(config, problem, given):
+    """``config`` with just what the programs of a problem take; what was ``given`` stays.
+
+    Raises ValueError where that is too little.
+    """
+    # the hardware description takes half a second to import
+    from rbp.hdl.program import compiled, holding
+
+    of_both = structures(problem)
+    stays = {name: given[name] for name in _OF_THE_PROGRAM if name in given}
+    config = replace(holding(config, *of_both), **stays)
+    for structure in of_both:
+        compiled(config, structure)
+    return config
+
+
+def _all_products(units, order, feature):
+    """How many there are of ``order`` factors; None of a first-order core."""
+    return count(units, (order,)) if order > 1 or feature != "identity" else None
 
 
 def _of_flag(name, value):
@@ -92,6 +128,8 @@ def _of_flag(name, value):
             return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
         case "order":
             return {"order": integer("order", value, 1, GREATEST_ORDER)}
+        case "entries" | "words" | "products" | "folds":
+            return {name: integer(name, value, 1, MOST)}
         case "feature":
             return {"feature": choice("feature", value, ("identity", *ACTIVATIONS))}
         case "eta":
@@ -133,7 +171,8 @@ def flags(config):
     plain = {"entries": None, "words": None, "folds": None, "log_depth": None}
     usual = {name: getattr(replace(config, **plain), name) for name in plain}
     usual |= {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
-    usual |= {"order": 1, "products": None, "feature": "identity"}
+    usual |= {"order": 1, "feature": "identity"}
+    usual |= {"products": _all_products(config.units, config.order, config.feature)}
     usual |= {"eta": "{}:{}".format(*FAMILIES[config.family].eta_shifts)}
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start

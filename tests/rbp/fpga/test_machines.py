@@ -8,7 +8,9 @@ import pytest
 from rbp import engines
 from rbp.cli import main
 from rbp.fpga.machines import flags, machine
-from rbp.golden.config import Config
+from rbp.golden.config import FAMILIES, Config
+from rbp.hdl.program import compiled, holding
+from rbp.machine import structures
 from rbp.paper import examples
 from rbp.settings import Settings
 from tests.rbp.export.test_verilog import FILES, files
@@ -20,15 +22,77 @@ def problem(name):
     return examples.find(name).problem()
 
 
+def core(given, settings=None, **others):
+    """What a problem asks for, and entries and words for its program."""
+    config = replace((settings or Settings()).config(given), **others)
+    return holding(config, *structures(given))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_like_a_problem(name):
-    """The core is the one that ``rbp train`` builds; other flags hold."""
+    """It has what the problem asks for, with no entry too many; other flags hold."""
     given = problem(name)
-    assert machine(like=given) == Settings().config(given)
-    assert machine(like=given, macs=1, preset="w18").macs == 1
-    assert machine(like=given, lanes=2, slots=7, momentum=True) == replace(
-        Settings().config(given), lanes=2, slots=7, momentum=True
+    assert machine(like=given) == core(given)
+    assert machine(like=given, macs=1, preset="w18") == core(given, macs=1, preset="w18")
+    others = {"lanes": 2, "slots": 7, "momentum": True}
+    assert machine(like=given, **others) == core(given, **others)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", [*NAMES, "association", "mixed-orders"])
+def test_like_a_problem_it_learns_and_recalls(name, family):
+    """Both programs fit, and one of them fills the memory."""
+    given = problem(name)
+    config = machine(like=given, macs=3, family=family)
+    sizes = [len(compiled(config, structure)) for structure in structures(given)]
+    assert max(sizes) == config.entries
+    assert config.words == 256
+
+
+def test_capacities(capsys, tmp_path):
+    """With --like, what is given holds; too little is refused by name."""
+    given = problem("association")
+    config = machine(like=given)
+    more = machine(like=given, entries=config.entries + 5, words=300)
+    assert more == replace(config, entries=config.entries + 5, words=300)
+    given.save(tmp_path / "p.npz")
+    argv = ["verilog", "--like", tmp_path / "p.npz", "--out", tmp_path / "net.v", "--entries"]
+    assert main([str(a) for a in [*argv, config.entries - 1]]) == 2
+    assert capsys.readouterr().err == (
+        f"rbp: the network has {config.entries} entries: the core holds {config.entries - 1}\n"
     )
+    higher = machine(units=8, order=2)
+    assert (higher.products, higher.folds) == (36, 36 * 2 + 8)
+    one = machine(units=8, products=5)
+    assert (one.higher, one.order, one.columns) == (True, 1, 5)
+    assert machine(units=8, feature="tanh").products == 8
+    for config in (higher, one, machine(units=8, order=3, products=7, folds=30, entries=99)):
+        words = re.findall(r"--(\w+) (\S+)", flags(config))
+        assert machine(**{n: int(v) if v.isdigit() else v for n, v in words}) == config
+    assert flags(machine(units=8, macs=2, order=2)) == "--units 8 --macs 2 --order 2"
+
+
+BAD = {
+    "entries": (["--entries", 2], "entries must be at least 3, not 2"),
+    "no entries": (["--entries", 0], "entries must be an integer, 1 … 1048576, not 0"),
+    "words": (["--words", 3], "words must be at least 4, not 3"),
+    "products": (["--order", 2, "--products", 4097], "products must be 1 … 4096, not 4097"),
+    "no products": (["--products", 0], "products must be an integer, 1 … 1048576, not 0"),
+    "folds": (["--order", 2, "--folds", 2], "folds must be at least 3 (the units), not 2"),
+    "several": (["--order", "1,2"], "argument --order: invalid int value: '1,2'"),
+    "text": (["--words", "x"], "argument --words: invalid int value: 'x'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_capacities(case, tmp_path, capsys):
+    argv, said = BAD[case]
+    out = ["--units", 3, "--out", tmp_path / "net.v"]
+    assert main([str(a) for a in ["verilog", *out, *argv]]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"rbp: {said}")
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_like_a_result(tmp_path, capsys):
@@ -38,7 +102,7 @@ def test_like_a_result(tmp_path, capsys):
         given, 1, "golden", macs=2, lanes=2, preset="w18", momentum_shift=3, start="random"
     )
     config = machine(like=result)
-    assert config == result.settings.config(given)
+    assert config == core(given, result.settings)
     assert (config.momentum, config.random_start, config.lanes) == (True, True, 2)
     result.save(tmp_path / "result.npz")
     argv = ["verilog", "--like", tmp_path / "result.npz", "--out", tmp_path / "net.v"]
