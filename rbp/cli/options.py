@@ -19,6 +19,7 @@ __all__ = [
     "flag",
     "given_flags",
     "given_machine",
+    "grade_flag",
     "learning_flags",
     "machine_flags",
     "name_flag",
@@ -159,6 +160,13 @@ def core_flags(verb):
             default=argparse.SUPPRESS,
             help=text,
         )
+
+
+def grade_flag(verb):
+    """Of a device."""
+    verb.add_argument(
+        "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
+    )
 
 
 def name_flag(verb):
