@@ -284,14 +284,14 @@ BAD = {
     "order 0": (["--device", "up5k", "--order", "0"], "order", "1 … 3", "0"),
     "too many products": (
         ["--device", "up5k", "--order", "3", "--units", "40"],
-        "11480 products",
-        "at most 4096",
+        "products must be 1 … 4096",
+        "not 11480",
     ),
     "feature": (["--device", "up5k", "--feature", "relu"], "feature", "identity", "relu"),
     "spram": (["--device", "ecp5-25k", "--spram"], "spram is for up5k", "not ecp5-25k"),
     "too many weights": (
         ["--device", "up5k", "--units", 300, "--macs", 4, "--spram"],
-        "22500 weights a bank",
+        "22500 entries",
         "at most 16384",
     ),
     "seeds": (["--device", "up5k", "--seeds", 0], "seeds", "1 … 99", "0"),
