@@ -41,7 +41,8 @@ MOST = 1 << 20
 """Of what a core's memories hold; far more than any device has."""
 
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
-_OF_THE_PROGRAM = ("entries", "words", "folds")
+_ANY = {"entries": None, "words": None, "folds": None, "spram": False}
+"""Before it is known how many the program takes."""
 
 
 def machine(*, like=None, family="generic", **given) -> Config:
@@ -74,9 +75,10 @@ def machine(*, like=None, family="generic", **given) -> Config:
     )
     values.setdefault("products", products)
     try:
-        config = Config(**values, family=family)
-        if like is not None:
-            config = _holding(config, problem_of(like), given)
+        if like is None:
+            config = Config(**values, family=family)
+        else:
+            config = _holding(Config(**values | _ANY, family=family), problem_of(like), values)
     except ValueError as error:
         raise InputError(str(error)) from error
     if isinstance(like, Result):
@@ -93,12 +95,12 @@ def _like(source):
     """What depends on neither a device nor P, of the core that trains a problem or a result."""
     settings = source.settings if isinstance(source, Result) else Settings()
     config = settings.config(problem_of(source))
-    others = (*_OF_THE_DEVICE, *_OF_THE_PROGRAM)
+    others = (*_OF_THE_DEVICE, *_ANY)
     return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in others}
 
 
 def _holding(config, problem, given):
-    """``config`` with just what the programs of a problem take; what was ``given`` stays.
+    """``config`` with just what the programs of a problem take, or with what was ``given`` of it.
 
     Raises ValueError where that is too little.
     """
@@ -106,7 +108,7 @@ def _holding(config, problem, given):
     from rbp.hdl.program import compiled, holding
 
     of_both = structures(problem)
-    stays = {name: given[name] for name in _OF_THE_PROGRAM if name in given}
+    stays = {name: given[name] for name in _ANY if name in given}
     config = replace(holding(config, *of_both), **stays)
     for structure in of_both:
         compiled(config, structure)

@@ -15,6 +15,7 @@ from rbp.checks import integer
 from rbp.errors import InputError
 from rbp.extras import named
 from rbp.fpga.devices import Device, device
+from rbp.golden.config import SPRAM_WORDS
 from rbp.machine import check_flags, check_preset, machine, structures
 from rbp.result import Result
 from rbp.settings import Settings
@@ -134,12 +135,12 @@ def _core(job, macs, lanes):
     }, core
 
 
-def _config(job, macs, lanes, **others):
+def _config(job, macs, lanes):
     """A core with just what the network takes, of the device's family."""
     from rbp.hdl.program import holding
 
     settings = replace(job.settings, macs=macs, lanes=lanes)
-    config = replace(settings.config(job.problem), log_depth=None, **others)
+    config = replace(settings.config(job.problem), log_depth=None)
     if job.device:
         config = replace(config, family=job.device.family, eta_shifts=None)
         if job.device.is_soft(config):
@@ -167,15 +168,18 @@ def _on_device(job, config, cycles):
     from rbp.fpga.memories import block_rams, single_ported
 
     chosen, spram = job.device, False
-    if block_rams(config, chosen) > chosen.brams and chosen.sprams:
-        other = _config(job, config.macs, config.lanes, spram=True)
-        if block_rams(other, chosen) <= chosen.brams and single_ported(other) <= chosen.sprams:
-            config, spram = other, True
+    if block_rams(config, chosen) > chosen.brams and config.entries <= SPRAM_WORDS:
+        other = replace(config, spram=bool(chosen.sprams))
+        if single_ported(other) <= chosen.sprams:
+            config, spram = other, other.spram
             cycles = _cycles(job, config)["cycles"]
     row, mhz, cells = _measured(job, config)
     needs = {
         "multipliers": (config.multipliers, chosen.dsps or math.inf),
-        f"block RAMs ({config.slots} slots)": (block_rams(config, chosen), chosen.brams),
+        f"block RAMs ({config.slots} slots{', --spram' * spram})": (
+            block_rams(config, chosen),
+            chosen.brams,
+        ),
         chosen.cells.replace("_", " "): (_cells(config, row, cells), chosen.luts),
     }
     short = [f"{need} of {has} {name}" for name, (need, has) in needs.items() if need > has]

@@ -3,10 +3,13 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import rbp
 from rbp import engines
 from rbp.cli import main
+from rbp.errors import InputError
 from rbp.fpga.machines import flags, machine
 from rbp.golden.config import FAMILIES, Config
 from rbp.hdl.program import compiled, holding
@@ -70,6 +73,19 @@ def test_capacities(capsys, tmp_path):
         words = re.findall(r"--(\w+) (\S+)", flags(config))
         assert machine(**{n: int(v) if v.isdigit() else v for n, v in words}) == config
     assert flags(machine(units=8, macs=2, order=2)) == "--units 8 --macs 2 --order 2"
+
+
+def test_a_sparse_network_in_spram():
+    """It has fewer entries than the dense one that would be too many."""
+    connected = np.eye(256, k=-1, dtype=bool)
+    given = rbp.Problem(
+        weights=connected * 0.5, targets=[[0.5] * 256], target_units=[1] * 256, connected=connected
+    )
+    config = machine(like=given, macs=2, spram=True, family="ice40")
+    assert config.spram
+    assert config.entries < 2000
+    with pytest.raises(InputError, match="have 32768 entries: spram holds at most 16384"):
+        machine(units=256, macs=2, spram=True, family="ice40")
 
 
 BAD = {

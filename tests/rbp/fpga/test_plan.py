@@ -141,6 +141,24 @@ def test_memories_of_one_port():
     assert found["block_rams"] == memories.block_rams(config, synth.device("up5k")) <= 30
 
 
+def test_more_entries_than_spram_has():
+    """A dense network's, with one multiplier: it says what is short, and local ones fit."""
+    connected = np.ones((250, 250), bool)
+    for fits in (False, True):
+        given = rbp.Problem(
+            weights=connected * 0.1,
+            targets=[[0.5] * 250],
+            target_units=[1] * 250,
+            connected=connected,
+        )
+        record = plan.plan(given, device_name="up5k", macs=1, lanes=1, steps=(3, 3))
+        (found,) = record["cores"]
+        assert (found["spram"], found["fits"]) == (fits, fits)
+        assert any("block RAMs (1 slots" in short for short in found["short_of"]) != fits
+        unit = np.arange(250)
+        connected = unit[:, None] // 10 == unit // 10  # words follow each other
+
+
 def test_nothing_fits():
     record = plan.plan(problem(), device_name="up5k", lanes=8, preset="w18")
     assert record["best"] is None

@@ -417,11 +417,26 @@ def test_table():
     rows = baselines.ROWS
     stored = {rows[0].command: measured(), rows[6].command: UNFIT}
     head, _, *lines = baselines.table(stored)
-    assert head.startswith("| command |")
+    assert head.startswith("| command | holds |")
+    holds = "15 units, 45 entries, 256 words"
+    numbers = "50 (48 … 51) | 3,000 of 30,000 | 19 of 190 | 0 of 0 | 200"
+    products = "8 units, 144 entries, 256 words, 36 products"
     assert lines == [
-        f"| `{rows[0].command}` | 50 (48 … 51) | 3,000 of 30,000 | 19 of 190 | 0 of 0 | 200 |",
-        f"| `{rows[6].command}` | {UNFIT['why']} | | | | |",
+        f"| `{rows[0].command}` | {holds} | {numbers} |",
+        f"| `{rows[6].command}` | {products} | {UNFIT['why']} | | | | |",
     ]
+
+
+def test_a_row_of_a_sparse_core():
+    """Its capacities are in its command and in what it holds."""
+    given = {"entries": 300, "words": 512, "slots": 8, "refill": True}
+    row = baselines.Row(device="ecp5-85k", grade=6, units=96, macs=16, lanes=2, **given)
+    assert row.command.endswith("--lanes 2 --slots 8 --entries 300 --words 512 --refill")
+    assert row.holds == "96 units, 300 entries, 512 words"
+    config = row.target.config
+    assert {name: getattr(config, name) for name in given} == given
+    higher = baselines.Row(device="up5k", units=8, macs=2, order=3, products=20, folds=50)
+    assert higher.command.endswith("--units 8 --macs 2 --order 3 --products 20 --folds 50")
 
 
 def test_page(tmp_path, monkeypatch):
@@ -436,7 +451,7 @@ def test_page(tmp_path, monkeypatch):
     baselines.PAGE.write_text(text)
     assert baselines.main(["--page"]) == 0
     new = baselines.PAGE.read_text()
-    assert "| 50 (48 … 51) |" in new
+    assert "256 words | 50 (48 … 51) |" in new
     assert new.split(baselines.BEGIN)[0] == text.split(baselines.BEGIN)[0]
     assert new.split(baselines.END)[1] == text.split(baselines.END)[1]
 
