@@ -91,6 +91,23 @@ def test_steps_that_are_given():
         assert found["utilisation"] == utilisation(structure, macs, steps, cycles)
 
 
+@pytest.mark.parametrize("name", ["mixed-orders", "second-order-xor"])
+def test_products(name):
+    """Of a higher order, columns are products; the schedule's cycles."""
+    given, steps = problem(name), np.full((1, problem(name).patterns, 2), (5, 4))
+    record = plan.plan(given, steps=(5, 4), macs=2, device_name="ecp5-85k")
+    structure = structures(given)[0]
+    assert record["connections"] == structure.numbered.sum()
+    for found in record["cores"]:
+        others = {"macs": 2, "lanes": found["lanes"], "slots": found["slots"], "family": "ecp5"}
+        config = core(like=given, **others)
+        assert config.higher
+        assert found["entries"] == len(compiled(config, structure))
+        cycles = Schedule(config, structure).cycles(steps, Settings().learning(), given.patterns)
+        assert found["cycles"] == cycles
+        assert found["block_rams"] == memories.block_rams(config, synth.device("ecp5-85k"))
+
+
 def test_a_result():
     """With its settings and from its weights, also where it could not be continued."""
     result = rbp.Result.load(OLD / "result.npz")
@@ -209,8 +226,8 @@ def test_measured(monkeypatch):
     ],
 )
 def test_block_rams(name, flags):
-    """As many as are counted in the design; the tools' count for the first three is in
-    ``test_synth.test_family``."""
+    """As many as are counted in the design; for the first three, ``test_synth.test_family`` has
+    what synthesis makes of them."""
     target = synth.target(name, **flags)
     design = flow.design(target.config, target.device)
     assert memories.block_rams(target.config, target.device) == block_rams(target.device, design)

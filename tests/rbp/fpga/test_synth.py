@@ -16,7 +16,7 @@ import pytest
 from rbp.cli import main
 from rbp.cosim.cache import cached
 from rbp.errors import CheckFailed, InputError
-from rbp.fpga import baselines, flow, synth
+from rbp.fpga import baselines, flow, memories, synth
 from rbp.fpga.devices import DEVICES, block_rams
 from rbp.fpga.floorplan import floorplan
 from rbp.fpga.machines import flags, machine
@@ -82,9 +82,11 @@ def test_family(tmp_path, capsys, name, dsps, cells):
     assert [cell["available"] for cell in record["cells"].values()] == available
     assert record["cells"]["dsp"]["used"] == dsps
     assert 100 < record["pe_lut4"] < record["cells"]["lut4"]["used"]
-    design = flow.design(synth.target(name, **SMALL).config, device)
+    config = synth.target(name, **SMALL).config
+    design = flow.design(config, device)
     brams = record["cells"]["bram"]["used"]
     assert brams <= block_rams(device, design) <= brams + 2  # yosys may narrow the two tables
+    assert memories.block_rams(config, device) == block_rams(device, design)
     blocks = {"core", "harness", *re.findall(r"^module \\top\.core\.([^\s.$]+)", design, re.M)}
     ends = re.match(
         r"(\w+)\S* → (\w+)\S*: \d+\.\d ns, \d+\.\d of logic in \d+ steps, \d+\.\d of routing",
