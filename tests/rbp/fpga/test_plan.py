@@ -63,6 +63,8 @@ def test_clamped_units_that_are_fed():
         ("xor", {"macs": 2, "lanes": 2}),
         ("xor", {"macs": 4, "lanes": 1, "momentum_shift": 2, "start": "random"}),
         ("association", {"macs": 4, "lanes": 2, "batch": 2, "slots": 1}),
+        ("second-order-xor", {"macs": 1, "lanes": 2}),
+        ("mixed-orders", {"macs": 4, "lanes": 1}),
     ],
 )
 def test_cycles_are_those_of_a_run(name, flags):
