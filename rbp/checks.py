@@ -24,7 +24,9 @@ __all__ = [
     "raw_words",
     "read_only",
     "sampled",
+    "scalar",
     "shown",
+    "words",
 ]
 
 
@@ -261,3 +263,23 @@ def sampled(function, points):
             f"shape {values.shape}"
         )
     return np.broadcast_to(values, points.shape).astype(np.float64)
+
+
+def scalar(arrays, name):
+    """One of some arrays, as an int."""
+    value = int64(name, arrays[name])
+    if value.shape != ():
+        raise InputError(f"{name} must be one integer, not of shape {value.shape}")
+    return value.item()
+
+
+def words(name, value, shape, fmt):
+    """Words of a format; refuses what it does not hold."""
+    found = integers(name, value, shape, -np.inf)
+    bad = np.argwhere((found < fmt.min) | (found > fmt.max))
+    if len(bad):
+        raise InputError(
+            f"{name}[{', '.join(map(str, bad[0]))}] must be a word of {fmt.role} {fmt}, "
+            f"{fmt.min} … {fmt.max}, not {found[tuple(bad[0])]}"
+        )
+    return found

@@ -71,13 +71,13 @@ def train(
     InputError
         Before anything runs: the input is wrong.
     """
-    problem, settings, earlier = origin(source, **flags)
+    if engine is None:
+        engine = source.engine if isinstance(source, Result) else "rtl"
+    problem, settings, earlier = origin(source, engine, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
     check_callable(progress=progress, pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
-    if engine is None:
-        engine = earlier.engine if earlier else "rtl"
     start = machine(problem, settings, engine, earlier)
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
     seen = getattr(progress, "seen", None)
@@ -112,7 +112,8 @@ def recall(
     result : Result
     cues : mapping or array
         ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
-        ``initial_state``. More cues than the machine has slots are taken in turn.
+        ``initial_state``. A unit that nothing feeds is at g(0) + I from the start. More cues than
+        the machine has slots are taken in turn.
     engine : str
         As in :func:`train`.
     progress : callable, optional
@@ -171,7 +172,10 @@ def on_core(job, config, machine, *arguments, **options):
         from rbp.cosim.driver import BadAnswer
         from rbp.hdl.program import holding
 
-    core = holding(config, machine.structure, rounded=True)
+    try:
+        core = holding(config, machine.structure, rounded=True)
+    except ValueError as error:
+        raise InputError(f"no core holds the network: {error}") from error
     try:
         return getattr(run, job)(core, machine, *arguments, **options)
     except (run.Mismatch, BadAnswer) as error:

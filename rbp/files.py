@@ -32,7 +32,8 @@ LARGEST = 1 << 31
 KEYS = set(
     "weights targets target_units clamp_units inputs initial_state connected activation order "
     "feature tables products weights_raw velocities states errors energy updates settle_steps "
-    "unsettled skipped saturated cycles utilisation settings engine values settled".split()
+    "unsettled skipped saturated cycles utilisation settings engine noise values "
+    "settled".split()
 )
 """Of problems, results, cues and states; those of a result's problem with a prefix."""
 

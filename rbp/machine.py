@@ -9,9 +9,10 @@ from rbp.checks import choice, shown
 from rbp.errors import InputError
 from rbp.golden.formats import saturate
 from rbp.golden.reference import Reference
+from rbp.golden.structure import Structure
 from rbp.golden.training import Learning
 from rbp.problem import Problem
-from rbp.result import ENGINES, Result
+from rbp.result import ENGINES, NOISE, Result
 from rbp.settings import Settings
 
 __all__ = [
@@ -22,14 +23,16 @@ __all__ = [
     "machine",
     "origin",
     "rounded",
+    "structures",
     "unclamped",
 ]
 
 
-def origin(source, **flags):
+def origin(source, engine=None, **flags):
     """(problem, settings, earlier result or None) of a problem, or of a result to continue.
 
-    ``flags`` override the settings of a result; what must stay as it was is refused.
+    ``flags`` override the settings of a result; what must stay as it was is refused. ``engine`` is
+    by default one of words.
     """
     check_flags(flags)
     earlier = source if isinstance(source, Result) else None
@@ -42,7 +45,27 @@ def origin(source, **flags):
         batch, before = settings.batch_of(problem), earlier.settings.batch_of(problem)
         if batch != before:
             raise InputError(f"batch {batch} is not that of the result: expected {before}")
+        _check_noise(settings, earlier, engine)
     return problem, settings, earlier
+
+
+def _check_noise(settings, earlier, engine):
+    """Refuse to go on with another noise than a result has had, where any is taken."""
+    learning = settings.learning()
+    taken = {
+        "rounding stochastic": ("rounding nearest", learning.seed is not None),
+        "method stochastic": ("method deterministic and batch 1", learning.draw is not None),
+        "start random": ("start fixed", learning.start_seed is not None),
+    }
+    if engine == "float64":  # it does not round
+        del taken["rounding stochastic"]
+    found = {name: instead for name, (instead, here) in taken.items() if here}
+    if found and earlier.noise != NOISE:
+        raise InputError(
+            f"the result cannot go on with {' and '.join(found)}: the noise is another one since "
+            "it was made; train its problem anew (result.problem in Python), or expected "
+            f"{' and '.join(found.values())}"
+        )
 
 
 def check_type(name, value, *types):
@@ -117,6 +140,13 @@ def machine(problem, settings, engine, earlier=None):
         kept = {"x": earlier.states, "y": earlier.errors, "velocity": velocity}
         return replace(raw, weights=earlier.weights_raw, t=t, **kept)
     return raw
+
+
+def structures(problem):
+    """Those of a problem's network: as it learns, and unclamped, as it recalls."""
+    none = np.zeros(problem.units, bool)
+    flags = ((problem.clamp_units, problem.target_units), (none, none))
+    return [Structure.of(problem.connected, *pair, problem.monomials) for pair in flags]
 
 
 def unclamped(trained, start, inputs, settling):

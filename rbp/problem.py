@@ -55,7 +55,7 @@ class Problem(Frozen):
     inputs : A×N float, optional
         I; by default 0.
     initial_state : N or A×N float, optional
-        x(t0); by default 0.5.
+        x(t0); by default 0.5. Held units rest from the start: at T if clamped, else at g(0) + I.
     connected : N×M bool, optional
         Which connections exist; weights must be 0 elsewhere. By default all.
     activation : str or N str
@@ -96,7 +96,7 @@ class Problem(Frozen):
             raise InputError("order and products must not both be given: expected one of them")
         else:
             object.__setattr__(self, "products", products(self.products, n))
-        terms = (n, self.terms)
+        terms, start = (n, self.terms), _or(self.initial_state, np.full(n, 0.5))
         given = {
             "feature": choice("feature", str(self.feature), ("identity", *ACTIVATIONS)),
             "weights": numbers("weights", self.weights, terms),
@@ -104,9 +104,7 @@ class Problem(Frozen):
             "target_units": boolean("target_units", self.target_units, (n,)),
             "clamp_units": boolean("clamp_units", _or(self.clamp_units, np.zeros(n, bool)), (n,)),
             "inputs": numbers("inputs", _or(self.inputs, np.zeros((a, n))), (a, n)),
-            "initial_state": numbers(
-                "initial_state", _or(self.initial_state, np.full(n, 0.5)), (n,), (a, n)
-            ),
+            "initial_state": numbers("initial_state", start, (n,), (a, n)),
             "connected": boolean("connected", _or(self.connected, np.ones(terms, bool)), terms),
         }
         given["activation"], given["tables"] = _activation(self.activation, self.tables, n)
@@ -133,7 +131,8 @@ class Problem(Frozen):
         """N and A."""
         shapes = {}
         for name in ("weights", "targets"):
-            shapes[name] = plain(name, getattr(self, name)).shape
+            object.__setattr__(self, name, plain(name, getattr(self, name)))
+            shapes[name] = getattr(self, name).shape
             if len(shapes[name]) != 2:
                 size = "N×M" if name == "weights" else "A×N"
                 raise InputError(f"{name} must have shape {size}, not {shapes[name]}")

@@ -20,6 +20,8 @@ from rbp.checks import (
     numbers,
     raw_words,
     read_only,
+    scalar,
+    words,
 )
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz, write_npz
@@ -27,9 +29,12 @@ from rbp.golden.formats import PRESETS, ROLES, saturate
 from rbp.problem import Problem
 from rbp.settings import Settings
 
-__all__ = ["ENGINES", "Result", "States"]
+__all__ = ["ENGINES", "NOISE", "Result", "States"]
 
 ENGINES = ("float64", "golden", "rtl")
+
+NOISE = 2
+"""Which noise, and which places of it, this version rounds and draws with; at first it was 1."""
 
 _PREFIX = "problem_"
 _SATURATED = np.dtype([(role, bool) for role in ROLES])
@@ -73,6 +78,9 @@ class Result(Frozen):
     problem, settings, engine
         What made it. Counts and cycles are of all updates, whatever engine or settings made them;
         ``settings`` and ``engine`` are the last ones.
+    noise : int
+        Which rule the last noise followed, see :data:`NOISE`; 1 in a file, or a pickle,
+        that does not say.
     """
 
     weights: np.ndarray
@@ -91,11 +99,15 @@ class Result(Frozen):
     problem: Problem
     settings: Settings
     engine: str
+    noise: int = NOISE
 
     def __post_init__(self):
         for field in fields(self):
             object.__setattr__(self, field.name, read_only(getattr(self, field.name)))
         self._check()
+
+    def __setstate__(self, state):
+        super().__setstate__({"noise": 1} | state)
 
     def __repr__(self):
         return (
@@ -109,6 +121,7 @@ class Result(Frozen):
         (a, n), terms = problem.targets.shape, problem.weights.shape
         batch, formats = settings.batch_of(problem), PRESETS[settings.preset]
         choice("engine", self.engine, ENGINES)
+        object.__setattr__(self, "noise", integer("noise", self.noise, 1, NOISE))
         object.__setattr__(self, "updates", integer("updates", self.updates, 1))
         _flags(self.saturated)
         of_numbers = {"weights": terms, "velocities": terms, "utilisation": ()}
@@ -116,17 +129,17 @@ class Result(Frozen):
             finite(name, numbers(name, getattr(self, name), shape))
         between("energy", self.energy, 0, np.inf)
         between("utilisation", np.asarray(self.utilisation), 0, 1)
-        _words("weights_raw", self.weights_raw, terms, formats.weight)
+        words("weights_raw", self.weights_raw, terms, formats.weight)
         if ((self.weights_raw != 0) != problem.connected).any():
             raise InputError("weights_raw must be 0 where nothing is connected, and only there")
-        _words("states", self.states, (a, n), formats.state)
-        _words("errors", self.errors, (a, n), formats.error)
+        words("states", self.states, (a, n), formats.state)
+        words("errors", self.errors, (a, n), formats.error)
         integers("settle_steps", self.settle_steps, (self.updates, batch, 2), 0)
         most = {"unsettled": self.settle_steps.size, "skipped": self.updates * batch}
         for name, high in (most | {"cycles": 2**62}).items():
             object.__setattr__(self, name, integer(name, getattr(self, name), 0, high))
-        words = _words_of(self.weights, self.problem.connected, self.settings)
-        wrong = words != self.weights_raw
+        nearest = _words_of(self.weights, self.problem.connected, self.settings)
+        wrong = nearest != self.weights_raw
         if self.engine != "float64":
             fmt = PRESETS[self.settings.preset].weight
             wrong = wrong | (self.weights != fmt.to_float(self.weights_raw))
@@ -156,11 +169,11 @@ class Result(Frozen):
             weights=np.where(connected, self.problem.weights, 0),
             connected=connected,
         )
-        words = _words_of(wanted, connected, self.settings)
+        nearest = _words_of(wanted, connected, self.settings)
         return replace(
             self,
-            weights=wanted if self.engine == "float64" else fmt.to_float(words),
-            weights_raw=words,
+            weights=wanted if self.engine == "float64" else fmt.to_float(nearest),
+            weights_raw=nearest,
             velocities=np.where(connected, self.velocities, 0),
             problem=problem,
         )
@@ -214,7 +227,7 @@ class Result(Frozen):
         """From the keys that :meth:`save` writes; refuses what does not fit together."""
         given = {k.removeprefix(_PREFIX): v for k, v in arrays.items() if k.startswith(_PREFIX)}
         arrays = {k: v for k, v in arrays.items() if not k.startswith(_PREFIX)}
-        check_keys(arrays, [f.name for f in fields(cls) if f.name != "problem"])
+        check_keys(arrays, [f.name for f in fields(cls)[:-1] if f.name != "problem"], ("noise",))
         problem = Problem.from_arrays(given)
         settings = Settings.from_json(str(arrays["settings"]))
         return cls(
@@ -224,16 +237,17 @@ class Result(Frozen):
             states=int64("states", arrays["states"]),
             errors=int64("errors", arrays["errors"]),
             energy=arrays["energy"],
-            updates=_scalar(arrays, "updates"),
+            updates=scalar(arrays, "updates"),
             settle_steps=int64("settle_steps", arrays["settle_steps"]),
-            unsettled=_scalar(arrays, "unsettled"),
-            skipped=_scalar(arrays, "skipped"),
+            unsettled=scalar(arrays, "unsettled"),
+            skipped=scalar(arrays, "skipped"),
             saturated=_record(arrays["saturated"]),
-            cycles=_scalar(arrays, "cycles"),
+            cycles=scalar(arrays, "cycles"),
             utilisation=float(numbers("utilisation", arrays["utilisation"], ())),
             problem=problem,
             settings=settings,
             engine=str(arrays["engine"]),
+            noise=scalar({"noise": np.int64(1)} | arrays, "noise"),
         )
 
 
@@ -264,24 +278,6 @@ def _words_of(weights, connected, settings):
     fmt = PRESETS[settings.preset].weight
     words = saturate(fmt.to_raw(np.clip(weights, -1e3, 1e3)), fmt)
     return np.where(connected & (words == 0), 1, words)
-
-
-def _scalar(arrays, name):
-    value = int64(name, arrays[name])
-    if value.shape != ():
-        raise InputError(f"{name} must be one integer, not of shape {value.shape}")
-    return value.item()
-
-
-def _words(name, value, shape, fmt):
-    words = integers(name, value, shape, -np.inf)
-    bad = np.argwhere((words < fmt.min) | (words > fmt.max))
-    if len(bad):
-        raise InputError(
-            f"{name}[{', '.join(map(str, bad[0]))}] must be a word of {fmt.role} {fmt}, "
-            f"{fmt.min} … {fmt.max}, not {words[tuple(bad[0])]}"
-        )
-    return words
 
 
 def _flags(flags):

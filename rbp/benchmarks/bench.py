@@ -14,8 +14,9 @@ from rbp.files import written
 from rbp.golden.config import Config
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule, utilisation
-from rbp.machine import machine
+from rbp.machine import machine, structures
 from rbp.paper import figure1
+from rbp.paper.networks import digit_classes
 from rbp.problem import Problem
 from rbp.settings import Settings
 
@@ -46,28 +47,32 @@ def _fixed(patterns, steps=20, updates=100):
 
 def rows():
     """The table, a dict a row: name, settings, cycles an update, utilisation, what must be."""
-    fig1 = _steps(figure1.problem(), 300)
-    large = _steps(_associations(64, 16), 20)
+    small, large = figure1.problem(), _associations(64, 16)
+    fig1, many = _steps(small, 300), _steps(large, 20)
     one = fig1[:, :1]
     plan = [
-        ("Figure 1, 20 + 20 steps", 15, 5, 1, _fixed(4), 0.98),
-        ("Figure 1, 20 + 20 steps", 15, 15, 1, _fixed(4), 0.95),
-        ("Figure 1, early exit", 15, 5, 1, fig1, 0.95),
-        ("Figure 1, early exit", 15, 15, 1, fig1, 0.75),
-        ("Figure 1, early exit", 15, 5, 4, fig1, None),
-        ("Figure 1, early exit", 15, 15, 4, fig1, None),
-        ("Figure 1, one pattern", 15, 5, 1, one, None),
-        ("Figure 1, one pattern", 15, 15, 1, one, None),
-        ("N = 64, 16 patterns, early exit", 64, 16, 1, large, 0.99),
-        ("N = 64, 16 patterns, early exit", 64, 32, 4, large, 0.90),
+        ("Figure 1, 20 + 20 steps", small, 5, 1, _fixed(4), 0.98),
+        ("Figure 1, 20 + 20 steps", small, 15, 1, _fixed(4), 0.95),
+        ("Figure 1, early exit", small, 5, 1, fig1, 0.95),
+        ("Figure 1, early exit", small, 15, 1, fig1, 0.75),
+        ("Figure 1, early exit", small, 5, 4, fig1, None),
+        ("Figure 1, early exit", small, 15, 4, fig1, None),
+        ("Figure 1, one pattern", small, 5, 1, one, None),
+        ("Figure 1, one pattern", small, 15, 1, one, None),
+        ("N = 64, 16 patterns, early exit", large, 16, 1, many, 0.99),
+        ("N = 64, 16 patterns, early exit", large, 32, 4, many, 0.90),
         *(
-            (f"N = {n}, 4 patterns, 20 + 20 steps", n, 16, 1, _fixed(4, updates=20), None)
+            (
+                f"N = {n}, 4 patterns, 20 + 20 steps",
+                *(_associations(n, 4), 16, 1, _fixed(4, updates=20), None),
+            )
             for n in (16, 32, 64, 128, 256)
         ),
     ]
-    for name, units, macs, lanes, steps, least in plan:
+    for name, problem, macs, lanes, steps, least in plan:
+        units, structure = problem.units, structures(problem)[0]
         config = Config(units=units, macs=macs, lanes=lanes, slots=-(-steps.shape[1] // lanes))
-        schedule = Schedule(config)
+        schedule = Schedule(config, structure)
         cycles = schedule.cycles(steps, Learning(), steps.shape[1])
         yield {
             "name": name,
@@ -77,7 +82,7 @@ def rows():
             "patterns": steps.shape[1],
             "updates": len(steps),
             "cycles_per_update": cycles / len(steps),
-            "utilisation": utilisation(config, steps, cycles),
+            "utilisation": utilisation(structure, macs * lanes, steps, cycles),
             "must_be": least,
             "turnaround": schedule.time.turnaround,
         }
@@ -111,14 +116,16 @@ def run(out):
     table = list(rows())
     exponent = _exponent(table)
     _print(table, exponent)
-    problems = (
-        ("Figure 1", figure1.problem(), 300),
-        ("N = 64, 16 patterns", _associations(64, 16), 10),
-        ("N = 256, 16 patterns", _associations(256, 16), 2),
+    digits = {"batch": 16, "slots": 16, "eta_shift": -2}
+    jobs = (
+        speed.Job("Figure 1", figure1.problem(), 300),
+        speed.Job("N = 64, 16 patterns", _associations(64, 16), 10),
+        speed.Job("N = 256, 16 patterns", _associations(256, 16), 2),
+        speed.Job("digits, 16 patterns", digit_classes(), 100, digits, (64, 20, 10)),
     )
     print(f"\n{'an update, early exit':24s} {'':28s} {'µs':>10s} {'times C++':>10s}")
     cpu = []
-    for row in speed.cpu(problems):
+    for row in speed.cpu(jobs):
         cpu.append(row)
         print(
             f"{row['name']:24s} {row['way']:28s} {row['us_per_update']:10.1f} "

@@ -2,14 +2,16 @@
 
 Every figure is measured in one run, on this machine, and given as a ratio besides. A device's time
 is exact cycles (:mod:`rbp.hdl.schedule`) over the Fmax that ``synth/baselines.json`` has for its
-core, there with its own slots.
+core, there with its own slots. A layered network's C++ makes no steps: it passes each layer once.
 """
 
 import ctypes
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,43 +20,64 @@ from rbp.cosim.build import BUILD, library
 from rbp.cosim.cache import cached
 from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
-from rbp.fpga import baselines, flow
-from rbp.fpga.devices import block_rams
+from rbp.fpga import baselines
+from rbp.fpga.memories import block_rams
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule
-from rbp.machine import machine
+from rbp.machine import machine, structures
 from rbp.paper import figure1
 from rbp.settings import Settings
 
-__all__ = ["FLAGS", "cpu", "rival", "simulation"]
+__all__ = ["FLAGS", "Job", "cpu", "layered_rival", "rival", "simulation"]
 
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 TOLERANCE = 4 * 2.0**-14
 """Of a relaxation at w16 and Δt = 1, as a value."""
 
 
-def rival():
-    """The C++ program ``rival.cpp``, compiled for this machine, as a function."""
-    source = Path(__file__).parent / "rival.cpp"
+@dataclass(frozen=True)
+class Job:
+    """A network that learns, by all ways.
+
+    Parameters
+    ----------
+    updates : int
+    flags : dict
+        Those of :class:`rbp.Settings`.
+    layers : tuple of int, optional
+        Of a layered network, by :func:`rbp.paper.networks.layered`; else it is dense.
+    """
+
+    name: str
+    problem: Any
+    updates: int
+    flags: dict = field(default_factory=dict)
+    layers: tuple | None = None
+
+
+def _compiled(name, **functions):
+    """A C++ program beside this file, for this machine; its functions as given: (result, types)."""
+    source = Path(__file__).parent / f"{name}.cpp"
 
     def make(folder):
         shutil.copyfile(source, folder / source.name)
-        tools.run(["g++", *FLAGS, "-o", "rival.so", source.name], folder)
+        tools.run(["g++", *FLAGS, "-o", f"{name}.so", source.name], folder)
 
-    lib = ctypes.CDLL(cached(BUILD, "rival", (source.read_bytes(), FLAGS), make) / "rival.so")
-    array = np.ctypeslib.ndpointer
-    floats, bytes_ = array(np.float32, flags="C"), array(np.uint8, flags="C")
-    lib.rival_train.restype = ctypes.c_long
-    lib.rival_train.argtypes = [
-        *[ctypes.c_int] * 3,
-        floats,
-        floats,
-        bytes_,
-        bytes_,
-        ctypes.c_float,
-        ctypes.c_int,
-        ctypes.c_float,
-    ]
+    lib = ctypes.CDLL(cached(BUILD, name, (source.read_bytes(), FLAGS), make) / f"{name}.so")
+    for function, (result, types) in functions.items():
+        getattr(lib, function).restype, getattr(lib, function).argtypes = result, types
+    return lib
+
+
+def _array(kind):
+    return np.ctypeslib.ndpointer(kind, flags="C")
+
+
+def rival():
+    """The C++ program ``rival.cpp``, of dense networks, as a function."""
+    floats, flags, number = _array(np.float32), _array(np.uint8), ctypes.c_int
+    types = [*[number] * 3, floats, floats, flags, flags, ctypes.c_float, number, ctypes.c_float]
+    lib = _compiled("rival", rival_train=(ctypes.c_long, types))
 
     def train(problem, updates):
         """(weights, sweeps) after so many updates at η = 1."""
@@ -69,6 +92,33 @@ def rival():
     return train
 
 
+def layered_rival():
+    """The C++ program ``layered.cpp``, of layered networks, as a function."""
+    floats, number = _array(np.float32), ctypes.c_int
+    types = [number, _array(np.int32), *[number] * 3, *[floats] * 3, ctypes.c_float]
+    lib = _compiled("layered", layered_train=(None, types))
+
+    def train(problem, layers, updates, batch=None, eta_shift=0):
+        """Weights, N×N, after so many updates of ``batch`` patterns, by default all."""
+        ends = 1 + np.cumsum((0, *layers))
+        at = [np.arange(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+        blocks = [np.ix_(u, [0, *b]) for u, b in zip(at[1:], at[:-1], strict=True)]
+        packed = [problem.weights[block].ravel() for block in blocks]
+        words = np.concatenate(packed).astype(np.float32)
+        shown = np.ascontiguousarray(0.5 + problem.inputs[:, at[0]], np.float32)
+        targets = np.ascontiguousarray(problem.targets[:, at[-1]], np.float32)
+        sizes, patterns = np.array(layers, np.int32), problem.patterns
+        rest = (patterns, batch or patterns, updates, words, shown, targets, 2.0**eta_shift)
+        lib.layered_train(len(layers), sizes, *rest)
+        weights = problem.weights.astype(np.float32)
+        cuts = np.cumsum([len(block) for block in packed])[:-1]
+        for block, found in zip(blocks, np.split(words, cuts), strict=True):
+            weights[block] = found.reshape(weights[block].shape)
+        return weights
+
+    return train
+
+
 def _seconds(job, least=0.3):
     """Of a job, the best of a few."""
     best, begun = float("inf"), time.perf_counter()
@@ -79,40 +129,58 @@ def _seconds(job, least=0.3):
     return best
 
 
-def cpu(problems):
-    """A row a problem and way: µs an update, and how many times that of C++.
+def cpu(jobs):
+    """A row a job and way: µs an update, and how many times that of C++.
 
-    ``problems`` are (name, Problem, updates); devices are those rows of the baselines whose core
-    learns such a problem and, with its patterns, still fits by its block RAMs.
+    C++ is written for what the network is: dense, or layered. Devices are those rows of the
+    baselines whose core is the smallest that holds the network and, with an update's patterns, fits
+    by its block RAMs. Their patterns are there: a core loads those of the next update meanwhile.
     """
-    train, measured = rival(), baselines.load()
-    for name, problem, updates in problems:
-        reference = machine(problem, Settings(slots=problem.patterns), "float64")
-        golden = machine(problem, Settings(slots=problem.patterns), "golden")
+    dense, layered, measured = rival(), layered_rival(), baselines.load()
+    for job in jobs:
+        problem, updates = job.problem, job.updates
+        settings = Settings(**{"slots": problem.patterns} | job.flags)
+        reference, golden = (machine(problem, settings, e) for e in ("float64", "golden"))
         steps = np.stack([golden.update().steps for _ in range(updates)])
+        if job.layers is None:
+            cpp = partial(dense, problem, updates)
+        else:
+            flags = {name: job.flags[name] for name in ("batch", "eta_shift") if name in job.flags}
+            cpp = partial(layered, problem, job.layers, updates, **flags)
         ways = {
-            "C++, float32": _seconds(lambda p=problem, u=updates: train(p, u)) / updates,
+            "C++, float32": _seconds(cpp) / updates,
             "NumPy, float64": _seconds(lambda r=reference, u=updates: _update(r, u), 0) / updates,
         }
-        for row in baselines.ROWS:
-            found = measured.get(row.command)
-            other = row.units != problem.units or row.order > 1 or row.momentum
-            if other or not (found and found["fits"]):
-                continue
-            slots = -(-problem.patterns // row.lanes)
-            config, device = replace(row.target.config, slots=slots), row.target.device
-            if block_rams(device, flow.design(config, device)) > device.brams:
-                continue
-            cycles = Schedule(config).cycles(steps, Learning(), problem.patterns) / updates
+        for row, cycles in _cores(structures(problem)[0], steps, measured):
             way = f"{row.device}, {row.lanes} × {row.macs} multipliers"
-            ways[way] = cycles / found["fmax_mhz"]["median"] * 1e-6
+            ways[way] = cycles / updates / measured[row.command]["fmax_mhz"]["median"] * 1e-6
         for way, seconds in ways.items():
             yield {
-                "name": name,
+                "name": job.name,
                 "way": way,
                 "us_per_update": seconds * 1e6,
                 "times_cpp": seconds / ways["C++, float32"],
             }
+
+
+def _cores(structure, steps, measured):
+    """(row of the baselines, cycles) of the smallest cores of each device that hold a network."""
+    batch, found = steps.shape[1], []
+    for row in baselines.ROWS:
+        other = row.order > 1 or row.momentum or row.units < len(structure.order)
+        if other or not measured.get(row.command, {"fits": False})["fits"]:
+            continue
+        config = replace(row.target.config, slots=-(-batch // row.lanes))
+        try:
+            schedule = Schedule(config, structure)
+        except ValueError:  # its program does not fit
+            continue
+        if block_rams(config, row.target.device) <= row.target.device.brams:
+            found.append((row, schedule.cycles(steps, Learning(), batch)))
+    least = {}
+    for row, _ in found:
+        least[row.device] = min(row.units, least.get(row.device, row.units))
+    return [(row, cycles) for row, cycles in found if row.units == least[row.device]]
 
 
 def _update(reference, updates):

@@ -1,4 +1,4 @@
-"""Verbs of the hardware: verilog, testbench, program, synth, features, cache."""
+"""Verbs of the hardware: verilog, testbench, program, plan, synth, features, cache."""
 
 import json
 
@@ -8,6 +8,7 @@ from rbp.cli.options import (
     core_flags,
     given_flags,
     given_machine,
+    grade_flag,
     learning_flags,
     machine_flags,
     name_flag,
@@ -83,6 +84,25 @@ def add(verbs):
 
     verb = add_verb(
         verbs,
+        "plan",
+        _plan,
+        "how many entries, words and cycles a network takes, and which cores fit a device",
+        "Nothing is synthesised: cycles are exact, what fits is an estimate. The time of an update "
+        "is that at the frequency measured of the nearest core.",
+        "rbp plan problem.npz --device up5k",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    verb.add_argument("--device", metavar="D", help=f"{', '.join(DEVICES)} (default: none)")
+    grade_flag(verb)
+    verb.add_argument(
+        "--steps", metavar="X,Y", help="of x and of y (default: those of one golden update)"
+    )
+    verb.add_argument("--out", metavar="PLAN.json", help="the numbers, as JSON")
+    machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
+    learning_flags(verb)
+
+    verb = add_verb(
+        verbs,
         "synth",
         _synth,
         "area and speed of a core on a device, placed and routed",
@@ -90,9 +110,7 @@ def add(verbs):
         "rbp synth --device up5k --units 15 --macs 5 --seeds 3",
     )
     verb.add_argument("--device", required=True, metavar="D", help=", ".join(DEVICES))
-    verb.add_argument(
-        "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
-    )
+    grade_flag(verb)
     core_flags(verb)
     option(verb, "--seeds", 3, "K", "times to place and route, 1 … 99")
     option(verb, "--out", "synth.json", "FILE", "where to")
@@ -179,6 +197,27 @@ def _testbench(arguments):
         **given_flags(arguments),
     )
     print("wrote", *paths)
+
+
+def _plan(arguments):
+    from rbp.fpga import plan
+
+    require("rtl" if arguments.device is None else "fpga")
+    if arguments.out is not None:
+        check_output(arguments.out)
+    record = plan.plan(
+        source_in(arguments.source),
+        device_name=arguments.device,
+        grade=arguments.grade,
+        steps=None if arguments.steps is None else plan.steps_of(arguments.steps),
+        **given_flags(arguments),
+    )
+    if arguments.out is not None:
+        with written(arguments.out) as file:
+            file.write(json.dumps(record, indent=1).encode() + b"\n")
+    print("\n".join(plan.summary(record)))
+    if arguments.out is not None:
+        print("wrote", arguments.out)
 
 
 def _synth(arguments):

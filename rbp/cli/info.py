@@ -7,7 +7,7 @@ from rbp.checks import boolean, finite, numbers
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz
 from rbp.problem import Problem
-from rbp.result import Result
+from rbp.result import NOISE, Result
 
 __all__ = ["describe", "energies", "kind_of", "plot", "score"]
 
@@ -102,6 +102,8 @@ def _result(result):
     yield f"saturated: {', '.join(roles) or 'nothing'}"
     if result.cycles:
         yield f"{result.cycles} cycles, utilisation {result.utilisation:.3f}"
+    if result.noise != NOISE:
+        yield "made with the noise of an earlier version"
     settings = result.settings.resolved(result.problem)
     yield "settings: " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None)
 

@@ -19,6 +19,7 @@ __all__ = [
     "flag",
     "given_flags",
     "given_machine",
+    "grade_flag",
     "learning_flags",
     "machine_flags",
     "name_flag",
@@ -137,7 +138,14 @@ def core_flags(verb):
     machine_flags(group, "4, or as many as --like needs")
     flag(group, "eta", str, "LOW:HIGH", "least and greatest log2 η (default: -6:1, on iCE40 -2:1)")
     flag(group, "activation", str, "NAMES", "logistic, tanh, sin, with commas (default: logistic)")
-    order_flag(group)
+    flag(group, "order", int, "n", "factors of the longest product, 1 … 3 (default: 1)")
+    for name, metavar, text in (
+        ("products", "M", "of a higher order (default: all of n factors)"),
+        ("folds", "F", "terms of all their derivatives (default: as many as there can be)"),
+        ("entries", "E", "of a program, P weights each (default: those of a dense network)"),
+        ("words", "W", "of the program memory (default: at least 256)"),
+    ):
+        flag(group, name, int, metavar, text)
     flag(group, "feature", str, "F", "f of (22): identity (default), logistic, tanh, sin")
     for name, text in (
         ("momentum", "with a velocity for each weight; not with w8"),
@@ -152,6 +160,13 @@ def core_flags(verb):
             default=argparse.SUPPRESS,
             help=text,
         )
+
+
+def grade_flag(verb):
+    """Of a device."""
+    verb.add_argument(
+        "--grade", type=int, metavar="G", help="speed grade of an ECP5: 6, 7 or 8 (default: 6)"
+    )
 
 
 def name_flag(verb):

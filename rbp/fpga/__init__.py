@@ -1,5 +1,5 @@
-"""Devices: which core, its synthesis, its place on the device, area and speed.
+"""Devices: which core, what is planned of it, its synthesis, its place, area and speed.
 
-May import: rbp.checks, rbp.errors, rbp.files, rbp.machine, rbp.result, rbp.golden, rbp.hdl,
-rbp.cosim.
+May import: rbp.checks, rbp.errors, rbp.extras, rbp.files, rbp.machine, rbp.result, rbp.settings,
+rbp.golden, rbp.hdl, rbp.cosim.
 """

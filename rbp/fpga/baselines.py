@@ -20,7 +20,7 @@ from rbp.errors import InputError
 from rbp.files import written
 from rbp.fpga import synth
 from rbp.fpga.devices import DEVICES
-from rbp.fpga.machines import flags
+from rbp.fpga.machines import MACHINE, flags
 
 __all__ = ["BASELINES", "ROWS", "Row", "compare", "load", "main", "measure", "table"]
 
@@ -34,7 +34,11 @@ BEGIN, END = "<!-- synth table -->", "<!-- /synth table -->"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A core on a device; ``quick`` where it takes a few minutes at most, ``large`` the most."""
+    """A core on a device; ``quick`` where it takes a few minutes at most, ``large`` the most.
+
+    ``entries``, ``words``, ``products`` and ``folds`` are by default those of a dense network, of
+    all products of ``order`` factors where that is more than 1.
+    """
 
     device: str
     units: int
@@ -46,20 +50,32 @@ class Row:
     momentum: bool = False
     slots: int = 4
     spram: bool = False
+    refill: bool = False
+    entries: int | None = None
+    words: int | None = None
+    products: int | None = None
+    folds: int | None = None
     quick: bool = False
     large: bool = False
 
     @property
     def target(self):
-        names = ("units", "macs", "lanes", "preset", "order", "momentum", "slots", "spram")
-        machine = {name: getattr(self, name) for name in names}
-        return synth.target(self.device, grade=self.grade, **machine)
+        machine = {name: getattr(self, name) for name in MACHINE if hasattr(self, name)}
+        given = {name: value for name, value in machine.items() if value is not None}
+        return synth.target(self.device, grade=self.grade, **given)
 
     @property
     def command(self):
         """What measures it by itself; its name, too."""
         grade = f" --grade {self.grade}" if self.grade else ""
         return f"rbp synth --device {self.device}{grade} {flags(self.target.config)}"
+
+    @property
+    def holds(self):
+        """Of a network: its units, what a program may be, and the products of a higher order."""
+        config = self.target.config
+        products = f", {config.products:,} products" if config.higher else ""
+        return f"{config.units} units, {config.entries:,} entries, {config.words:,} words{products}"
 
 
 def _ecp5(**settings):
@@ -124,19 +140,19 @@ def _versions(record):
 
 
 def table(baselines):
-    """The lines of its page."""
+    """The lines of its page; what a core holds, and what it takes."""
     if not baselines:
         return []
     lines = [
-        "| command | MHz, median (range) | cells | block RAMs | multipliers | LUT4s a PE |",
-        "|---|---|---|---|---|---|",
+        "| command | holds | MHz, median (range) | cells | block RAMs | multipliers | LUT4s a PE |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in ROWS:
         found = baselines.get(row.command)
         if found is None:
             continue
         if not found["fits"]:
-            lines.append(f"| `{row.command}` | {found['why']} | | | | |")
+            lines.append(f"| `{row.command}` | {row.holds} | {found['why']} | | | | |")
             continue
         fmax, cells = found["fmax_mhz"], found["cells"]
         packed = cells[DEVICES[row.device].cells]
@@ -146,7 +162,7 @@ def table(baselines):
             f"{cells['dsp']['used']} of {cells['dsp']['available']}",
             str(found["pe_lut4"]),
         )
-        lines.append(f"| `{row.command}` | {' | '.join(numbers)} |")
+        lines.append(f"| `{row.command}` | {row.holds} | {' | '.join(numbers)} |")
     return lines
 
 

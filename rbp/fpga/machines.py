@@ -2,18 +2,17 @@
 
 import re
 from dataclasses import fields, replace
-from itertools import takewhile
 
 from rbp.checks import choice, degrees, integer
 from rbp.errors import InputError
-from rbp.golden.config import FAMILIES, GREATEST_COLUMNS, GREATEST_FACTORS, GREATEST_UNITS, Config
-from rbp.golden.features import GREATEST_ORDER, count
+from rbp.golden.config import FAMILIES, Config
+from rbp.golden.features import Features, count
 from rbp.golden.tables import ACTIVATIONS
-from rbp.machine import machine as start
-from rbp.machine import origin, unclamped
+from rbp.machine import structures
 from rbp.result import Result
+from rbp.settings import Settings
 
-__all__ = ["MACHINE", "flags", "machine"]
+__all__ = ["MACHINE", "flags", "machine", "problem_of"]
 
 MACHINE = (
     "units",
@@ -38,16 +37,12 @@ MACHINE = (
 
 LEAST_ETA, GREATEST_ETA = -8, 3
 
-GREATEST = {
-    "entries": 1 << 20,
-    "words": 1 << 20,
-    "products": GREATEST_COLUMNS,
-    "folds": GREATEST_COLUMNS * GREATEST_ORDER + GREATEST_FACTORS,
-}
-"""Of the memories that a flag gives, what anything can need; what is the least, Config says."""
+MOST = 1 << 20
+"""Of what a core's memories hold; far more than any device has."""
 
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
-_OF_THE_NETWORK = ("entries", "words", "order", "products", "folds")
+_ANY = {"entries": None, "words": None, "folds": None, "spram": False}
+"""Before it is known how many the program takes."""
 
 
 def machine(*, like=None, family="generic", **given) -> Config:
@@ -56,33 +51,35 @@ def machine(*, like=None, family="generic", **given) -> Config:
     Parameters
     ----------
     like : Problem or Result, optional
-        What it is to learn and to recall: the core is as ``rbp train`` asks for, but for the other
-        flags, and its memories hold the programs of both.
+        What it is to learn and to recall: entries, words and units are as many as that takes, the
+        rest is as in :meth:`rbp.Settings.config`, but for the other flags.
     family : str
         Of :data:`rbp.golden.config.FAMILIES`.
     given
         By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
-        default the smaller of N and 5; ``order`` the factors of the longest product, or degrees, of
-        which ``products`` are by default all; ``activation`` names the tables built in, with commas
-        between; ``eta`` is ``LOW:HIGH``, by default the family's.
+        default the smaller of N and 5; ``order`` the factors of the longest product, or
+        degrees; ``products`` as many as there are of them;
+        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by
+        default the family's.
 
-    Raises :class:`~rbp.errors.InputError`, also where what is given is too small for ``like``.
+    Raises :class:`~rbp.errors.InputError`.
     """
+    values = {} if like is None else _like(like)
     if ("units" in given) == (like is not None):
         raise InputError("a core needs either units, or like: a problem or a result")
-    values = {} if like is None else _like(like)
     for name, value in given.items():
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
-    found = values.get("order", (1,))
-    values["order"] = max(found)
-    if found != (1,) or values.get("feature", "identity") != "identity":
-        values.setdefault("products", count(values["units"], found))
+    if not isinstance(found := values.get("order", 1), int):
+        values["order"] = max(found)
+    feature = values.get("feature", "identity")
+    values.setdefault("products", _all_products(values["units"], found, feature))
     try:
         if like is None:
-            return Config(**values, family=family)
-        config = _holding({**values, "family": family}, like, given)
+            config = Config(**values, family=family)
+        else:
+            config = _holding(Config(**values | _ANY, family=family), problem_of(like), values)
     except ValueError as error:
         raise InputError(str(error)) from error
     if isinstance(like, Result):
@@ -90,53 +87,64 @@ def machine(*, like=None, family="generic", **given) -> Config:
     return config
 
 
+def problem_of(source):
+    """The problem of a problem or a result."""
+    return source.problem if isinstance(source, Result) else source
+
+
 def _like(source):
-    """What does not depend on a device, of the core that trains a problem or a result."""
-    problem, settings, _ = origin(source)
-    config = settings.config(problem)
-    without = (*_OF_THE_DEVICE, "entries", "words", "folds")
-    names = [f.name for f in fields(Config) if f.name not in without]
-    return {name: getattr(config, name) for name in names} | {"order": (config.order,)}
+    """What depends on neither a device nor P, of the core that trains a problem or a result."""
+    settings = source.settings if isinstance(source, Result) else Settings()
+    config = settings.config(problem_of(source))
+    others = (*_OF_THE_DEVICE, *_ANY)
+    return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in others}
 
 
-def _holding(values, source, given):
-    """The core of some values, with memories for a problem or a result unless they are given."""
-    from rbp.cosim.driver import Driver  # the hardware description takes half a second to import
-    from rbp.hdl.program import holding
+def _holding(config, problem, given):
+    """``config`` with just what the programs of a problem take, or with what was ``given`` of it.
 
-    problem, settings, earlier = origin(source)
-    learning = start(problem, settings, "golden", earlier)
-    other = learning.start, learning.inputs, learning.settling
-    machines = [learning, unclamped(learning, *other)]
-    chosen = {name: values[name] for name in ("entries", "words", "folds") if name in values}
-    config = Config(**values | {"entries": values["macs"], "words": 4, "folds": None})
+    Raises ValueError where that is too little.
+    """
+    # the hardware description takes half a second to import
+    from rbp.hdl.program import compiled, holding
+
+    of_both = structures(problem)
+    stays = {name: given[name] for name in _ANY if name in given}
+    config = replace(holding(config, *of_both), **stays)
     if config.higher != (problem.monomials is not None):
-        raise InputError("products, order and feature are for a network of products, not for this")
-    config = replace(holding(config, *(m.structure for m in machines)), **chosen)
-    if not {*given}.isdisjoint(_OF_THE_NETWORK):
-        for each in machines:
-            writes = Driver(config).load(each)
-            clear = next(writes)  # the program is between two of them
-            list(takewhile(clear.__ne__, writes))
+        raise ValueError("products, order and feature are for a network of products, not for this")
+    for structure in of_both:
+        compiled(config, structure)
+        if config.higher:
+            units, products = len(structure.order), structure.numbered_products
+            connected = structure.numbered.any(axis=0)
+            features = Features(units, products, config.formats.state)
+            features.fold_words(config, connected, structure.first)
     return config
+
+
+def _all_products(units, order, feature):
+    """How many there are of ``order`` factors, or of these degrees; None of a first-order core."""
+    found = (order,) if isinstance(order, int) else order
+    return count(units, found) if found != (1,) or feature != "identity" else None
 
 
 def _of_flag(name, value):
     """The field of a Config that a flag gives."""
     match name:
         case "units":
-            return {"units": integer("units", value, 1, GREATEST_UNITS)}
+            return {"units": integer("units", value, 1, 1024)}
         case "activation":
             named = [choice("activation", word, tuple(ACTIVATIONS)) for word in value.split(",")]
             return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
         case "order":
             return {"order": degrees(value)}
+        case "entries" | "words" | "products" | "folds":
+            return {name: integer(name, value, 1, MOST)}
         case "feature":
             return {"feature": choice("feature", value, ("identity", *ACTIVATIONS))}
         case "eta":
             return {"eta_shifts": _eta_range(value)}
-        case _ if name in GREATEST:
-            return {name: integer(name, value, 1, GREATEST[name])}
         case _:
             return {name: value}
 
@@ -171,13 +179,12 @@ def flags(config):
         "feature": config.feature,
         "eta": "{}:{}".format(*config.eta_shifts),
     }
-    plain = replace(config, entries=None, words=None, folds=None, log_depth=None, spram=False)
-    usual = {name: getattr(plain, name) for name in ("entries", "words", "folds")}
+    plain = {"entries": None, "words": None, "folds": None, "log_depth": None}
+    usual = {name: getattr(replace(config, **plain), name) for name in plain}
     usual |= {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
-    usual |= {"order": 1, "products": None, "feature": "identity"}
+    usual |= {"order": 1, "feature": "identity"}
+    usual |= {"products": _all_products(config.units, config.order, config.feature)}
     usual |= {"eta": "{}:{}".format(*FAMILIES[config.family].eta_shifts)}
-    if config.order > 1 or config.feature != "identity":
-        usual["products"] = count(config.units, (config.order,))
     words = [f"--{name} {given[name]}" for name in given if given[name] != usual.get(name)]
     words += ["--momentum"] * config.momentum + ["--random-start"] * config.random_start
     words += ["--refill"] * config.refill + ["--spram"] * config.spram

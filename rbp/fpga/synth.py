@@ -77,7 +77,7 @@ def target(name, *, grade=None, **flags) -> Target:
         raise InputError(f"spram is for {having}, which has single-ported RAMs, not {chosen.name}")
     config = machine(**flags, family=chosen.family)
     if chosen.is_soft(config):
-        config = replace(config, family=chosen.soft_family)
+        config = machine(**flags, family=chosen.soft_family)
     return Target(chosen, chosen.grade(grade), config)
 
 
@@ -218,7 +218,7 @@ def _fewer_memories(target):
 
     def fits(**smaller):
         try:
-            design = flow.design(replace(config, **smaller), device)
+            design = flow.design(_smaller(config, **smaller), device)
         except ValueError:  # no such core
             return False
         return block_rams(device, design) <= device.brams and sprams(design) <= device.sprams
@@ -236,6 +236,15 @@ def _fewer_memories(target):
         if halves and fits(**halves[-1]):
             return f"{next(h for h in halves if fits(**h))[name]} {name} instead of {now} would fit"
     return None
+
+
+def _smaller(config, **less):
+    """The same core with fewer slots, macs or units, and room for what it plays then."""
+    plain = dict.fromkeys(("entries", "words", "folds", "log_depth"))
+    if config.entries != replace(config, **plain).entries:  # of a network, not the dense one
+        times = -(-config.macs // less.get("macs", config.macs))
+        plain |= {"entries": times * config.entries, "words": times * config.words}
+    return replace(config, **plain | less)
 
 
 def _fewer_macs(target, over, pe_lut4):

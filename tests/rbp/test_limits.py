@@ -67,15 +67,21 @@ def test_the_greatest_number_of_slots(patterns, slots):
 
 
 def test_words_of_a_bank_in_spram():
-    assert Config(units=128, macs=1, spram=True).sweep == 16384
+    assert Config(units=128, macs=1, spram=True).entries == 16384
     with pytest.raises(ValueError, match="spram holds at most 16384"):
         Config(units=129, macs=1, spram=True)
 
 
 def test_the_greatest_number_of_products():
-    assert Config(units=90, macs=1, degrees=(0, 2)).terms == 4096
-    with pytest.raises(ValueError, match="expected at most 4096"):
-        Config(units=91, macs=1, degrees=(0, 2))
+    given = {"target_units": [True] * 90, "targets": np.zeros((1, 90)), "order": (0, 2)}
+    core = rbp.Settings().config(rbp.Problem(weights=np.zeros((90, 4096)), **given))
+    assert (core.columns, core.order) == (4096, 2)
+    assert Config(units=90, macs=1, order=2, products=4096).columns == 4096
+    with pytest.raises(ValueError, match="products must be 1 … 4096, not 4097"):
+        Config(units=90, macs=1, order=2, products=4097)
+    given = {"target_units": [True], "targets": [[0.5]], "products": [(0,)] * 4097}
+    with pytest.raises(InputError, match="products must be 1 … 4096, not 4097"):
+        rbp.Settings().config(rbp.Problem(weights=np.zeros((1, 4097)), **given))
 
 
 @pytest.mark.parametrize("name", ["units", "lanes", "slots"])

@@ -47,7 +47,8 @@ def test_raw_words():
     assert machine.targets.tolist() == [[4096, 8192, 0], [12288, 24576, 0]]
     assert machine.inputs.tolist() == [[0, 0, 0], [0, -8192, 0]]
     assert machine.network.input_units.tolist() == [False, True, False]
-    assert (machine.start == 8192).all()
+    # A held unit is at T from the start.
+    assert machine.start.tolist() == [[8192, 8192, 8192], [8192, 24576, 8192]]
     assert machine.t == 0
     assert all(a.dtype == np.int64 for a in (machine.weights, machine.targets, machine.start))
 
@@ -117,11 +118,15 @@ def test_activations_are_in_canonical_order():
 
 
 def test_start_of_each_pattern():
-    start = np.array([[0.25, 0.5, 0.75], [0, 1, -1]])
-    assert small(initial_state=start).to_raw(Settings()).start.tolist() == [
-        [4096, 8192, 12288],
-        [0, 16384, -16384],
-    ]
+    """Where the second unit is held, at T from the start."""
+    start = np.array([[0.25, 0.125, 0.75], [0, 1, -1]])
+    for clamp, second in ((None, (2048, 16384)), ([0, 1, 0], (8192, 24576))):
+        given = small(initial_state=start, clamp_units=clamp)
+        assert given.to_raw(Settings()).start.tolist() == [
+            [4096, second[0], 12288],
+            [0, second[1], -16384],
+        ]
+        assert np.array_equal(given.start, start)
 
 
 def test_saved_and_loaded(tmp_path):

@@ -1,10 +1,15 @@
-"""The CPU program beside which the core is measured does the same job."""
+"""The CPU programs beside which the core is measured do the same job; which cores those are."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rbp.benchmarks import speed
-from rbp.machine import machine
+from rbp.benchmarks import bench, speed
+from rbp.fpga import baselines
+from rbp.golden.training import Learning
+from rbp.hdl.schedule import Schedule
+from rbp.machine import machine, structures
 from rbp.paper import examples, figure1
 from rbp.settings import Settings
 
@@ -20,6 +25,54 @@ def test_cpp_learns_what_the_reference_learns(problem):
     assert same == (set(problem.activation) == {"logistic"})
     if same:
         assert abs(made - sweeps) <= 0.02 * sweeps
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "flags"),
+    [
+        ("xor", (2, 3, 1), {"eta_shift": 1}),
+        ("parity", (4, 8, 1), {"batch": 3, "eta_shift": -1}),
+        ("digits", (64, 20, 10), {"batch": 16, "eta_shift": -2}),
+    ],
+)
+def test_cpp_by_layers_learns_what_the_reference_learns(name, layers, flags):
+    """Each layer passed once, and only connections that there are: the same updates."""
+    if name == "digits":
+        pytest.importorskip("sklearn")
+    problem = examples.find(name).problem()
+    settings = Settings(slots=min(problem.patterns, 16), **flags)
+    reference = machine(problem, settings, "float64")
+    for _ in range(6):
+        reference.update()
+    weights = speed.layered_rival()(problem, layers, 6, **flags)
+    assert np.abs(reference.weights - problem.weights).max() > 0.05
+    assert np.allclose(weights, reference.weights, atol=1e-3)
+    assert ((weights != 0) == problem.connected).all()
+
+
+def test_the_cores_that_are_compared():
+    """The smallest measured one of each device that holds the network, and its exact cycles."""
+    stored = {
+        row.command: {"fits": row.units != 64, "fmax_mhz": {"median": 100.0}}
+        for row in baselines.ROWS
+    }
+    structure, steps = structures(figure1.problem())[0], np.full((2, 4, 2), 5)
+    found = speed._cores(structure, steps, stored)
+    assert {row.device for row, _ in found} >= {"ecp5-85k", "up5k", "hx8k"}
+    assert {row.units for row, _ in found} == {15}
+    for row, cycles in found:
+        config = replace(row.target.config, slots=-(-4 // row.lanes))
+        assert cycles == Schedule(config, structure).cycles(steps, Learning(), 4)
+    sparse = structures(examples.find("parity").problem())[0]  # some numbers are nobody's
+    assert {row.units for row, _ in speed._cores(sparse, steps, stored)} == {32, 256}
+    none = dict.fromkeys(stored, {"fits": False})
+    assert speed._cores(structure, steps, none) == []
+
+
+def test_rows_are_as_good_as_they_must_be():
+    for row in bench.rows():
+        assert row["utilisation"] >= (row["must_be"] or 0), row["name"]
+        assert row["utilisation"] <= 1
 
 
 def test_rows_of_simulation():

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import rbp
 from rbp import engines
 from rbp.cli import main
 from rbp.errors import InputError
 from rbp.fpga.machines import flags, machine
-from rbp.golden.config import Config
-from rbp.hdl.program import holding
-from rbp.machine import unclamped
+from rbp.golden.config import FAMILIES, Config
+from rbp.hdl.program import compiled, holding
+from rbp.machine import structures
 from rbp.paper import examples
 from rbp.problem import Problem
 from rbp.settings import Settings
@@ -25,135 +26,90 @@ def problem(name):
     return examples.find(name).problem()
 
 
-def exact(given, settings=None):
-    """The core that holds a problem's programs, of training and recall, and no more."""
-    settings = settings or Settings()
-    learns = given.to_raw(settings)
-    recalls = unclamped(learns, learns.start, learns.inputs, learns.settling)
-    return holding(settings.config(given), learns.structure, recalls.structure)
+def core(given, settings=None, **others):
+    """What a problem asks for, and entries and words for its program."""
+    config = replace((settings or Settings()).config(given), **others)
+    return holding(config, *structures(given))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_like_a_problem(name):
-    """The core is the one that ``rbp train`` asks for; other flags hold."""
+    """It has what the problem asks for, with no entry too many; other flags hold."""
     given = problem(name)
-    assert machine(like=given) == exact(given)
-    assert machine(like=given, preset="w18").preset == "w18"
-    assert machine(like=given, lanes=2, slots=7, momentum=True) == replace(
-        exact(given), lanes=2, slots=7, momentum=True
-    )
+    assert machine(like=given) == core(given)
+    assert machine(like=given, macs=1, preset="w18") == core(given, macs=1, preset="w18")
+    others = {"lanes": 2, "slots": 7, "momentum": True}
+    assert machine(like=given, **others) == core(given, **others)
 
 
-def test_like_counts_the_entries_of_the_chosen_macs():
-    given = problem("parity")
-    for macs in (1, 2, given.units):
-        assert machine(like=given, macs=macs) == exact(given, Settings(macs=macs))
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", [*NAMES, "association", "mixed-orders"])
+def test_like_a_problem_it_learns_and_recalls(name, family):
+    """Both programs fit, and one of them fills the memory."""
+    given = problem(name)
+    config = machine(like=given, macs=3, family=family)
+    sizes = [len(compiled(config, structure)) for structure in structures(given)]
+    assert max(sizes) == config.entries
+    assert config.words == 256
 
 
-def layered(units=40, layer=10, **more):
-    """Layers one after the other, the first one clamped: a sparse network with held units."""
-    rng, number = np.random.default_rng(3), np.arange(units)
-    connected = number[:, None] // layer == number // layer + 1
-    return Problem(
-        weights=rng.uniform(-0.5, 0.5, (units, units)) * connected,
-        targets=rng.uniform(0.1, 0.9, (2, units)),
-        target_units=number >= units - layer,
-        clamp_units=number < layer,
-        connected=connected,
-        **more,
-    )
-
-
-def test_a_sparse_network_needs_few_entries():
-    given = layered()
-    assert machine(like=given, macs=5).entries == 70  # 6 blocks of 10, and one that feeds none
-    assert machine(units=given.units, macs=5).entries == 320
-
-
-@pytest.mark.parametrize(
-    ("given", "fragments"),
-    [
-        ({"entries": 69}, ["70 entries", "holds 69"]),
-        ({"words": 5}, ["14 words", "holds 5"]),
-    ],
-)
-def test_a_memory_that_is_too_small_for_it(given, fragments):
-    with pytest.raises(InputError) as caught:
-        machine(like=layered(), macs=5, **given)
-    for fragment in fragments:
-        assert fragment in str(caught.value)
-
-
-def test_given_memories_win():
-    config = machine(like=layered(), macs=5, entries=77, words=99)
-    assert (config.entries, config.words) == (77, 99)
-
-
-def second():
-    """A network of second order."""
-    return Problem(
-        weights=np.linspace(-0.4, 0.4, 3 * 9).reshape(3, 9),
-        targets=[[0.2, 0.7, 0.4], [0.8, 0.3, 0.5]],
-        target_units=[True, True, False],
-        order=(1, 2),
-        feature="tanh",
-    )
-
-
-def test_products_of_a_problem():
-    given = second()
-    products = len(given.monomials)
+def test_capacities(capsys, tmp_path):
+    """With --like, what is given holds; too little is refused by name."""
+    given = problem("association")
     config = machine(like=given)
-    assert config.products == products
-    for name, value in (("products", products - 1), ("order", 1), ("folds", given.units)):
-        with pytest.raises(InputError, match="the core holds"):
-            machine(like=given, **{name: value})
-    with pytest.raises(InputError, match="not for this"):
-        machine(like=problem("xor"), products=9)
+    more = machine(like=given, entries=config.entries + 5, words=300)
+    assert more == replace(config, entries=config.entries + 5, words=300)
+    given.save(tmp_path / "p.npz")
+    argv = ["verilog", "--like", tmp_path / "p.npz", "--out", tmp_path / "net.v", "--entries"]
+    assert main([str(a) for a in [*argv, config.entries - 1]]) == 2
+    assert capsys.readouterr().err == (
+        f"rbp: the network has {config.entries} entries: the core holds {config.entries - 1}\n"
+    )
+    higher = machine(units=8, order=2)
+    assert (higher.products, higher.folds) == (36, 36 * 2 + 8)
+    one = machine(units=8, products=5)
+    assert (one.higher, one.order, one.columns) == (True, 1, 5)
+    assert machine(units=8, feature="tanh").products == 8
+    for config in (higher, one, machine(units=8, order=3, products=7, folds=30, entries=99)):
+        words = re.findall(r"--(\w+) (\S+)", flags(config))
+        assert machine(**{n: int(v) if v.isdigit() else v for n, v in words}) == config
+    assert flags(machine(units=8, macs=2, order=2)) == "--units 8 --macs 2 --order 2"
 
 
-@pytest.mark.parametrize("name", ["entries", "words", "products", "folds"])
-@pytest.mark.parametrize("value", [0, -1, 1 << 40, 2.5, "many"])
-def test_bad_memories(name, value):
-    with pytest.raises(InputError, match=name):
-        machine(units=5, **{name: value})
-    with pytest.raises(InputError, match=r"entries must be at least 5"):
-        machine(units=5, entries=4)
+def test_a_sparse_network_in_spram():
+    """It has fewer entries than the dense one that would be too many."""
+    connected = np.eye(256, k=-1, dtype=bool)
+    given = rbp.Problem(
+        weights=connected * 0.5, targets=[[0.5] * 256], target_units=[1] * 256, connected=connected
+    )
+    config = machine(like=given, macs=2, spram=True, family="ice40")
+    assert config.spram
+    assert config.entries < 2000
+    with pytest.raises(InputError, match="have 32768 entries: spram holds at most 16384"):
+        machine(units=256, macs=2, spram=True, family="ice40")
 
 
-ROUND_TRIPS = (
-    {"units": 5},
-    {"units": 7, "macs": 2, "entries": 99, "words": 17},
-    {"units": 5, "order": "1,2", "feature": "logistic", "folds": 50},
-    {"units": 4, "products": 7},
-    {"units": 4, "order": 3, "momentum": True, "slots": 3, "lanes": 2, "refill": True},
-    {"units": 4, "feature": "tanh"},
-    {"units": 900, "macs": 4, "entries": 9000, "spram": True, "random_start": True},
-)
+BAD = {
+    "entries": (["--entries", 2], "entries must be at least 3, not 2"),
+    "no entries": (["--entries", 0], "entries must be an integer, 1 … 1048576, not 0"),
+    "words": (["--words", 3], "words must be at least 4, not 3"),
+    "products": (["--order", 2, "--products", 4097], "products must be 1 … 4096, not 4097"),
+    "no products": (["--products", 0], "products must be an integer, 1 … 1048576, not 0"),
+    "folds": (["--order", 2, "--folds", 2], "folds must be at least 3 (the units), not 2"),
+    "several": (["--order", "1,2"], "argument --order: invalid int value: '1,2'"),
+    "text": (["--words", "x"], "argument --words: invalid int value: 'x'"),
+}
 
 
-def parsed(text):
-    """The flags, as the command takes them."""
-    words = text.split()
-    pairs = zip(words, [*words[1:], "--"], strict=True)
-    given = {
-        w[2:].replace("-", "_"): True if v.startswith("--") else int(v) if v.isdigit() else v
-        for w, v in pairs
-        if w.startswith("--")
-    }
-    return given
-
-
-@pytest.mark.parametrize("given", ROUND_TRIPS, ids=str)
-def test_flags_ask_for_the_core(given):
-    config = machine(**given)
-    assert machine(**parsed(flags(config))) == config
-
-
-def test_flags_of_a_core_like_a_problem():
-    for given in (layered(), second(), problem("populations")):
-        config = machine(like=given)
-        assert machine(**parsed(flags(config))) == config
+@pytest.mark.parametrize("case", BAD)
+def test_bad_capacities(case, tmp_path, capsys):
+    argv, said = BAD[case]
+    out = ["--units", 3, "--out", tmp_path / "net.v"]
+    assert main([str(a) for a in ["verilog", *out, *argv]]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"rbp: {said}")
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_like_a_result(tmp_path, capsys):
@@ -163,7 +119,7 @@ def test_like_a_result(tmp_path, capsys):
         given, 1, "golden", macs=2, lanes=2, preset="w18", momentum_shift=3, start="random"
     )
     config = machine(like=result)
-    assert config == exact(given, result.settings)
+    assert config == core(given, result.settings)
     assert (config.momentum, config.random_start, config.lanes) == (True, True, 2)
     result.save(tmp_path / "result.npz")
     argv = ["verilog", "--like", tmp_path / "result.npz", "--out", tmp_path / "net.v"]
@@ -230,3 +186,100 @@ def test_units_or_like(tmp_path, capsys):
             assert "either units, or like" in capsys.readouterr().err
     assert main(["verilog", *out, "--like", str(tmp_path / "none.npz")]) == 2
     assert "none.npz" in capsys.readouterr().err
+
+
+def layered(units=40, layer=10, **more):
+    """Layers one after the other, the first one clamped: a sparse network with held units."""
+    rng, number = np.random.default_rng(3), np.arange(units)
+    connected = number[:, None] // layer == number // layer + 1
+    return Problem(
+        weights=rng.uniform(-0.5, 0.5, (units, units)) * connected,
+        targets=rng.uniform(0.1, 0.9, (2, units)),
+        target_units=number >= units - layer,
+        clamp_units=number < layer,
+        connected=connected,
+        **more,
+    )
+
+
+def test_a_sparse_network_needs_few_entries():
+    given = layered()
+    assert machine(like=given, macs=5).entries == 70  # 6 blocks of 10, and one that feeds none
+    assert machine(units=given.units, macs=5).entries == 320
+
+
+@pytest.mark.parametrize(
+    ("given", "fragments"),
+    [
+        ({"entries": 69}, ["70 entries", "holds 69"]),
+        ({"words": 5}, ["14 words", "holds 5"]),
+    ],
+)
+def test_a_memory_that_is_too_small_for_it(given, fragments):
+    with pytest.raises(InputError) as caught:
+        machine(like=layered(), macs=5, **given)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+def test_given_memories_win():
+    config = machine(like=layered(), macs=5, entries=77, words=99)
+    assert (config.entries, config.words) == (77, 99)
+
+
+def second():
+    """A network of second order."""
+    return Problem(
+        weights=np.linspace(-0.4, 0.4, 3 * 9).reshape(3, 9),
+        targets=[[0.2, 0.7, 0.4], [0.8, 0.3, 0.5]],
+        target_units=[True, True, False],
+        order=(1, 2),
+        feature="tanh",
+    )
+
+
+def test_products_of_a_problem():
+    given = second()
+    products = len(given.monomials)
+    config = machine(like=given)
+    assert config.products == products
+    for name, value in (("products", products - 1), ("order", 1), ("folds", given.units)):
+        with pytest.raises(InputError, match="the core holds"):
+            machine(like=given, **{name: value})
+    with pytest.raises(InputError, match="not for this"):
+        machine(like=problem("xor"), products=9)
+
+
+ROUND_TRIPS = (
+    {"units": 5},
+    {"units": 7, "macs": 2, "entries": 99, "words": 17},
+    {"units": 5, "order": "1,2", "feature": "logistic", "folds": 50},
+    {"units": 4, "products": 7},
+    {"units": 4, "order": 3, "momentum": True, "slots": 3, "lanes": 2, "refill": True},
+    {"units": 4, "feature": "tanh"},
+    {"units": 900, "macs": 4, "entries": 9000, "spram": True, "random_start": True},
+)
+
+
+def parsed(text):
+    """The flags, as the command takes them."""
+    words = text.split()
+    pairs = zip(words, [*words[1:], "--"], strict=True)
+    given = {
+        w[2:].replace("-", "_"): True if v.startswith("--") else int(v) if v.isdigit() else v
+        for w, v in pairs
+        if w.startswith("--")
+    }
+    return given
+
+
+@pytest.mark.parametrize("given", ROUND_TRIPS, ids=str)
+def test_flags_ask_for_the_core(given):
+    config = machine(**given)
+    assert machine(**parsed(flags(config))) == config
+
+
+def test_flags_of_a_core_like_a_problem():
+    for given in (layered(), second(), problem("populations")):
+        config = machine(like=given)
+        assert machine(**parsed(flags(config))) == config

@@ -16,7 +16,7 @@ import pytest
 from rbp.cli import main
 from rbp.cosim.cache import cached
 from rbp.errors import CheckFailed, InputError
-from rbp.fpga import baselines, flow, synth
+from rbp.fpga import baselines, flow, memories, synth
 from rbp.fpga.devices import DEVICES, block_rams
 from rbp.fpga.floorplan import floorplan
 from rbp.fpga.machines import flags, machine
@@ -82,9 +82,11 @@ def test_family(tmp_path, capsys, name, dsps, cells):
     assert [cell["available"] for cell in record["cells"].values()] == available
     assert record["cells"]["dsp"]["used"] == dsps
     assert 100 < record["pe_lut4"] < record["cells"]["lut4"]["used"]
-    design = flow.design(synth.target(name, **SMALL).config, device)
+    config = synth.target(name, **SMALL).config
+    design = flow.design(config, device)
     brams = record["cells"]["bram"]["used"]
     assert brams <= block_rams(device, design) <= brams + 2  # yosys may narrow the two tables
+    assert memories.block_rams(config, device) == block_rams(device, design)
     blocks = {"core", "harness", *re.findall(r"^module \\top\.core\.([^\s.$]+)", design, re.M)}
     ends = re.match(
         r"(\w+)\S* → (\w+)\S*: \d+\.\d ns, \d+\.\d of logic in \d+ steps, \d+\.\d of routing",
@@ -284,14 +286,14 @@ BAD = {
     "order 0": (["--device", "up5k", "--order", "0"], "order", "1 … 3", "0"),
     "too many products": (
         ["--device", "up5k", "--order", "3", "--units", "40"],
-        "11480 products",
-        "at most 4096",
+        "products must be 1 … 4096",
+        "not 11480",
     ),
     "feature": (["--device", "up5k", "--feature", "relu"], "feature", "identity", "relu"),
     "spram": (["--device", "ecp5-25k", "--spram"], "spram is for up5k", "not ecp5-25k"),
     "too many weights": (
         ["--device", "up5k", "--units", 300, "--macs", 4, "--spram"],
-        "22500 weights a bank",
+        "22500 entries",
         "at most 16384",
     ),
     "seeds": (["--device", "up5k", "--seeds", 0], "seeds", "1 … 99", "0"),
@@ -417,11 +419,26 @@ def test_table():
     rows = baselines.ROWS
     stored = {rows[0].command: measured(), rows[6].command: UNFIT}
     head, _, *lines = baselines.table(stored)
-    assert head.startswith("| command |")
+    assert head.startswith("| command | holds |")
+    holds = "15 units, 45 entries, 256 words"
+    numbers = "50 (48 … 51) | 3,000 of 30,000 | 19 of 190 | 0 of 0 | 200"
+    products = "8 units, 144 entries, 256 words, 36 products"
     assert lines == [
-        f"| `{rows[0].command}` | 50 (48 … 51) | 3,000 of 30,000 | 19 of 190 | 0 of 0 | 200 |",
-        f"| `{rows[6].command}` | {UNFIT['why']} | | | | |",
+        f"| `{rows[0].command}` | {holds} | {numbers} |",
+        f"| `{rows[6].command}` | {products} | {UNFIT['why']} | | | | |",
     ]
+
+
+def test_a_row_of_a_sparse_core():
+    """Its capacities are in its command and in what it holds."""
+    given = {"entries": 300, "words": 512, "slots": 8, "refill": True}
+    row = baselines.Row(device="ecp5-85k", grade=6, units=96, macs=16, lanes=2, **given)
+    assert row.command.endswith("--lanes 2 --slots 8 --entries 300 --words 512 --refill")
+    assert row.holds == "96 units, 300 entries, 512 words"
+    config = row.target.config
+    assert {name: getattr(config, name) for name in given} == given
+    higher = baselines.Row(device="up5k", units=8, macs=2, order=3, products=20, folds=50)
+    assert higher.command.endswith("--units 8 --macs 2 --order 3 --products 20 --folds 50")
 
 
 def test_page(tmp_path, monkeypatch):
@@ -436,7 +453,7 @@ def test_page(tmp_path, monkeypatch):
     baselines.PAGE.write_text(text)
     assert baselines.main(["--page"]) == 0
     new = baselines.PAGE.read_text()
-    assert "| 50 (48 … 51) |" in new
+    assert "256 words | 50 (48 … 51) |" in new
     assert new.split(baselines.BEGIN)[0] == text.split(baselines.BEGIN)[0]
     assert new.split(baselines.END)[1] == text.split(baselines.END)[1]
 

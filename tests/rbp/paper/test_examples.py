@@ -354,7 +354,8 @@ def test_layers_are_strictly_lower_triangular(sizes):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_float64_is_backpropagation(sizes, seed):
-    """Δt = 1, as many steps as there are layers: the textbook's update, to rounding.
+    """Δt = 1, as many steps as there are layers behind the first, which is held: the textbook's
+    update, to rounding.
 
     Each number is a sum of at most N products, rounded in each, and the error of a layer reaches
     the next times ‖W‖ / 4 at most, in x and again in y.
@@ -362,9 +363,9 @@ def test_float64_is_backpropagation(sizes, seed):
     problem, layers = feed_forward(sizes, seed)
     _, by_weight, by_bias = textbook(*as_textbook(problem, layers))
     expected = as_matrix(problem, layers, by_weight, by_bias)
-    depth, n = len(sizes), problem.units
+    depth, n = len(sizes) - 1, problem.units
     norms = [np.abs(problem.weights[:, 1:]).sum(axis=k).max() for k in (0, 1)]  # not the bias
-    rounding = problem.patterns * 8 * n * EPS * (1 + max(norms) / 4) ** (2 * depth)
+    rounding = problem.patterns * 8 * n * EPS * (1 + max(norms) / 4) ** (2 * len(sizes))
     reference = machine(problem, Settings(fixed_steps=depth), "float64")
     reference.update()
     step = reference.weights - problem.weights
@@ -378,15 +379,16 @@ def test_float64_is_backpropagation(sizes, seed):
 @pytest.mark.parametrize("engine", ["float64", "golden"])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_steps_to_settle_are_the_depth(sizes, engine):
-    """As many steps as layers, of x from any start and of y; one more shows that nothing moves."""
+    """As many steps as layers behind the first, of x from any start and of y; one more shows that
+    nothing moves."""
     problem, _ = feed_forward(sizes, 1)
     start = np.random.default_rng(1).uniform(-1, 1, problem.targets.shape)
     relaxed = machine(replace(problem, initial_state=start), Settings(), engine).relax()
     assert not relaxed.unsettled.any()
     of_x, of_y = relaxed.steps.T
-    assert (of_x == len(sizes) + 1).all()
-    # an error that is within the tolerance before it reaches the first layer stops there
-    assert of_y.max() == len(sizes) + 1
+    assert (of_x == len(sizes)).all()
+    # an error that is within the tolerance before it reaches the first hidden layer stops there
+    assert of_y.max() == len(sizes)
 
 
 def bounds(problem, layers, activations, f):
@@ -426,7 +428,7 @@ def test_golden_is_backpropagation(sizes, preset):
     problem, layers = feed_forward(sizes, 1)
     activations, by_weight, by_bias = textbook(*as_textbook(problem, layers))
     expected = as_matrix(problem, layers, by_weight, by_bias)
-    settings = Settings(preset=preset, rounding="nearest", fixed_steps=len(sizes))
+    settings = Settings(preset=preset, rounding="nearest", fixed_steps=len(sizes) - 1)
     golden = machine(problem, settings, "golden")
     f, before = golden.network.formats, golden.weights
     golden.update()
