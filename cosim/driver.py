@@ -89,9 +89,11 @@ class Driver:
 
         Raises ValueError where the core is too small, before anything is written.
         """
-        self._plan(machine)
+        self.structure = machine.structure
+        self.program = compiled(self.config, machine.structure)
+        tables = list(self.load_program(machine.network.features))
         yield from self.write("CONTROL", CLEAR)  # ends a run
-        yield from self.load_program(machine.network.features)
+        yield from tables
         yield from self.write("CONTROL", CLEAR)  # the program's velocities
         yield from self.load_settings(machine)
         yield from self.load_flags(machine.network)
@@ -102,11 +104,6 @@ class Driver:
         if self.config.momentum and machine.velocity.any():  # else CLEAR has made them 0
             yield from self.load_weights(machine.velocity, Area.VELOCITIES)
 
-    def _plan(self, machine):
-        """The program of a machine's network."""
-        self.structure = machine.structure
-        self.program = compiled(self.config, machine.structure)
-
     def load_program(self, features):
         """The network's structure: what the carousel plays, and which units have rows."""
         config, structure = self.config, self.structure
@@ -114,9 +111,8 @@ class Driver:
         yield from self.write("ROWS", structure.first | last << 16)
         tables = {Area.PROGRAM: self.program.encode(config.columns)}
         if config.higher:
-            numbered = replace(
-                features, units=len(structure.order), products=structure.numbered_products
-            )
+            units, products = len(structure.order), structure.numbered_products
+            numbered = replace(features, units=units, products=products)
             connected = structure.numbered.any(axis=0)
             tables[Area.PRODUCTS] = numbered.product_words(config)
             tables[Area.FOLDS] = numbered.fold_words(config, connected, structure.first)

@@ -2,7 +2,7 @@
 
 An entry is one column of one *block*, P consecutive rows of W: P words of the weights, one a
 processing element. Only columns that a block has connections in are entries, so a sweep takes about
-connections / P cycles and not ⌈N / P⌉·M. The first ``held`` units have no rows: nothing feeds them.
+connections / P cycles. The first ``held`` units have no rows.
 
 A BACKWARD sums up columns. Some are *wanted*: those of units that are not held, in a higher order
 those of products with such a factor. Behind the last of them, a sweep may end: the *short end*.
@@ -233,10 +233,8 @@ def compile_program(
     """The program of a network, N×M bool ``connected``; rows of held units must be empty.
 
     ``wanted`` (M bool) are by default the columns of units that are not held; in a ``higher`` order
-    columns are those of products. Within
-    a block, columns ascend, but for those that rule B moves back; where the short end is, the
-    wanted ones come first. Rule D makes the last block longer; where rule C asks for it, a unit's
-    column comes once more, in its own block.
+    columns are those of products. Within a block, columns ascend, but for those that rule B moves
+    back; where the short end is, the wanted ones come first. Rule C repeats columns.
     """
     units, terms = connected.shape
     if not 0 <= held < units or connected[:held].any():
@@ -246,7 +244,7 @@ def compile_program(
         raise ValueError(f"W has {terms} columns, expected {len(wanted)}")
     needed = _any_of_blocks(connected[held:], macs)
     leading = np.flatnonzero((needed & wanted).any(axis=1))
-    final = int(leading[-1]) if leading.size else 0
+    final = int(leading.max(initial=0))
     none = Program(units, macs, held, wanted, np.array([]), np.array([]), 0, higher)
     if not higher:
         _give_results(needed[: final + 1], none, (connected & wanted).any(axis=1))

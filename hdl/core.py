@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from rbp.hdl.control.carousel import Carousel
 from rbp.hdl.control.start import RandomStart
 from rbp.hdl.control.training import Training
-from rbp.hdl.fixed import delay, unreset
+from rbp.hdl.fixed import delay, sticky, unreset
 from rbp.hdl.host.memory_map import AddressMap
 from rbp.hdl.host.port import HostPort
 from rbp.hdl.lane import Lane
@@ -165,7 +165,4 @@ class Core(wiring.Component):
             events.insert(0, weights.clipped)
         for k, event in enumerate(events):
             overflow = unreset(m, host.saturated[3 + k], f"overflow_{k}")
-            with m.If(host.run.clear):
-                m.d.sync += overflow.eq(0)
-            with m.Elif(event):
-                m.d.sync += overflow.eq(1)
+            sticky(m, overflow, event, host.run.clear)

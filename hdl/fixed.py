@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Const, Mux, Signal, Value
 
-__all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "unreset", "within"]
+__all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "sticky", "unreset", "within"]
 
 
 def gate(value, enable):
@@ -17,6 +17,14 @@ def unreset(m, output, name):
     q = Signal.like(output, name=name, reset_less=True)
     m.d.comb += output.eq(q)
     return q
+
+
+def sticky(m, flag, event, clear):
+    """``flag`` is set by an event, and stays so until it is cleared."""
+    with m.If(clear):
+        m.d.sync += flag.eq(0)
+    with m.Elif(event):
+        m.d.sync += flag.eq(1)
 
 
 def within(value, most):

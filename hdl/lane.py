@@ -11,7 +11,7 @@ from rbp.hdl.datapath.entry import Entry
 from rbp.hdl.datapath.integrator import Integrator
 from rbp.hdl.datapath.noise import NoiseSeed
 from rbp.hdl.datapath.results import Results
-from rbp.hdl.fixed import delay
+from rbp.hdl.fixed import delay, sticky
 from rbp.hdl.layouts import Kind, settings_layout, step_layout, sweep_layout
 from rbp.hdl.memories.state import StateMemory
 from rbp.hdl.timing import Timing
@@ -245,10 +245,7 @@ class Lane(wiring.Component):
                 results.slope.eq(state.factor_slope),
             ]
         clipped = Signal()
-        with m.If(self.clear):
-            m.d.sync += clipped.eq(0)
-        with m.Elif(entry.clipped | results.clipped):
-            m.d.sync += clipped.eq(1)
+        sticky(m, clipped, entry.clipped | results.clipped, self.clear)
         m.d.comb += self.saturated.state.eq(integrator.saturated.state | clipped)
 
     def _integrate(self, m, integrator, state, settings, keep, errors):

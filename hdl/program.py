@@ -31,6 +31,11 @@ def compiled(config, structure):
 
     Raises ValueError, which names the capacity and the need, where it does not fit.
     """
+    if config.higher != (structure.products is not None):
+        kinds = ("of first order", "of products")
+        raise ValueError(
+            f"the network is {kinds[not config.higher]}: the core is {kinds[config.higher]}"
+        )
     needs = {"units": len(structure.order), "columns": len(structure.columns)}
     _check(config, needs)
     program = _program(config, structure)

@@ -111,11 +111,10 @@ def equal(result, machine, updates):
 def on_schedule(result, config, machine, t=None):
     """A training from ``t``, by default the machine's, has taken the schedule's cycles.
 
-    Not where patterns are loaded while it runs; nor in a higher order, of which a Schedule is not
-    exact: this is the one place that leaves it out.
+    Not where patterns are loaded while it runs.
     """
     patterns = len(machine.targets)
-    if config.higher or patterns > config.lanes * config.slots:
+    if patterns > config.lanes * config.slots:
         return
     schedule = Schedule(config, machine.structure)
     at = machine.t if t is None else t

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.datapath.table import Table
-from rbp.hdl.fixed import delay, round_half_up, saturate, stages, unreset
+from rbp.hdl.fixed import delay, round_half_up, saturate, stages, sticky, unreset
 from rbp.hdl.layouts import element_layout, energy_bits, flags_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.timing import Timing
@@ -22,27 +22,24 @@ class Integrator(wiring.Component):
     b is 0 where the unit is clamped, J where it is no target; Δt = 2**-k. Two multipliers: FORWARD
     interpolates g and g' with them, BACKWARD multiplies g'·e and J·J.
 
-    Latency is :attr:`rbp.hdl.timing.Timing.integrator` cycles from a sum to the cycle in which its
-    state is written; throughput one element a cycle, never stalled. Narrowing saturates and says so
-    by role. Golden model: :mod:`rbp.golden.integrator`.
+    Latency from a sum to the writing of its state is :attr:`rbp.hdl.timing.Timing.integrator`;
+    throughput one a cycle, never stalled. What saturates is said by role. Golden model:
+    :mod:`rbp.golden.integrator`.
 
     Members
     -------
-    dt_shift, tolerance, use_within, keep, errors : In
-        k; limits of a step in ulp; go on from the last x and y; learn: clamped c stays T.
-    clear_energy, clear : In
-        Set the energy to 0; the flags of saturation.
+    dt_shift, tolerance, use_within, keep, errors, clear_energy, clear : In
+        k; limits of a step in ulp; go on from the last x and y; learn: clamped c stays T; set the
+        energy to 0; the flags of saturation.
     valid, sum, element, last : In
         A result; with or without one, the last of its sweep. ``x``, ``target``, ``flags`` of it
         follow the memory's latency later; only units that move are written.
     *_read, slope, input, … : where to read what is needed later; it comes that latency after
-    write_*, slope_* : Out
-        To the state memory.
+    write_*, slope_* : to the state memory
     finishing, finish, done, moved, far, closing : Out
-        With the end of a sweep (``finish``): which sweep it was, and whether any step was
-        above ``tolerance`` and above ``use_within``, both meaningful only then. ``finishing`` is
-        ``finish`` as many cycles ahead as :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is
-        ``done`` one and a memory's latency ahead.
+        With the end of a sweep (``finish``): which it was, and whether any step was above
+        ``tolerance`` and ``use_within``. ``finishing`` is ``finish`` ahead by
+        :attr:`rbp.hdl.timing.Timing.notice`; ``closing`` is ``done`` ahead by a memory and one.
     energy, saturated : Out
         Σ J² over the first steps of y; sticky flags ``state``, ``error``, ``net``.
     """
@@ -249,15 +246,14 @@ class Integrator(wiring.Component):
     def _finish(self, m, last, forward, backward, element, scaled):
         """With the last element of a sweep: whether any step was above the limits."""
         write, greatest = len(last) - 1, self.config.dt_shifts
-        m.d.comb += self.finishing.eq(last[write - Timing(self.config).notice])
-        m.d.comb += self.finish.eq(last[write])
+        ahead = write - Timing(self.config).notice
+        m.d.comb += [self.finishing.eq(last[ahead]), self.finish.eq(last[write])]
         # round(s / 2³) lies beyond ±limit where s, or −s − 1, is at least 2³·limit + 2²
         size = (scaled.as_unsigned() ^ scaled[-1].replicate(len(scaled))) >> (greatest - 1)
         width = max(len(size), len(self.tolerance) + 1)
         room = Const((1 << width) - 1) ^ size  # a limit to which this is added has a carry or not
-        # In a higher order a BACKWARD's elements may come between a FORWARD's.
-        is_backward = element[write - 1].backward
-        kinds = [(forward, ~is_backward), (backward, is_backward)]
+        backward_now = element[write - 1].backward  # in a higher order they come mixed
+        kinds = [(forward, ~backward_now), (backward, backward_now)]
         if not self.config.higher:
             kinds = [([f | b for f, b in zip(forward, backward, strict=True)], Const(1, 1))]
         for k, (mine, of_kind) in enumerate(kinds):
@@ -279,12 +275,8 @@ class Integrator(wiring.Component):
         """What saturates, by role."""
         saturated = unreset(m, self.saturated, "saturated")
         for role, event in clipped.items():
-            event_q = Signal(name=f"clipped_{role}")
-            m.d.sync += event_q.eq(event)
-            with m.If(self.clear):
-                m.d.sync += saturated[role].eq(0)
-            with m.Elif(event_q):
-                m.d.sync += saturated[role].eq(1)
+            event_q = delay(m, event, 1, control=True, name=f"clipped_{role}")
+            sticky(m, saturated[role], event_q, self.clear)
 
     def _multiply(self, m, g, g_slope, e, j, is_backward):
         """g'·e and J·J, or the interpolation of g and g'."""

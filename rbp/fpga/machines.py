@@ -179,8 +179,8 @@ def flags(config):
         "feature": config.feature,
         "eta": "{}:{}".format(*config.eta_shifts),
     }
-    plain = {"entries": None, "words": None, "folds": None, "log_depth": None}
-    usual = {name: getattr(replace(config, **plain), name) for name in plain}
+    plain = replace(config, entries=None, words=None, folds=None, log_depth=None, spram=False)
+    usual = {name: getattr(plain, name) for name in ("entries", "words", "folds")}
     usual |= {"lanes": 1, "slots": 4, "preset": "w16", "activation": "logistic"}
     usual |= {"order": 1, "feature": "identity"}
     usual |= {"products": _all_products(config.units, config.order, config.feature)}

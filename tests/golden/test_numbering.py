@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from rbp.golden.program import Rules, compile_program
 from rbp.golden.structure import Structure
 from rbp.golden.structure.numbering import number
-from rbp.golden.program import Rules, compile_program
 from rbp.paper import examples
 
 RULES = Rules(gap=3, late=20, shortest=4)
@@ -134,7 +134,9 @@ def test_the_second_group_goes_on_in_a_block(first, side):
     assert len(program(mask, 4, held)) <= apart + (first // 4 + 1) * (inputs + 9)
 
 
-@pytest.mark.parametrize(("name", "macs"), [("xor", 1), ("xor", 2), ("xor", 4), ("digits", 1), ("digits", 4)])
+@pytest.mark.parametrize(
+    ("name", "macs"), [("xor", 1), ("xor", 2), ("xor", 4), ("digits", 1), ("digits", 4)]
+)
 def test_a_short_backward_of_the_examples(name, macs):
     """It plays the output layer."""
     if name == "digits":

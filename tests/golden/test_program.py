@@ -151,7 +151,14 @@ def test_random_structures(seed):
     mask = rng.random((units, terms)) < rng.choice([0.02, 0.1, 0.5, 1])
     mask[:held] = False
     wanted = None if seed % 3 else rng.random(terms) < 0.5
-    program = compile_program(mask, macs, (ICE40, ECP5)[seed % 4 // 2], held=held, wanted=wanted, higher=wanted is not None)
+    program = compile_program(
+        mask,
+        macs,
+        (ICE40, ECP5)[seed % 4 // 2],
+        held=held,
+        wanted=wanted,
+        higher=wanted is not None,
+    )
     if program.short < len(program):
         last = np.flatnonzero(program.occurrences()[1]).max(initial=-1)
         start = program.starts[program.starts <= max(last, 0)][-1]
@@ -190,7 +197,10 @@ def test_what_is_refused():
         compile_program(MASKS["lower"], 8, replace(ICE40, late=-300))
     with pytest.raises(ValueError, match="24 columns, but the core holds 23"):
         compile_program(MASKS["dense"], 4, ICE40).encode(23)
-    assert len(compile_program(np.zeros((1, 3), bool), 1, ICE40, wanted=np.ones(3, bool), higher=True)) == 4
+    assert (
+        len(compile_program(np.zeros((1, 3), bool), 1, ICE40, wanted=np.ones(3, bool), higher=True))
+        == 4
+    )
 
 
 def dense_and_held():

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from rbp.cosim import run
-from rbp.cosim.build import library
-from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.relaxation import Settling
 from rbp.golden.training import Learning

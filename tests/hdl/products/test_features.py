@@ -5,8 +5,8 @@ import pytest
 
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.features import Features as Golden
-from rbp.hdl.products.features import Features
 from rbp.hdl.layouts import c_place_layout
+from rbp.hdl.products.features import Features
 from rbp.hdl.timing import Timing
 from tests.support import play, timeline, words
 

@@ -9,8 +9,8 @@ from amaranth.hdl import Module
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.features import Features, monomials
 from rbp.golden.formats import narrow
-from rbp.hdl.products.fold import Fold
 from rbp.hdl.layouts import c_place_layout, element_layout, place_layout
+from rbp.hdl.products.fold import Fold
 from rbp.hdl.timing import Timing
 from tests.support import simulate, words
 
