@@ -26,7 +26,9 @@ CONTENTS = {
         f"docs/reference/{name}"
         for name in ("commands", "verbs", "python", "files", "formats", "timing", "port")
     ],
-    "Design": [f"docs/design/{name}" for name in ("architecture", "program", "area", "higher-order")],
+    "Design": [
+        f"docs/design/{name}" for name in ("architecture", "program", "area", "higher-order")
+    ],
 }
 """The side bar."""
 
