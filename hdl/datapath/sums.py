@@ -86,7 +86,7 @@ class ColumnSums(wiring.Component):
         m.submodules.entries = entries = DelayLine(
             width=len(entry), cycles=Timing(config).tail - memory, device=config.device
         )
-        bits = config.column_bits
+        bits = max(1, (config.columns - 1).bit_length())  # no column may have one more
         zeros = memory == 1 and bits < 8
         depth = 1 << (bits + zeros)
         m.submodules.ram = ram = Ram(
@@ -94,24 +94,26 @@ class ColumnSums(wiring.Component):
         )
         m.submodules.adder = adder = Adder(width=config.sum_width, device=config.device)
         here = delay(m, entries.o, memory, name="here")
-        adds, address = self.of_column & ~here[bits], entries.o[:bits]
+        column, (column_first, column_last, end) = here[: config.column_bits], here[-3:]
+        adds, address = self.of_column & ~column_first, entries.o[:bits]
         if zeros:
-            adds, address = Const(1, 1), Cat(address, ~self.coming | entries.o[bits])
+            adds, address = Const(1, 1), Cat(address, ~self.coming | entries.o[-3])
+        keeps = self.of_column & ~column[bits:].any()
         total = Signal(signed(config.sum_width), reset_less=True)
         m.d.sync += total.eq(adder.sum)
         m.d.comb += [
             entries.i.eq(entry),
-            self.column.eq(here[:bits]),
-            self.column_last.eq(here[bits + 1]),
-            self.end.eq(here[bits + 2]),
+            self.column.eq(column),
+            self.column_last.eq(column_last),
+            self.end.eq(end),
             ram.r_addr.eq(address),
             adder.a.eq(self.sum),
             adder.b.eq(ram.r_data.as_signed()),
             adder.c.eq(0),
             adder.enable.eq(adds),
             self.total.eq(total),
-            ram.w_en.eq(delay(m, self.of_column, 1, control=True, name="keeps")),
-            ram.w_addr.eq(delay(m, self.column, 1, name="kept_at")),
+            ram.w_en.eq(delay(m, keeps, 1, control=True, name="keeps")),
+            ram.w_addr.eq(delay(m, column[:bits], 1, name="kept_at")),
             ram.w_data.eq(total),
         ]
         return m

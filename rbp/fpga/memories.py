@@ -54,7 +54,8 @@ def _datapath(config):
         bases = [t.base + (1 << (GUARD - 1)) for t in each]
         width = _signed_bits(bases) + _signed_bits([t.difference for t in each])
         yield f"table {k}", width, each[0].segments * len(each)
-    yield "sums", config.backward_width, 1 << bits + (device.memory == 1 and bits < 8)
+    places = max(1, (config.columns - 1).bit_length())
+    yield "sums", config.backward_width, 1 << places + (device.memory == 1 and places < 8)
     if (words := time.tail - 2 * device.memory) >= 2:
         yield "entries under way", bits + 3, words
 
