@@ -30,7 +30,7 @@ class Lane(wiring.Component):
     At each start of the carousel it picks one of its patterns that is ready, and FORWARD or
     BACKWARD as that pattern needs; else it idles. It lives :meth:`rbp.hdl.timing.Timing.behind`
     cycles behind the carousel, which is what the delays of ``step`` and of the weights outside
-    amount to. Of several lanes, each may lie far away: control reaches it, and is reached, by a
+    amount to. A lane may lie far away: control reaches it, and is reached, by a
     register, :attr:`rbp.hdl.timing.Timing.reach`.
 
     Parameters
@@ -199,7 +199,7 @@ class Lane(wiring.Component):
             picked = relaxation.take & relaxation.sweep.backward
             m.d.sync += unfolded.eq(unfolded + picked - folded)
         waits = ready
-        if self.config.lanes > 1:  # what came behind the carousel's choice waits for the next turn
+        if Timing(self.config).reach:  # what came behind the carousel's choice waits for a turn
             ready = ready & (relaxation.sweep.backward | ~step.start_short)
         sweep, active = Signal(sweep_layout(self.config), reset_less=True), Signal()
         relax = step.start_kind == Kind.RELAX

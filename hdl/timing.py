@@ -76,8 +76,9 @@ class Timing:
 
     @property
     def reach(self):
-        """Cycles from what is common to one of several lanes, or back: a register on the way."""
-        return int(self.config.lanes > 1)
+        """Cycles from what is common to a lane, or back: a register on the way, where there are
+        several, or the device is fast."""
+        return int(self.config.lanes > 1 or self.memory > 1)
 
     @property
     def notice(self):

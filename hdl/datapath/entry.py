@@ -177,7 +177,7 @@ class Entry(wiring.Component):
             stages=time.add - time.feature - 1,
             deep=self.config.device.memory > 1,
             # the hash of one lane is not made anew before its UPDATE has begun
-            keeps=self.config.lanes > 1 or self.config.higher or time.multiplier > 3,
+            keeps=bool(time.reach) or self.config.higher or time.multiplier > 3,
             soon=self.config.higher,
         )
         begin = delay(m, update & step.begin, time.feature, control=True, name="noise_begin")

@@ -107,14 +107,8 @@ class Integrator(wiring.Component):
         operate = product - device.multiplier
         look_up, meet = operate - device.memory, operate - (narrow - 1)
 
-        element = stages(m, self.element.as_value(), write, name="element")
-        element = [data.View(self.element.shape(), e) for e in element]
-        valid = stages(m, self.valid, device.memory, control=True, name="valid")
-        moves = valid.pop() & self.flags.moves
-        valid += stages(m, moves, write - device.memory, control=True, name="moves")
+        element, valid, flags = self._stages(m, write, device.memory)
         last = stages(m, self.last, write, control=True, name="last")
-        flags = stages(m, self.flags.as_value(), write - device.memory, name="flags")
-        flags = [None] * device.memory + [data.View(self.flags.shape(), v) for v in flags]
         forward = [v & ~e.backward for v, e in zip(valid, element, strict=True)]
         backward = [v & e.backward for v, e in zip(valid, element, strict=True)]
 
@@ -219,6 +213,16 @@ class Integrator(wiring.Component):
         self._remember(m, clipped)
         return m
 
+    def _stages(self, m, write, memory):
+        """The element, whether it is valid and moves, and its flags, in each cycle."""
+        element = stages(m, self.element.as_value(), write, name="element")
+        valid = stages(m, self.valid, memory, control=True, name="valid")
+        moves = valid.pop() & self.flags.moves
+        valid += stages(m, moves, write - memory, control=True, name="moves")
+        flags = stages(m, self.flags.as_value(), write - memory, name="flags")
+        flags = [None] * memory + [data.View(self.flags.shape(), v) for v in flags]
+        return [data.View(self.element.shape(), e) for e in element], valid, flags
+
     def _read(self, m, slope, input_, before):
         """What is needed later, of these elements."""
         ports = (self.slope_read, self.input_read, self.before_read)
@@ -257,19 +261,15 @@ class Integrator(wiring.Component):
         if not self.config.higher:
             kinds = [([f | b for f, b in zip(forward, backward, strict=True)], Const(1, 1))]
         for k, (mine, of_kind) in enumerate(kinds):
-            begun = Signal(name=f"begun_{k}")  # an element before was of the same sweep
-            ends = last[write - 1] & of_kind
-            limits = []
-            for name, limit in (("moved", self.tolerance), ("far", self.use_within)):
-                flag = Signal(name=f"{name}_{k}")
-                beyond = ~(room + Cat(Const(1, 1), limit))[width]  # size ≥ 2·limit + 1
-                with m.If(mine[write - 1] | ends):
-                    m.d.sync += flag.eq((flag & begun) | (beyond & mine[write - 1]))
-                limits.append(flag)
-            with m.If(mine[write - 1] | ends):
+            moved, far, begun = (Signal(name=f"{name}_{k}") for name in ("moved", "far", "begun"))
+            now, ends = mine[write - 1], last[write - 1] & of_kind
+            with m.If(now | ends):  # begun: an element before was of the same sweep
                 m.d.sync += begun.eq(~ends)
+                for flag, limit in ((moved, self.tolerance), (far, self.use_within)):
+                    beyond = ~(room + Cat(Const(1, 1), limit))[width]  # size ≥ 2·limit + 1
+                    m.d.sync += flag.eq((flag & begun) | (beyond & now))
             with m.If((element[write].backward == k) if len(kinds) > 1 else Const(1)):
-                m.d.comb += [self.moved.eq(limits[0]), self.far.eq(limits[1])]
+                m.d.comb += [self.moved.eq(moved), self.far.eq(far)]
 
     def _remember(self, m, clipped):
         """What saturates, by role."""
