@@ -77,7 +77,8 @@ class HostPort(wiring.Component):
         )
         self.decoder, self.reader = Decoder(config), Reader(config)
         self.registers = SettingsRegisters(config)
-        self.refused, self.refuses = Signal(), Signal()  # the latter a cycle ahead
+        self.refused, self.refuses = Signal(), Signal()  # since a CLEAR; the latter an event
+        self.refusals = []
         names = [r.name for r in REGISTERS if r.access != "ro" and r.name != "CONTROL"]
         names += ["WEIGHTS", *(area.name for area in self.map.tables)]
         self.done = {name: Signal(name=f"done_{name.lower()}") for name in names}
@@ -170,9 +171,8 @@ class HostPort(wiring.Component):
         ]
         with m.If(reading & ~reader.arrived):
             m.d.comb += bus.wait.eq(1)
+        self.refusals.append(reader.arrived & ~reader.found)
         with m.If(reader.arrived):
-            with m.If(~reader.found):
-                m.d.sync += self.refused.eq(1)
             m.d.comb += self.log.pop.eq(hit.LOG & (self.log.count != 0))
 
     def _write(self, m):
@@ -198,10 +198,8 @@ class HostPort(wiring.Component):
             ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
         asks = Signal()  # for a column, which a cycle later is pending, or not one
-        m.d.sync += [
-            asks.eq(self.done["COLUMN"]),
-            self.refuses.eq((self.doing & ~mapped) | (asks & ~pending_probe)),
-        ]
+        m.d.sync += asks.eq(self.done["COLUMN"])
+        self.refusals += [self.doing & ~mapped, asks & ~pending_probe]
 
     def _fill(self, m):
         """Words of the state while a run is under way."""
@@ -224,14 +222,12 @@ class HostPort(wiring.Component):
         with m.If(self.quiet):
             m.d.sync += run.stop.eq(0)
         m.d.sync += run.abort.eq(~self.quiet & (run.abort | (self.running & clears)))
-        with m.If(self.running & ~self.fills):
-            with m.If(clears):
-                m.d.comb += self.bus.wait.eq(1)
-                m.d.sync += run.stop.eq(1)
-            with m.Elif(control & data[3]):
-                m.d.sync += run.stop.eq(1)
-            with m.Elif(~control | data[:2].any()):
-                m.d.sync += self.refused.eq(1)
+        mine, stops = self.running & ~self.fills, control & data[2:4].any()
+        with m.If(mine & clears):
+            m.d.comb += self.bus.wait.eq(1)
+        with m.If(mine & stops):
+            m.d.sync += run.stop.eq(1)
+        self.refusals.append(mine & ~stops & (~control | data[:2].any()))
 
     def _command(self, m):
         """CONTROL is done at once; a start that fits, two cycles later."""
@@ -247,13 +243,13 @@ class HostPort(wiring.Component):
             self.train.eq(self.asked[1] & registers.fit & errors),
             self.recall.eq(self.asked[1] & registers.fit & ~errors),
         ]
-        with m.If(commands):
-            with m.If(clear):
-                m.d.sync += self.refused.eq(0)
-            with m.If(data[4:].any() | (clear & (train | recall))):
-                m.d.sync += self.refused.eq(1)
-        with m.If((self.asked[1] & ~registers.fit) | registers.refused | self.refuses):
-            m.d.sync += self.refused.eq(1)
+        unknown = data[4:].any() | (clear & (train | recall))
+        unfit = self.asked[1] & ~registers.fit
+        self.refusals += [commands & unknown, unfit, registers.refused]
+        m.d.sync += [
+            self.refuses.eq(reduce(or_, self.refusals)),
+            self.refused.eq((self.refused & ~(commands & clear)) | self.refuses),
+        ]
 
     def _keep(self, m):
         """What was written, by where to."""

@@ -84,7 +84,7 @@ def _ecp5(**settings):
 
 ROWS = (
     Row(device="up5k", units=15, macs=5, quick=True),
-    Row(device="hx8k", units=15, macs=4, quick=True),
+    Row(device="hx8k", units=15, macs=3, quick=True),
     _ecp5(units=15, macs=15, quick=True),
     _ecp5(units=64, macs=16),
     _ecp5(units=64, macs=16, lanes=4, large=True),
@@ -97,7 +97,7 @@ ROWS = (
     # the largest networks
     Row(device="up5k", units=64, macs=4, spram=True),
     Row(device="up5k", units=256, macs=4, slots=1, spram=True),
-    Row(device="hx8k", units=32, macs=4),
+    Row(device="hx8k", units=32, macs=3),
     _ecp5(units=256, macs=16),
     _ecp5(units=256, macs=32, lanes=4, large=True),
 )
