@@ -3,9 +3,9 @@
 import re
 from dataclasses import fields, replace
 
-from rbp.checks import choice, degrees, integer
+from rbp.checks import choice, integer
 from rbp.errors import InputError
-from rbp.golden.config import FAMILIES, Config
+from rbp.golden.config import FAMILIES, GREATEST_ORDER, Config
 from rbp.golden.features import Features, count
 from rbp.golden.tables import ACTIVATIONS
 from rbp.machine import structures
@@ -57,10 +57,9 @@ def machine(*, like=None, family="generic", **given) -> Config:
         Of :data:`rbp.golden.config.FAMILIES`.
     given
         By the names of :data:`MACHINE`. ``units`` is needed without ``like``; ``macs`` is by
-        default the smaller of N and 5; ``order`` the factors of the longest product, or
-        degrees; ``products`` as many as there are of them;
-        ``activation`` names the tables built in, with commas between; ``eta`` is ``LOW:HIGH``, by
-        default the family's.
+        default the smaller of N and 5; ``order`` the factors of the longest product;
+        ``products`` as many as there are of ``order`` factors; ``activation`` names the tables
+        built in, with commas between; ``eta`` is ``LOW:HIGH``, by default the family's.
 
     Raises :class:`~rbp.errors.InputError`.
     """
@@ -71,10 +70,8 @@ def machine(*, like=None, family="generic", **given) -> Config:
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
-    if not isinstance(found := values.get("order", 1), int):
-        values["order"] = max(found)
-    feature = values.get("feature", "identity")
-    values.setdefault("products", _all_products(values["units"], found, feature))
+    order, feature = values.get("order", 1), values.get("feature", "identity")
+    values.setdefault("products", _all_products(values["units"], order, feature))
     try:
         if like is None:
             config = Config(**values, family=family)
@@ -124,9 +121,8 @@ def _holding(config, problem, given):
 
 
 def _all_products(units, order, feature):
-    """How many there are of ``order`` factors, or of these degrees; None of a first-order core."""
-    found = (order,) if isinstance(order, int) else order
-    return count(units, found) if found != (1,) or feature != "identity" else None
+    """How many there are of ``order`` factors; None of a first-order core."""
+    return count(units, (order,)) if order > 1 or feature != "identity" else None
 
 
 def _of_flag(name, value):
@@ -138,7 +134,7 @@ def _of_flag(name, value):
             named = [choice("activation", word, tuple(ACTIVATIONS)) for word in value.split(",")]
             return {"activations": tuple(word for word in ACTIVATIONS if word in named)}
         case "order":
-            return {"order": degrees(value)}
+            return {"order": integer("order", value, 1, GREATEST_ORDER)}
         case "entries" | "words" | "products" | "folds":
             return {name: integer(name, value, 1, MOST)}
         case "feature":

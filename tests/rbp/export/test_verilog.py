@@ -133,7 +133,7 @@ BAD = {
     "slots": (["--units", 4, "--slots", 257], "slots", "1 … 256", "257"),
     "preset": (["--units", 4, "--preset", "w17"], "preset", "w17"),
     "activation": (["--units", 4, "--activation", "relu"], "activation", "relu"),
-    "order": (["--units", 4, "--order", "1,1"], "order", "different ones of 0 … 3", "1,1"),
+    "order": (["--units", 4, "--order", 4], "order", "1 … 3", "4"),
     "feature": (["--units", 4, "--feature", "cos"], "feature", "identity", "cos"),
     "device": (["--units", 4, "--device", "artix"], "device", "up5k", "artix"),
     "grade": (["--units", 4, "--grade", 6], "--grade"),

@@ -253,7 +253,7 @@ def test_products_of_a_problem():
 ROUND_TRIPS = (
     {"units": 5},
     {"units": 7, "macs": 2, "entries": 99, "words": 17},
-    {"units": 5, "order": "1,2", "feature": "logistic", "folds": 50},
+    {"units": 5, "order": 2, "products": 20, "feature": "logistic", "folds": 50},
     {"units": 4, "products": 7},
     {"units": 4, "order": 3, "momentum": True, "slots": 3, "lanes": 2, "refill": True},
     {"units": 4, "feature": "tanh"},
