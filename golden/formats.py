@@ -99,7 +99,7 @@ def saturate(value, fmt, flags=None, where=True):
 
     ``where`` masks the elements that count; the others are clamped without being flagged.
     """
-    clamped = np.clip(value, fmt.min, fmt.max)
+    clamped = np.minimum(np.maximum(value, fmt.min), fmt.max)
     if flags is not None and ((clamped != value) & where).any():
         flags.add(fmt.role)
     return np.asarray(clamped, np.int64)

@@ -37,10 +37,13 @@ __all__ = [
     "ORBIT",
     "POLYNOMIAL",
     "ROTATIONS",
+    "below",
     "column_hash",
+    "first_row",
     "mix",
     "noise",
     "noise_of",
+    "noises",
     "start_word",
     "stream_start",
     "xorshift",
@@ -61,8 +64,8 @@ LAYERS = (("L", 20), ("C", 17), ("L", 2), ("C", 0), ("L", 27))
 
 def xorshift(z):
     """X: one step of the 32-bit xorshift generator."""
-    z ^= (z << 13) & WORD
-    z ^= z >> 17
+    z = z ^ ((z << 13) & WORD)
+    z = z ^ (z >> 17)
     return z ^ ((z << 5) & WORD)
 
 
@@ -77,52 +80,69 @@ def mix(v):
 
 
 def start_word(seed, t):
-    """s of update t; the hardware's register holds that of the update last drawn."""
+    """s of update t; the hardware's register holds that of the update last drawn.
+
+    An array t may overflow int64, which leaves the lower 32 bits as they are.
+    """
     return (seed + (t + 1) * GOLDEN_RATIO) & WORD
 
 
 def stream_start(s):
-    """z, the key of the columns' hash."""
+    """z, the key of the columns' hash; of one s or of an array."""
     z = s
     for _ in range(3):
         z = (xorshift(xorshift(z)) + s) & WORD
-    return z or GOLDEN_RATIO
+    return z + (z == 0) * GOLDEN_RATIO
 
 
 def _orbit():
-    """F^m(1) of m = 0 … 4094, all words but 0; and the m of each word."""
-    words, places, v = [], np.zeros(1 << BITS, np.int64), 1
-    for m in range((1 << BITS) - 1):
-        words.append(v)
-        places[v] = m
-        v = mix(v)
-    return np.array(words), places
+    """F^m(1) of m = 0 … 4094: all words but 0."""
+    words = [1]
+    while len(words) < (1 << BITS) - 1:
+        words.append(mix(words[-1]))
+    return np.array(words)
 
 
-ORBIT, PLACES = _orbit()
+ORBIT = _orbit()
+_FOLLOWING = np.concatenate([ORBIT, ORBIT, np.zeros_like(ORBIT)])
+_PLACES = np.append(2 * len(ORBIT), np.argsort(ORBIT))
+"""Where each word is in _FOLLOWING, with those of the rows below behind it; 0 stays 0."""
 
 
 def column_hash(z, columns):
-    """H of columns 0 … columns−1: … × 13 × columns bits, int64, for an array z of any shape."""
-    z, k = np.asarray(z, np.int64)[..., None, None], np.arange(HASH_BITS)
-    v = np.arange(columns) >> k[:, None] & 1
-    for kind, shift in LAYERS:
-        key = z >> ((k + shift) % 32)[:, None] & 1
+    """H of arrays z (any shape) and ``columns``: 13 × … × columns, bool."""
+    z, bits = np.asarray(z)[..., None], range(HASH_BITS)
+    v = [columns >> k & 1 != 0 for k in bits]
+    for kind, n in LAYERS:
+        key = [z >> (k + n) % 32 & 1 != 0 for k in bits]
         if kind == "L":
-            a, b = v[..., (k + 4) % HASH_BITS, :], v[..., (k + 10) % HASH_BITS, :]
-            v = v ^ a ^ b ^ key
+            v = [v[k] ^ v[(k + 4) % HASH_BITS] ^ v[(k + 10) % HASH_BITS] ^ key[k] for k in bits]
         else:
-            a, b, c = (v[..., 6 * (k + n) % HASH_BITS, :] for n in range(3))
-            v = a ^ (~b & c) ^ key
-    return v
+            u = [v[6 * k % HASH_BITS] for k in bits]
+            v = [u[k] ^ (~u[(k + 1) % HASH_BITS] & u[(k + 2) % HASH_BITS]) ^ key[k] for k in bits]
+    return np.array(v)
+
+
+def first_row(z, columns):
+    """r of row 0: … × columns, for arrays z and ``columns``."""
+    v = column_hash(z, columns)
+    return np.bitwise_xor.reduce([v[k] * ORBIT[k] for k in range(BITS)])
+
+
+def below(first, rows):
+    """r of the ``rows`` (an array) below :func:`first_row`: … × rows × columns, int64."""
+    return _FOLLOWING[_PLACES[first][..., None, :] + rows[:, None]]
 
 
 def noise_of(z, rows, columns):
     """r of all rows and columns: … × rows × columns, int64 in 0 … 4095, for an array z."""
-    bits = column_hash(z, columns)[..., :BITS, :]
-    first = np.bitwise_xor.reduce(bits * ORBIT[:BITS, None], axis=-2)[..., None, :]
-    places = (PLACES[first] + np.arange(rows)[:, None]) % len(ORBIT)
-    return np.where(first == 0, 0, ORBIT[places])
+    return below(first_row(z, np.arange(columns)), np.arange(rows))
+
+
+def noises(seed, updates, rows, columns):
+    """R(t, i, j) of one after the other of the ``updates``, for arrays of rows and columns."""
+    for first in first_row(stream_start(start_word(seed, updates)), columns):
+        yield below(first, rows) << 4 | 8
 
 
 def noise(seed, t, rows, columns):

@@ -42,7 +42,7 @@ def update(weights, y, phi, noise, shift, fmt, flags=None):
 
     A weight of 0 is no connection and stays 0; a weight whose update ends at 0 becomes 1.
     """
-    step = (np.outer(y, phi) + _rounding(noise, shift)) >> shift
+    step = (y[:, None] * phi + _rounding(noise, shift)) >> shift
     return _moved(weights, step, fmt, flags)
 
 
@@ -52,8 +52,8 @@ def accumulate(velocity, present, y, phi, noise, shift, fmt, flags=None):
     As :func:`update`, with VELOCITY for ``fmt``, and N×M bool ``present``: what is no connection
     has velocity 0. Elsewhere 0 is a velocity like any other.
     """
-    step = (np.outer(y, phi) + _rounding(noise, shift)) >> shift
-    return np.where(present, saturate(velocity + step, fmt, flags, where=present), 0)
+    step = (y[:, None] * phi + _rounding(noise, shift)) >> shift
+    return saturate(velocity + step, fmt, flags, where=present) * present
 
 
 def apply(weights, velocity, noise, friction, formats, flags=None):
@@ -77,4 +77,4 @@ def _rounding(noise, shift):
 def _moved(weights, step, fmt, flags):
     present = weights != 0
     moved = saturate(weights + step, fmt, flags, where=present)
-    return np.where(present, np.where(moved == 0, 1, moved), 0)
+    return (moved + (moved == 0)) * present

@@ -161,14 +161,14 @@ class Table:
     def base(self):
         return self.knots[:-1]
 
-    @property
+    @cached_property
     def difference(self):
         return np.diff(self.knots)
 
     def __call__(self, u):
         """Results, in format ``o``, for raw words ``u`` in format ``i``."""
-        index = (np.asarray(u, np.int64) - self.i.min) >> self.segment_bits
-        inside = (u - self.i.min) & ((1 << self.segment_bits) - 1)
+        offset = np.asarray(u, np.int64) - self.i.min
+        index, inside = offset >> self.segment_bits, offset & ((1 << self.segment_bits) - 1)
         value = (self.base[index] << self.segment_bits) + self.difference[index] * inside
         return saturate(round_half_up(value, self.segment_bits + GUARD), self.o)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rbp.golden import pe
-from rbp.golden.noise import noise, start_word, stream_start, xorshift
+from rbp.golden.noise import noises, start_word, stream_start, xorshift
 from rbp.golden.relaxation import Network, Relaxed, Settling, relax
 from rbp.golden.structure import Structure
 
@@ -63,13 +63,12 @@ class Learning:
         """B×K words of x(t0) of the units in the rows ``places`` (K), in [0, 1): X^(row+1)(z) >>
         (32 − fraction), z of the pattern's hash."""
         first = self.first_draw(total, t)
-        drawn = np.empty((self.batch or total, int(places[-1]) + 1), np.int64)
-        for k, row in enumerate(drawn):
-            z = stream_start(start_word(self.start_seed, first + k))
-            for i in range(len(row)):
-                z = xorshift(z)
-                row[i] = z >> (32 - fraction)
-        return drawn[:, places]
+        z = stream_start(start_word(self.start_seed, first + np.arange(self.batch or total)))
+        drawn = []
+        for _ in range(places[-1] + 1):
+            z = xorshift(z)
+            drawn.append(z >> (32 - fraction))
+        return np.stack(drawn, axis=1)[:, places]
 
 
 @dataclass
@@ -163,36 +162,28 @@ class Machine:
         rows = self.structure.rows
         weights, velocity = self.weights[rows], self.velocity[rows]
         connected = (weights != 0).any(axis=0)
-        for pattern, y in enumerate(relaxed.y[:, rows]):
-            if relaxed.skip[pattern]:
-                self.skipped += 1
+        used = np.flatnonzero(~relaxed.skip)
+        phis = self.network.phi(relaxed.c[used], self.saturated, connected)
+        for y, phi, r in zip(relaxed.y[used][:, rows], phis, self._noises(draw + used), strict=True):
+            rest = (y, phi, r, shift, fmt, self.saturated)
+            if friction is None:
+                weights = pe.update(weights, *rest)
             else:
-                c = relaxed.c[pattern : pattern + 1]
-                (phi,) = self.network.phi(c, self.saturated, connected)
-                rest = (y, phi, self._noise(draw), shift, fmt, self.saturated)
-                if friction is None:
-                    weights = pe.update(weights, *rest)
-                else:
-                    velocity = pe.accumulate(velocity, weights != 0, *rest)
-            draw += 1
-        self.t += len(relaxed.x)
+                velocity = pe.accumulate(velocity, weights != 0, *rest)
+        self.skipped += int(relaxed.skip.sum())
+        self.t += len(relaxed.skip)
         if friction is not None:
-            weights, velocity = pe.apply(
-                weights, velocity, self._noise(draw), friction, formats, self.saturated
-            )
+            (r,) = self._noises(draw + np.array([len(relaxed.skip)]))
+            weights, velocity = pe.apply(weights, velocity, r, friction, formats, self.saturated)
         self.weights, self.velocity = self.weights.copy(), self.velocity.copy()
         self.weights[rows], self.velocity[rows] = weights, velocity
 
-    def _noise(self, draw):
-        """R of the rows that are not held, in the order of W's columns."""
+    def _noises(self, draws):
+        """R of each of ``draws``, of the rows that are not held; None to round half up."""
         if self.learning.seed is None:
-            return None
+            return [None] * len(draws)
         structure = self.structure
-        columns = np.flatnonzero(structure.columns >= 0)
-        words = noise(self.learning.seed, draw, len(structure.order), len(structure.columns))
-        placed = np.empty((len(structure.rows), len(columns)), np.int64)
-        placed[:, structure.columns[columns]] = words[np.ix_(structure.places, columns)]
-        return placed
+        return noises(self.learning.seed, draws, structure.places, structure.column_numbers)
 
     def update(self) -> Relaxed:
         """Relax a batch, then update the weights: with all patterns, one step of (19)."""

@@ -82,6 +82,11 @@ class Structure:
         """Which column of W has each number of the machine; −1 where none has it."""
         return self.order if self.products is None else np.arange(len(self.products))
 
+    @cached_property
+    def column_numbers(self):
+        """M int, the inverse: which number a column of W has."""
+        return self.numbers if self.products is None else self.columns
+
     def to_machine(self, words):
         """N×M words in the machine's numbers; 0 where nobody has them."""
         fill = np.pad(words, ((0, 1), (0, 1)))
