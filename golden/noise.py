@@ -104,47 +104,52 @@ def _orbit():
 
 
 ORBIT = _orbit()
-_FOLLOWING = np.concatenate([ORBIT, ORBIT, np.zeros_like(ORBIT)])
+_FOLLOWING = np.concatenate([ORBIT, ORBIT, np.zeros_like(ORBIT)]) << 4 | 8
 _PLACES = np.append(2 * len(ORBIT), np.argsort(ORBIT))
-"""Where each word is in _FOLLOWING, with those of the rows below behind it; 0 stays 0."""
+"""Where R of a word r is in _FOLLOWING; behind it are those of the rows below. 0 stays 0."""
+
+
+def _bits(words, n):
+    """Bits 0 … n−1 of the words, along the first axis; bool."""
+    return words >> np.arange(n).reshape(-1, *[1] * words.ndim) & 1 != 0
 
 
 def column_hash(z, columns):
-    """H of arrays z (any shape) and ``columns``: 13 × … × columns, bool."""
-    z, bits = np.asarray(z)[..., None], range(HASH_BITS)
-    v = [columns >> k & 1 != 0 for k in bits]
+    """H(z, j): 13 × … × columns, bool, for an array z of any shape and one of columns."""
+    z, columns = np.broadcast_arrays(np.asarray(z)[..., None], columns)
+    z, v, k = _bits(z[..., :1], 32), _bits(columns, HASH_BITS), np.arange(HASH_BITS)
     for kind, n in LAYERS:
-        key = [z >> (k + n) % 32 & 1 != 0 for k in bits]
+        key = z[(k + n) % 32]
         if kind == "L":
-            v = [v[k] ^ v[(k + 4) % HASH_BITS] ^ v[(k + 10) % HASH_BITS] ^ key[k] for k in bits]
+            v = v ^ v[(k + 4) % HASH_BITS] ^ v[(k + 10) % HASH_BITS] ^ key
         else:
-            u = [v[6 * k % HASH_BITS] for k in bits]
-            v = [u[k] ^ (~u[(k + 1) % HASH_BITS] & u[(k + 2) % HASH_BITS]) ^ key[k] for k in bits]
-    return np.array(v)
+            a, b, c = (v[6 * (k + i) % HASH_BITS] for i in range(3))
+            v = a ^ (~b & c) ^ key
+    return v
 
 
 def first_row(z, columns):
-    """r of row 0: … × columns, for arrays z and ``columns``."""
-    v = column_hash(z, columns)
-    return np.bitwise_xor.reduce([v[k] * ORBIT[k] for k in range(BITS)])
+    """r of row 0: … × columns, for arrays z and columns."""
+    bits = column_hash(z, columns)[:BITS]
+    return np.bitwise_xor.reduce([bit * power for bit, power in zip(bits, ORBIT, strict=False)])
 
 
 def below(first, rows):
-    """r of the ``rows`` (an array) below :func:`first_row`: … × rows × columns, int64."""
+    """R of an array of rows, from r of row 0: … × rows × columns, int64 in 0 … 65535."""
     return _FOLLOWING[_PLACES[first][..., None, :] + rows[:, None]]
 
 
 def noise_of(z, rows, columns):
     """r of all rows and columns: … × rows × columns, int64 in 0 … 4095, for an array z."""
-    return below(first_row(z, np.arange(columns)), np.arange(rows))
-
-
-def noises(seed, updates, rows, columns):
-    """R(t, i, j) of one after the other of the ``updates``, for arrays of rows and columns."""
-    for first in first_row(stream_start(start_word(seed, updates)), columns):
-        yield below(first, rows) << 4 | 8
+    return below(first_row(z, np.arange(columns)), np.arange(rows)) >> 4
 
 
 def noise(seed, t, rows, columns):
     """R(t, i, j) for all i and j: rows × columns, int64 in 0 … 65535."""
     return noise_of(stream_start(start_word(seed, t)), rows, columns) << 4 | 8
+
+
+def noises(seed, updates, rows, columns):
+    """R(t, i, j) of one of the updates after the other, for arrays of rows and columns."""
+    for first in first_row(stream_start(start_word(seed, updates)), columns):
+        yield below(first, rows)

@@ -77,4 +77,5 @@ def _rounding(noise, shift):
 def _moved(weights, step, fmt, flags):
     present = weights != 0
     moved = saturate(weights + step, fmt, flags, where=present)
-    return (moved + (moved == 0)) * present
+    moved[moved == 0] = 1
+    return moved * present

@@ -53,12 +53,10 @@ class Network:
 
     def activate(self, u):
         """g(u) and g'(u), each unit by its own table."""
-        g, slope = np.empty_like(u), np.empty_like(u)
-        for k, (g_table, slope_table) in enumerate(
-            zip(self.tables.g, self.tables.slope, strict=True)
-        ):
-            units = self.activation == k
-            g[:, units], slope[:, units] = g_table(u[:, units]), slope_table(u[:, units])
+        g = slope = u
+        for k, tables in enumerate(zip(self.tables.g, self.tables.slope, strict=True)):
+            of_k = self.activation == k
+            g, slope = (np.where(of_k, t(u), f) for t, f in zip(tables, (g, slope), strict=True))
         return g, slope
 
 
@@ -124,46 +122,53 @@ def relax(
     ERROR words y(t0), by default 0. Units that are ``held`` (N bool, by default none) keep both.
     Roles that saturated join ``flags``.
     """
-    x, y = start.copy(), np.zeros_like(start) if y is None else y.copy()
-    slope = np.zeros_like(start)
-    c = network.streamed(x, targets)
-    held = np.zeros(x.shape[1], bool) if held is None else held
+    zeros = np.zeros_like(start)
+    held = np.zeros(start.shape[1], bool) if held is None else held
     free = np.flatnonzero(~held)
-    moving, rows_of = network.of(free), weights[free]
-    connected = (rows_of != 0).any(axis=0)
+    start_y = zeros if y is None else y
+    c = network.streamed(start, targets)
+    moving, weights = network.of(free), weights[free]
+    connected = (weights != 0).any(axis=0)
+    x, y, slope = start[:, free], start_y[:, free], zeros[:, free]
+    goals, inputs = targets[:, free], inputs[:, free]
+
+    def of_all(words, others):
+        """Words of the free units among those of the others."""
+        result = others.copy()
+        result[:, free] = words
+        return result
 
     def step_x(rows):
-        at = np.ix_(rows, free)
-        sums = pe.forward(rows_of, network.phi(c[rows], flags, connected))
-        x[at], slope[at], step = forward_step(
-            moving, sums, x[at], inputs[at], settling.dt_shift, flags
+        sums = pe.forward(weights, network.phi(c[rows], flags, connected))
+        x[rows], slope[rows], step = forward_step(
+            moving, sums, x[rows], inputs[rows], settling.dt_shift, flags
         )
-        c[rows] = network.streamed(x[rows], targets[rows])
+        c[rows[:, None], free] = moving.streamed(x[rows], goals[rows])
         return np.abs(step).max(axis=1, initial=0)
 
     steps_x, unsettled_x, far = settle(step_x, len(start), settling)
+    x_all, slope_all = of_all(x, start), of_all(slope, zeros)
     if not errors:
-        return Relaxed(x, c, slope, None, steps_x[:, None], unsettled_x[:, None], far, 0)
+        return Relaxed(x_all, c, slope_all, None, steps_x[:, None], unsettled_x[:, None], far, 0)
 
-    j = targets_error(network, targets, x, flags)
-    unfactored = np.where(network.clamp_units, targets, x)
+    j = targets_error(moving, goals, x, flags)
+    unfactored = np.where(network.clamp_units, targets, x_all)
 
     def step_y(rows):
-        at = np.ix_(rows, free)
-        sums = pe.backward(rows_of, y[at])
+        sums = pe.backward(weights, y[rows])
         if network.features is not None:
             sums = network.features.fold(sums, c[rows], unfactored[rows], flags, connected, held)
-        y[at], step = backward_step(
-            moving, sums[:, free], y[at], slope[at], j[at], settling.dt_shift, flags
+        y[rows], step = backward_step(
+            moving, sums[:, free], y[rows], slope[rows], j[rows], settling.dt_shift, flags
         )
         return np.abs(step).max(axis=1, initial=0)
 
     steps_y, unsettled_y, far_y = settle(step_y, len(start), settling)
     return Relaxed(
-        x,
+        x_all,
         c,
-        slope,
-        y,
+        slope_all,
+        of_all(y, start_y),
         np.stack([steps_x, steps_y], axis=1),
         np.stack([unsettled_x, unsettled_y], axis=1),
         far | far_y,

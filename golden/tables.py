@@ -167,7 +167,12 @@ class Table:
 
     def __call__(self, u):
         """Results, in format ``o``, for raw words ``u`` in format ``i``."""
-        offset = np.asarray(u, np.int64) - self.i.min
+        return self._results[np.asarray(u, np.int64) - self.i.min]
+
+    @cached_property
+    def _results(self):
+        """Those of all words, from the least to the greatest."""
+        offset = np.arange(1 << self.i.width)
         index, inside = offset >> self.segment_bits, offset & ((1 << self.segment_bits) - 1)
         value = (self.base[index] << self.segment_bits) + self.difference[index] * inside
         return saturate(round_half_up(value, self.segment_bits + GUARD), self.o)

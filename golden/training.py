@@ -160,11 +160,13 @@ class Machine:
         if self.learning.start_seed is not None:
             draw += len(relaxed.x)
         rows = self.structure.rows
-        weights, velocity = self.weights[rows], self.velocity[rows]
-        connected = (weights != 0).any(axis=0)
+        connected = (self.weights[rows] != 0).any(axis=0)
+        at = np.ix_(rows, connected)
+        weights, velocity = self.weights[at], self.velocity[at]
         used = np.flatnonzero(~relaxed.skip)
-        phis = self.network.phi(relaxed.c[used], self.saturated, connected)
-        for y, phi, r in zip(relaxed.y[used][:, rows], phis, self._noises(draw + used), strict=True):
+        phis = self.network.phi(relaxed.c[used], self.saturated, connected)[:, connected]
+        ys, noises = relaxed.y[used][:, rows], self._noises(draw + used, connected)
+        for y, phi, r in zip(ys, phis, noises, strict=True):
             rest = (y, phi, r, shift, fmt, self.saturated)
             if friction is None:
                 weights = pe.update(weights, *rest)
@@ -173,17 +175,19 @@ class Machine:
         self.skipped += int(relaxed.skip.sum())
         self.t += len(relaxed.skip)
         if friction is not None:
-            (r,) = self._noises(draw + np.array([len(relaxed.skip)]))
+            (r,) = self._noises(draw + np.array([len(relaxed.skip)]), connected)
             weights, velocity = pe.apply(weights, velocity, r, friction, formats, self.saturated)
         self.weights, self.velocity = self.weights.copy(), self.velocity.copy()
-        self.weights[rows], self.velocity[rows] = weights, velocity
+        self.weights[at], self.velocity[at] = weights, velocity
 
-    def _noises(self, draws):
-        """R of each of ``draws``, of the rows that are not held; None to round half up."""
+    def _noises(self, draws, connected):
+        """R of each of ``draws``, of the rows that are not held and of connected columns; None to
+        round half up."""
         if self.learning.seed is None:
             return [None] * len(draws)
         structure = self.structure
-        return noises(self.learning.seed, draws, structure.places, structure.column_numbers)
+        columns = structure.column_numbers[connected]
+        return noises(self.learning.seed, draws, structure.places, columns)
 
     def update(self) -> Relaxed:
         """Relax a batch, then update the weights: with all patterns, one step of (19)."""
