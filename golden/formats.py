@@ -88,23 +88,25 @@ def round_half_up(value, shift):
     """``value / 2**shift`` rounded half up; a negative shift is exact. An array of Python's
     integers, of any length, stays one."""
     value = np.asarray(value)
-    value = value if value.dtype == object else value.astype(np.int64, copy=False)
     if shift <= 0:
         return value << -shift
     return (value + (1 << (shift - 1))) >> shift
 
 
-def saturate(value, fmt, flags=None, where=True):
+def saturate(value, fmt, flags=None, where=None):
     """Clamp to a format. Where anything was clamped, its role joins the set ``flags``.
 
-    ``where`` masks the elements that count; the others are clamped without being flagged.
+    ``where`` masks the elements that count, by default all; the others are clamped unflagged.
     """
     clamped = np.minimum(np.maximum(value, fmt.min), fmt.max)
-    if flags is not None and ((clamped != value) & where).any():
+    changed = clamped != value
+    if where is not None:
+        changed &= where
+    if flags is not None and changed.any():
         flags.add(fmt.role)
     return np.asarray(clamped, np.int64)
 
 
-def narrow(value, shift, fmt, flags=None, where=True):
+def narrow(value, shift, fmt, flags=None, where=None):
     """The one narrowing of the machine: :func:`round_half_up`, then :func:`saturate`."""
     return saturate(round_half_up(value, shift), fmt, flags, where)

@@ -116,8 +116,9 @@ def _bits(words, n):
 
 def column_hash(z, columns):
     """H(z, j): 13 × … × columns, bool, for an array z of any shape and one of columns."""
-    z, columns = np.broadcast_arrays(np.asarray(z)[..., None], columns)
-    z, v, k = _bits(z[..., :1], 32), _bits(columns, HASH_BITS), np.arange(HASH_BITS)
+    z = np.asarray(z)[..., None]
+    columns = columns.reshape(*[1] * (z.ndim - 1), -1)
+    z, v, k = _bits(z, 32), _bits(columns, HASH_BITS), np.arange(HASH_BITS)
     for kind, n in LAYERS:
         key = z[(k + n) % 32]
         if kind == "L":
@@ -130,13 +131,13 @@ def column_hash(z, columns):
 
 def first_row(z, columns):
     """r of row 0: … × columns, for arrays z and columns."""
-    bits = column_hash(z, columns)[:BITS]
-    return np.bitwise_xor.reduce([bit * power for bit, power in zip(bits, ORBIT, strict=False)])
+    bits = np.moveaxis(column_hash(z, columns)[:BITS], 0, -1)
+    return np.bitwise_xor.reduce(bits * ORBIT[:BITS], axis=-1)
 
 
 def below(first, rows):
     """R of an array of rows, from r of row 0: … × rows × columns, int64 in 0 … 65535."""
-    return _FOLLOWING[_PLACES[first][..., None, :] + rows[:, None]]
+    return _FOLLOWING.take(_PLACES[first][..., None, :] + rows[:, None])
 
 
 def noise_of(z, rows, columns):

@@ -14,7 +14,7 @@ from rbp.golden.formats import Formats, saturate
 from rbp.golden.integrator import backward_step, forward_step, targets_error
 from rbp.golden.tables import Tables
 
-__all__ = ["Network", "Relaxed", "Settling", "relax", "settle"]
+__all__ = ["Network", "Relaxed", "Settling", "relax", "replaced", "settle"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,13 @@ class Network:
 
     def activate(self, u):
         """g(u) and g'(u), each unit by its own table."""
-        g = slope = u
-        for k, tables in enumerate(zip(self.tables.g, self.tables.slope, strict=True)):
-            of_k = self.activation == k
-            g, slope = (np.where(of_k, t(u), f) for t, f in zip(tables, (g, slope), strict=True))
-        return g, slope
+        return self._by_unit(self.tables.g, u), self._by_unit(self.tables.slope, u)
+
+    def _by_unit(self, tables, u):
+        result, *others = (table(u) for table in tables)
+        for k, other in enumerate(others, 1):
+            result = np.where(self.activation == k, other, result)
+        return result
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,13 @@ class Relaxed:
     """Σ J² over all, at the first step of y, in units of ERROR squared."""
 
 
+def replaced(words, at, some):
+    """A copy of an array, with ``some`` words in the places ``at``."""
+    result = words.copy()
+    result[at] = some
+    return result
+
+
 def settle(step, patterns, settling):
     """Call ``step(rows)`` → greatest |step| per row, until every row is done."""
     steps = np.zeros(patterns, np.int64)
@@ -125,29 +134,24 @@ def relax(
     zeros = np.zeros_like(start)
     held = np.zeros(start.shape[1], bool) if held is None else held
     free = np.flatnonzero(~held)
+    at = np.s_[:, free]
     start_y = zeros if y is None else y
     c = network.streamed(start, targets)
     moving, weights = network.of(free), weights[free]
     connected = (weights != 0).any(axis=0)
-    x, y, slope = start[:, free], start_y[:, free], zeros[:, free]
-    goals, inputs = targets[:, free], inputs[:, free]
-
-    def of_all(words, others):
-        """Words of the free units among those of the others."""
-        result = others.copy()
-        result[:, free] = words
-        return result
+    x, y, slope = start[at], start_y[at], zeros[at]
+    goals, inputs = targets[at], inputs[at]
 
     def step_x(rows):
         sums = pe.forward(weights, network.phi(c[rows], flags, connected))
-        x[rows], slope[rows], step = forward_step(
+        moved, slope[rows], step = forward_step(
             moving, sums, x[rows], inputs[rows], settling.dt_shift, flags
         )
-        c[rows[:, None], free] = moving.streamed(x[rows], goals[rows])
+        x[rows], c[rows[:, None], free] = moved, moving.streamed(moved, goals[rows])
         return np.abs(step).max(axis=1, initial=0)
 
     steps_x, unsettled_x, far = settle(step_x, len(start), settling)
-    x_all, slope_all = of_all(x, start), of_all(slope, zeros)
+    x_all, slope_all = replaced(start, at, x), replaced(zeros, at, slope)
     if not errors:
         return Relaxed(x_all, c, slope_all, None, steps_x[:, None], unsettled_x[:, None], far, 0)
 
@@ -168,7 +172,7 @@ def relax(
         x_all,
         c,
         slope_all,
-        of_all(y, start_y),
+        replaced(start_y, at, y),
         np.stack([steps_x, steps_y], axis=1),
         np.stack([unsettled_x, unsettled_y], axis=1),
         far | far_y,

@@ -7,7 +7,7 @@ import numpy as np
 
 from rbp.golden import pe
 from rbp.golden.noise import noises, start_word, stream_start, xorshift
-from rbp.golden.relaxation import Network, Relaxed, Settling, relax
+from rbp.golden.relaxation import Network, Relaxed, Settling, relax, replaced
 from rbp.golden.structure import Structure
 
 __all__ = ["Learning", "Machine"]
@@ -177,8 +177,8 @@ class Machine:
         if friction is not None:
             (r,) = self._noises(draw + np.array([len(relaxed.skip)]), connected)
             weights, velocity = pe.apply(weights, velocity, r, friction, formats, self.saturated)
-        self.weights, self.velocity = self.weights.copy(), self.velocity.copy()
-        self.weights[at], self.velocity[at] = weights, velocity
+            self.velocity = replaced(self.velocity, at, velocity)
+        self.weights = replaced(self.weights, at, weights)
 
     def _noises(self, draws, connected):
         """R of each of ``draws``, of the rows that are not held and of connected columns; None to
