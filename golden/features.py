@@ -174,7 +174,7 @@ class Features:
         """f(c), A×N."""
         return c if self.f is None else self.f(c)
 
-    def _products(self, factors, index, flags, where=None):
+    def _products(self, factors, index, flags, where=True):
         """Of the factors in each row of ``index``, rounded after each multiplication."""
         padded = np.concatenate([factors, np.full((len(factors), 1), self.one)], axis=1)
         product = np.full((len(factors), len(index)), self.one)
@@ -186,7 +186,7 @@ class Features:
     def phi(self, factors, flags: Any = None, connected=None):
         """φ, A×M, of the factors f(c). Of products that are not connected (M bool; by default all
         are) it is not said that they saturate."""
-        return self._products(factors, self.index, flags, connected)
+        return self._products(factors, self.index, flags, True if connected is None else connected)
 
     def fold(self, sums, factors, c, flags: Any = None, connected=None, held=None):
         """Σ_m s_m ∂φ_m/∂c_k, A×N exact sums (24) to (26), of s = Wᵀ y (A×M) at f(c), c.

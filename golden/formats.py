@@ -5,6 +5,7 @@ bits. Every array in ``golden`` is int64 and holds *raw* words: the value is ``r
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,15 +20,15 @@ class Format:
     integer: int
     fraction: int
 
-    @property
+    @cached_property
     def width(self):
         return 1 + self.integer + self.fraction
 
-    @property
+    @cached_property
     def min(self):
         return -(1 << (self.width - 1))
 
-    @property
+    @cached_property
     def max(self):
         return (1 << (self.width - 1)) - 1
 
@@ -93,20 +94,21 @@ def round_half_up(value, shift):
     return (value + (1 << (shift - 1))) >> shift
 
 
-def saturate(value, fmt, flags=None, where=None):
+def saturate(value, fmt, flags=None, where=True):
     """Clamp to a format. Where anything was clamped, its role joins the set ``flags``.
 
-    ``where`` masks the elements that count, by default all; the others are clamped unflagged.
+    ``where`` masks the elements that count; the others are clamped without being flagged. What is
+    in range is returned as it is.
     """
-    clamped = np.minimum(np.maximum(value, fmt.min), fmt.max)
-    changed = clamped != value
-    if where is not None:
-        changed &= where
-    if flags is not None and changed.any():
+    value = np.asarray(value)
+    if fmt.min <= value.min(initial=0) and value.max(initial=0) <= fmt.max:
+        return value.astype(np.int64, copy=False)
+    clamped = np.clip(value, fmt.min, fmt.max)
+    if flags is not None and ((clamped != value) & where).any():
         flags.add(fmt.role)
     return np.asarray(clamped, np.int64)
 
 
-def narrow(value, shift, fmt, flags=None, where=None):
+def narrow(value, shift, fmt, flags=None, where=True):
     """The one narrowing of the machine: :func:`round_half_up`, then :func:`saturate`."""
     return saturate(round_half_up(value, shift), fmt, flags, where)
