@@ -11,8 +11,8 @@ __all__ = ["accumulate", "apply", "backward", "forward", "update"]
 
 
 def _exact_product(a, b):
-    """Product of words by way of float64: every partial sum of 4096 stays below 2**47."""
-    return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    """Product of words, or of float64 that holds them: a sum of 4096 is at most 2**47, so exact."""
+    return (a.astype(np.float64) @ b.astype(np.float64, copy=False)).astype(np.int64)
 
 
 def forward(weights, phi):

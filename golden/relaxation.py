@@ -135,19 +135,19 @@ def relax(
     held = np.zeros(start.shape[1], bool) if held is None else held
     free = np.flatnonzero(~held)
     at = np.s_[:, free]
-    start_y = zeros if y is None else y
-    c = network.streamed(start, targets)
+    c, start_y = network.streamed(start, targets), zeros if y is None else y
     moving, weights = network.of(free), weights[free]
     connected = (weights != 0).any(axis=0)
+    weights = weights.astype(np.float64)  # once, for the products
     x, y, slope = start[at], start_y[at], zeros[at]
-    goals, inputs = targets[at], inputs[at]
+    aims, inputs = targets[at], inputs[at]
 
     def step_x(rows):
         sums = pe.forward(weights, network.phi(c[rows], flags, connected))
         moved, slope[rows], step = forward_step(
             moving, sums, x[rows], inputs[rows], settling.dt_shift, flags
         )
-        x[rows], c[rows[:, None], free] = moved, moving.streamed(moved, goals[rows])
+        x[rows], c[rows[:, None], free] = moved, moving.streamed(moved, aims[rows])
         return np.abs(step).max(axis=1, initial=0)
 
     steps_x, unsettled_x, far = settle(step_x, len(start), settling)
@@ -155,7 +155,7 @@ def relax(
     if not errors:
         return Relaxed(x_all, c, slope_all, None, steps_x[:, None], unsettled_x[:, None], far, 0)
 
-    j = targets_error(moving, goals, x, flags)
+    j = targets_error(moving, aims, x, flags)
     unfactored = np.where(network.clamp_units, targets, x_all)
 
     def step_y(rows):
