@@ -161,21 +161,22 @@ class Table:
     def base(self):
         return self.knots[:-1]
 
-    @cached_property
+    @property
     def difference(self):
         return np.diff(self.knots)
 
     def __call__(self, u):
         """Results, in format ``o``, for raw words ``u`` in format ``i``."""
-        return self._results[np.asarray(u, np.int64) - self.i.min]
+        return self._results[u]
 
     @cached_property
     def _results(self):
-        """Those of all words, from the least to the greatest."""
+        """Those of all words: from 0 up, then the negative ones, which NumPy finds from the end."""
         offset = np.arange(1 << self.i.width)
         index, inside = offset >> self.segment_bits, offset & ((1 << self.segment_bits) - 1)
         value = (self.base[index] << self.segment_bits) + self.difference[index] * inside
-        return saturate(round_half_up(value, self.segment_bits + GUARD), self.o)
+        results = saturate(round_half_up(value, self.segment_bits + GUARD), self.o)
+        return np.roll(results, self.i.min)
 
 
 @dataclass(frozen=True)
