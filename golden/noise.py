@@ -37,9 +37,7 @@ __all__ = [
     "ORBIT",
     "POLYNOMIAL",
     "ROTATIONS",
-    "below",
     "column_hash",
-    "first_row",
     "mix",
     "noise",
     "noise_of",
@@ -80,11 +78,8 @@ def mix(v):
 
 
 def start_word(seed, t):
-    """s of update t; the hardware's register holds that of the update last drawn.
-
-    An array t may overflow int64, which leaves the lower 32 bits as they are.
-    """
-    return (seed + (t + 1) * GOLDEN_RATIO) & WORD
+    """s of update t; the hardware's register holds that of the update last drawn."""
+    return (seed + (t + 1) * GOLDEN_RATIO) & WORD  # int64 may overflow: its low bits are right
 
 
 def stream_start(s):
@@ -106,7 +101,7 @@ def _orbit():
 ORBIT = _orbit()
 _FOLLOWING = np.concatenate([ORBIT, ORBIT, np.zeros_like(ORBIT)]) << 4 | 8
 _PLACES = np.append(2 * len(ORBIT), np.argsort(ORBIT))
-"""Where R of a word r is in _FOLLOWING; behind it are those of the rows below. 0 stays 0."""
+"""Where R of each r is in _FOLLOWING; behind it are those of the rows below. 0 stays 0."""
 
 
 def _bits(words, n):
@@ -129,28 +124,29 @@ def column_hash(z, columns):
     return v
 
 
-def first_row(z, columns):
+def _first_row(z, columns):
     """r of row 0: … × columns, for arrays z and columns."""
     bits = np.moveaxis(column_hash(z, columns)[:BITS], 0, -1)
     return np.bitwise_xor.reduce(bits * ORBIT[:BITS], axis=-1)
 
 
-def below(first, rows):
+def _below(first, rows):
     """R of an array of rows, from r of row 0: … × rows × columns, int64 in 0 … 65535."""
     return _FOLLOWING.take(_PLACES[first][..., None, :] + rows[:, None])
 
 
 def noise_of(z, rows, columns):
     """r of all rows and columns: … × rows × columns, int64 in 0 … 4095, for an array z."""
-    return below(first_row(z, np.arange(columns)), np.arange(rows)) >> 4
+    return _below(_first_row(z, np.arange(columns)), np.arange(rows)) >> 4
 
 
 def noise(seed, t, rows, columns):
     """R(t, i, j) for all i and j: rows × columns, int64 in 0 … 65535."""
-    return noise_of(stream_start(start_word(seed, t)), rows, columns) << 4 | 8
+    (words,) = noises(seed, np.array([t]), np.arange(rows), np.arange(columns))
+    return words
 
 
 def noises(seed, updates, rows, columns):
     """R(t, i, j) of one of the updates after the other, for arrays of rows and columns."""
-    for first in first_row(stream_start(start_word(seed, updates)), columns):
-        yield below(first, rows)
+    for first in _first_row(stream_start(start_word(seed, updates)), columns):
+        yield _below(first, rows)

@@ -160,13 +160,12 @@ class Machine:
         if self.learning.start_seed is not None:
             draw += len(relaxed.x)
         rows = self.structure.rows
-        connected = (self.weights[rows] != 0).any(axis=0)
-        at = np.ix_(rows, connected)
-        weights, velocity = self.weights[at], self.velocity[at]
+        weights, velocity = self.weights[rows], self.velocity[rows]
+        connected = (weights != 0).any(axis=0)
         used = np.flatnonzero(~relaxed.skip)
-        phis = self.network.phi(relaxed.c[used], self.saturated, connected)[:, connected]
-        ys, noises = relaxed.y[used][:, rows], self._noises(draw + used, connected)
-        for y, phi, r in zip(ys, phis, noises, strict=True):
+        phis = self.network.phi(relaxed.c[used], self.saturated, connected)
+        ys, words = relaxed.y[used][:, rows], self._noises(draw + used)
+        for y, phi, r in zip(ys, phis, words, strict=True):
             rest = (y, phi, r, shift, fmt, self.saturated)
             if friction is None:
                 weights = pe.update(weights, *rest)
@@ -175,19 +174,17 @@ class Machine:
         self.skipped += int(relaxed.skip.sum())
         self.t += len(relaxed.skip)
         if friction is not None:
-            (r,) = self._noises(draw + np.array([len(relaxed.skip)]), connected)
+            (r,) = self._noises(draw + np.array([len(relaxed.skip)]))
             weights, velocity = pe.apply(weights, velocity, r, friction, formats, self.saturated)
-            self.velocity = replaced(self.velocity, at, velocity)
-        self.weights = replaced(self.weights, at, weights)
+            self.velocity = replaced(self.velocity, rows, velocity)
+        self.weights = replaced(self.weights, rows, weights)
 
-    def _noises(self, draws, connected):
-        """R of each of ``draws``, of the rows that are not held and of connected columns; None to
-        round half up."""
+    def _noises(self, draws):
+        """R of each of ``draws``, of the rows that are not held; None to round half up."""
         if self.learning.seed is None:
             return [None] * len(draws)
         structure = self.structure
-        columns = structure.column_numbers[connected]
-        return noises(self.learning.seed, draws, structure.places, columns)
+        return noises(self.learning.seed, draws, structure.places, structure.column_numbers)
 
     def update(self) -> Relaxed:
         """Relax a batch, then update the weights: with all patterns, one step of (19)."""
