@@ -13,13 +13,13 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as typing's, which takes a while to import
 if TYPE_CHECKING:
-    from rbp.engines import recall, train
+    from rbp.engines import recall, train, verify
     from rbp.errors import InputError
     from rbp.problem import Problem
     from rbp.result import Result, States
     from rbp.settings import Settings
 
-__all__ = ["InputError", "Problem", "Result", "Settings", "States", "recall", "train"]
+__all__ = ["InputError", "Problem", "Result", "Settings", "States", "recall", "train", "verify"]
 
 _HOMES = {
     "InputError": "errors",
@@ -29,6 +29,7 @@ _HOMES = {
     "States": "result",
     "recall": "engines",
     "train": "engines",
+    "verify": "engines",
 }
 
 

@@ -15,12 +15,23 @@ from rbp.cli.options import (
     reading,
     result_in,
     settling_flags,
+    size_flags,
     source_in,
 )
 from rbp.cli.watch import Keeper, Progress, tell
 from rbp.files import check_output, read_npz
 
 __all__ = ["add"]
+
+_NAMES = {
+    "energy": "E",
+    "settle_steps": "numbers of steps",
+    "weights_raw": "weights",
+    "unsettled": "count of unsettled relaxations",
+    "skipped": "count of skipped updates",
+    "saturated": "flags",
+}
+"""What is compared, in words."""
 
 
 def add(verbs):
@@ -72,6 +83,27 @@ def add(verbs):
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     verb.add_argument("--data", required=True, metavar="TEST.npz", help="patterns to answer")
     engine_flag(verb, "rtl", "rtl")
+
+    verb = add_verb(
+        verbs,
+        "verify",
+        _verify,
+        "train what made a result again, on another engine, and compare every word",
+        "Compared are weights, velocities, states, errors, E, steps, counts and flags. The first "
+        "difference is named, and the exit code is then 1.",
+        "rbp verify result.npz --updates 20",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
+    engine_flag(verb, "rtl", "rtl")
+    verb.add_argument(
+        "--updates", type=int, metavar="K", help="only the first K updates (default: all)"
+    )
+    verb.add_argument(
+        "--since",
+        metavar="POINT.npz",
+        help="begin at a result of the same training that was kept, not with the problem",
+    )
+    size_flags(verb.add_argument_group("machine flags"), *["that of the result"] * 3)
 
     verb = add_verb(
         verbs,
@@ -161,6 +193,22 @@ def _score(arguments):
     with reading(arguments.data):
         right, count = info.score(result, data, arguments.engine, Progress("cue"))
     print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
+
+
+def _verify(arguments):
+    result = result_in(arguments.result)
+    since = None if arguments.since is None else result_in(arguments.since)
+    prepare(arguments.engine)
+    counts = engines.verify(
+        result,
+        arguments.engine,
+        arguments.updates,
+        since,
+        Progress("update"),
+        **given_flags(arguments),
+    )
+    compared = ", ".join(f"{count:,} {_NAMES.get(name, name)}" for name, count in counts.items())
+    print(f"{arguments.engine} and {result.engine} are equal in {compared}")
 
 
 def _info(arguments):

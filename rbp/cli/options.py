@@ -30,6 +30,7 @@ __all__ = [
     "remark",
     "result_in",
     "settling_flags",
+    "size_flags",
     "source_in",
     "stage",
 ]
@@ -109,16 +110,16 @@ def settling_flags(group):
 
 def machine_flags(group, slots):
     """How large a machine is, whatever it is to learn."""
-    flag(
-        group,
-        "macs",
-        int,
-        "P",
-        "processing elements in a lane, 1 … N (default: the smaller of N and 5)",
-    )
-    flag(group, "lanes", int, "L", "lanes (default: 1)")
-    flag(group, "slots", int, "S", f"patterns held by a lane (default: {slots})")
+    size_flags(group, "the smaller of N and 5", "1", slots)
     flag(group, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+
+
+def size_flags(group, macs, lanes, slots):
+    """P, L and the slots; the texts say what they are by default."""
+    of_a_lane = f"processing elements in a lane, 1 … N (default: {macs})"
+    flag(group, "macs", int, "P", of_a_lane)
+    flag(group, "lanes", int, "L", f"lanes (default: {lanes})")
+    flag(group, "slots", int, "S", f"patterns held by a lane (default: {slots})")
 
 
 def order_flag(group):

@@ -103,7 +103,7 @@ def test_make_repairs_a_copy_of_the_package(checkout):
 
 def test_line_ends_are_ours_everywhere():
     """With CRLF neither a shell nor make runs what is checked out."""
-    ask = ["git", "check-attr", "eol", ".ci/run", "Makefile", "rbp/engines.py", "docs/figure1.png"]
+    ask = ["git", "check-attr", "eol", ".ci/run", "Makefile", "rbp/machine.py", "docs/figure1.png"]
     try:
         done = subprocess.run(ask, cwd=CHECKOUT, capture_output=True, text=True)
     except FileNotFoundError:

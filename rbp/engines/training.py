@@ -1,32 +1,20 @@
-"""One call for every engine: float64, golden and rtl take and return the same arrays."""
+"""``train``: from a problem, or a result, to a result."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from rbp.checks import finite, integer, numbers, plain, raw_words, shown
+from rbp.checks import integer
+from rbp.engines.core import on_core
 from rbp.errors import CheckFailed, InputError
-from rbp.extras import named
-from rbp.files import check_keys
 from rbp.golden.formats import PRESETS, ROLES
-from rbp.machine import (
-    check_callable,
-    check_flags,
-    check_preset,
-    check_type,
-    machine,
-    origin,
-    rounded,
-    unclamped,
-)
+from rbp.machine import check_callable, machine, origin, rounded
 from rbp.problem import Problem
-from rbp.result import Result, States
+from rbp.result import Result
 
-__all__ = ["GREATEST_UPDATES", "on_core", "recall", "train"]
+__all__ = ["GREATEST_UPDATES", "train"]
 
 GREATEST_UPDATES = 2**31 - 1
 """Of one call: what is kept of each would not fit in memory long before."""
@@ -96,90 +84,6 @@ def train(
     else:
         run = _stepped(start, updates, progress, **watched)
     return finished(run)
-
-
-def recall(
-    result: Result,
-    cues: Mapping[str, ArrayLike] | ArrayLike,
-    engine: str = "rtl",
-    progress: Callable[[int, int], Any] | None = None,
-    **flags: Any,
-) -> States:
-    """Let the trained, unclamped network settle from given states (28).
-
-    Parameters
-    ----------
-    result : Result
-    cues : mapping or array
-        ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
-        ``initial_state``. A unit that nothing feeds is at g(0) + I from the start. More cues than
-        the machine has slots are taken in turn.
-    engine : str
-        As in :func:`train`.
-    progress : callable, optional
-        ``progress(done, total)`` is called after each round of cues.
-    **flags
-        Those of :class:`rbp.Settings`; limits of steps are those of recall unless given here.
-
-    Returns
-    -------
-    rbp.States
-    """
-    check_flags(flags)
-    check_type("result", result, Result)
-    check_callable(progress=progress)
-    settings = result.settings.for_recall().overridden(**flags)
-    check_preset(settings, result)
-    config, settling = settings.config(result.problem), settings.settling(recall=True)
-    state = config.formats.state
-    trained = machine(result.problem, settings, engine, result)
-    start, inputs = _cues(cues, result.problem.units, state, raw=engine != "float64")
-
-    found: list[np.ndarray] = []
-    steps, settled = [], []
-    for first in range(0, len(start), config.slots * config.lanes):
-        rows = slice(first, first + config.slots * config.lanes)
-        resting = unclamped(trained, start[rows], inputs[rows], settling)
-        if engine == "rtl":
-            run = on_core("recall", config, resting)
-            found.append(run.states)
-            steps.append(run.settle_steps)
-            settled.append(run.settled)
-        else:
-            with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
-                relaxed = resting.relax(errors=False)
-            found.append(relaxed.x)
-            steps.append(relaxed.steps[:, 0])
-            settled.append(~relaxed.unsettled[:, 0])
-        if progress:
-            progress(min(rows.stop, len(start)), len(start))
-    x = np.concatenate(found)
-    return States(
-        states=rounded(x, state, set()) if engine == "float64" else x,
-        values=x if engine == "float64" else state.to_float(x),
-        settle_steps=np.concatenate(steps),
-        settled=np.concatenate(settled),
-    )
-
-
-def on_core(job, config, machine, *arguments, **options):
-    """A job of ``rbp.cosim.run`` on a Verilated core, of ``config`` but with room.
-
-    Imported here, so that the other engines do not need the simulator.
-    """
-    with named():
-        from rbp.cosim import run
-        from rbp.cosim.driver import BadAnswer
-        from rbp.hdl.program import holding
-
-    try:
-        core = holding(config, machine.structure, rounded=True)
-    except ValueError as error:
-        raise InputError(f"no core holds the network: {error}") from error
-    try:
-        return getattr(run, job)(core, machine, *arguments, **options)
-    except (run.Mismatch, BadAnswer) as error:
-        raise CheckFailed(str(error)) from error
 
 
 def _stepped(start, updates, progress, seen, pause, reached):
@@ -252,24 +156,3 @@ def _result(problem, settings, engine, run):
         settings=settings,
         engine=engine,
     )
-
-
-def _cues(cues, units, state, *, raw):
-    """x(t0) and I of the cues, C×N, as words where ``raw``, else as floats."""
-    if isinstance(cues, str | os.PathLike):
-        raise InputError(f"cues must be arrays, not the name of a file, {shown(cues)}")
-    if not isinstance(cues, Mapping):
-        cues = {"initial_state": cues}
-    check_keys(cues, ("initial_state",), ("inputs",))
-    shape = plain("initial_state", cues["initial_state"]).shape
-    if len(shape) not in (1, 2) or shape[0] < 1:
-        raise InputError(f"initial_state must have shape C×{units}, C ≥ 1, not {shape}")
-    count = shape[0] if len(shape) == 2 else 1
-    start = numbers("initial_state", cues["initial_state"], (units,), (count, units))
-    inputs = numbers("inputs", cues.get("inputs", np.zeros((count, units))), (count, units))
-    pair = []
-    for name, values in (("initial_state", start), ("inputs", inputs)):
-        finite(name, values)
-        words = raw_words(name, values, state)
-        pair.append(np.atleast_2d(words if raw else values))
-    return pair

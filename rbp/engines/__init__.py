@@ -1,0 +1,12 @@
+"""One call for every engine: float64, golden and rtl take and return the same arrays.
+
+May import: rbp.checks, rbp.cosim, rbp.errors, rbp.extras, rbp.files, rbp.golden, rbp.hdl,
+rbp.machine, rbp.problem, rbp.result, rbp.settings.
+"""
+
+from rbp.engines.core import on_core
+from rbp.engines.recalling import recall
+from rbp.engines.training import GREATEST_UPDATES, train
+from rbp.engines.verifying import verify
+
+__all__ = ["GREATEST_UPDATES", "on_core", "recall", "train", "verify"]
