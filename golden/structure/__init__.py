@@ -1,6 +1,6 @@
 """Which units are held, and in which order the machine has them.
 
-May import: numpy.
+May import: numpy, rbp.golden.config.
 """
 
 from rbp.golden.structure.structure import Structure

@@ -10,6 +10,8 @@ has rows of both.
 
 import numpy as np
 
+from rbp.golden.config import GREATEST_FACTORS
+
 __all__ = ["NOBODY", "number"]
 
 NOBODY = -1
@@ -52,14 +54,18 @@ def number(connected: np.ndarray, held: np.ndarray, wanted: np.ndarray | None = 
 
 
 def _apart(connected, wanted, groups):
-    """The groups, with numbers of nobody between them where a sweep is clearly shorter so."""
+    """The groups, with numbers of nobody between them where a sweep is clearly shorter so, and
+    where a core has as many numbers."""
     first, second = groups
     if not (len(first) and len(second)):
         return groups
     empty = np.zeros_like(connected[:1])
     costs, fillers = [], []
     for multiple in (1, *MACS):
-        fillers.append(np.full(-len(first) % multiple, NOBODY))
+        free = -len(first) % multiple
+        if free > max(0, GREATEST_FACTORS - len(connected)):
+            continue
+        fillers.append(np.full(free, NOBODY))
         order = np.concatenate([first, fillers[-1], second])
         rows = np.concatenate([connected, empty])[order]
         costs.append(_played(rows, wanted, len(first)))
