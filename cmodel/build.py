@@ -1,0 +1,102 @@
+"""Compiling C++ for this machine, once for each content."""
+
+import ctypes
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from rbp.cosim import tools
+from rbp.cosim.cache import CACHE, cached
+from rbp.errors import CheckFailed, InputError
+
+__all__ = ["FLAGS", "NoCompiler", "compiled", "library"]
+
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-Wall", "-shared", "-fPIC", "-pthread")
+COMPILERS = ("c++", "g++", "clang++")
+SOURCES = sorted(
+    path for path in Path(__file__).parent.iterdir() if path.suffix in (".cpp", ".hpp", ".h")
+)
+
+
+class NoCompiler(InputError):
+    """There is no C++ compiler, or it fails; one line that says which, and how."""
+
+
+def _compiler():
+    """(its command, its path, what it says of itself); CXX of the environment is asked first."""
+    given = shlex.split(os.environ.get("CXX", ""))
+    environment = tools.environment()
+    for command in [given] if given else [[name] for name in COMPILERS]:
+        path = shutil.which(command[0], path=environment["PATH"])
+        if path:
+            return command, path, _version(path)
+    raise NoCompiler(
+        f"no C++ compiler is installed, expected: {given[0] if given else ', '.join(COMPILERS)} "
+        "on PATH; the environment variable CXX chooses another"
+    )
+
+
+@cache
+def _version(path):
+    try:
+        command = [path, "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, env=tools.environment())
+    except OSError as error:
+        raise NoCompiler(f"cannot run the C++ compiler {path}: {error.strerror}") from error
+    return done.stdout
+
+
+@cache
+def _cpu():
+    """What -march=native depends on, since what is kept may travel to another machine."""
+    telling = ("model name", "flags", "cpu family", "model\t", "Features", "CPU ")
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    kinds = sorted({line for line in lines if line.startswith(telling)})
+    return platform.machine(), platform.processor(), kinds
+
+
+def compiled(sources, flags=FLAGS):
+    """Path of a shared library of C++ sources, the one to compile first, for this machine.
+
+    Raises :class:`NoCompiler`.
+    """
+    sources = [Path(source) for source in sources]
+    command, path, version = _compiler()
+    name = sources[0].stem
+
+    def make(folder):
+        for source in sources:
+            shutil.copyfile(source, folder / source.name)
+        tools.run([path, *command[1:], *flags, "-o", f"{name}.so", sources[0].name], folder)
+
+    read = [(source.name, source.read_bytes()) for source in sources]
+    content = (read, path, command, version, flags, _cpu())
+    try:
+        return cached(CACHE / "sim", name, content, make) / f"{name}.so"
+    except CheckFailed as error:
+        raise NoCompiler(f"the C++ compiler does not compile: {error}") from error
+
+
+@cache
+def library(path=None):
+    """The model's functions; of ``rbp_model.h``, or of another library with the same."""
+    main = next(source for source in SOURCES if source.suffix == ".cpp")
+    lib = ctypes.CDLL(path or compiled([main, *(s for s in SOURCES if s != main)]))
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    functions = {
+        "create": (pointer, [pointer, pointer]),
+        "destroy": (None, [pointer]),
+        "train": (number, [pointer, pointer, number, ctypes.c_double, *[pointer] * 3]),
+        "relax": (None, [pointer, pointer, ctypes.c_int, *[pointer] * 4]),
+    }
+    for name, (result, arguments) in functions.items():
+        function = getattr(lib, f"rbp_{name}")
+        function.restype, function.argtypes = result, arguments
+    return lib

@@ -1,0 +1,186 @@
+// The functions of rbp_model.h: updates, with everything that persists between them.
+#include <chrono>
+
+#include "learning.hpp"
+
+using namespace rbp;
+
+// Of whatever type the sums need.
+struct rbp_model {
+    virtual ~rbp_model() = default;
+    virtual int64_t train(rbp_state &, int64_t updates, double seconds, int64_t *, int64_t *, uint8_t *) = 0;
+    virtual void relax(rbp_state &, bool errors, int64_t *, int64_t *, uint8_t *, uint8_t *) = 0;
+};
+
+namespace {
+
+double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Greatest |sum| of so many products of words of two formats, and what rounding adds.
+double bound(int64_t terms, double a, double b, int shift) { return double(terms) * a * b + std::ldexp(1.0, shift); }
+
+struct Bounds {
+    double sums, folds;
+
+    Bounds(const Network &net, const Products &products) {
+        const double w = -double(net.weight.min), c = -double(net.state.min), e = -double(net.error.min);
+        const int forward = net.weight.fraction + net.state.fraction;
+        const double back = bound(net.most_backward, w, e, net.weight.fraction);
+        sums = std::max(bound(net.most_forward, w, c, forward), back);
+        folds = net.order ? bound(products.most_terms, back, 2 * c, forward) : 0;
+    }
+};
+
+template <class S, class F> class Model : public rbp_model {
+  public:
+    Model(Network &&network, const rbp_state &state)
+        : net(std::move(network)), products(net), weights(net), exact(int64_t(net.slots.size())),
+          batch(net, std::max(net.B, BLOCK)), relaxation(net, products), learning(net, weights) {
+        each_weight([&](int64_t slot, int64_t at) {
+            weights.w[slot] = int32_t(state.weights[at]);
+            if (net.momentum()) weights.v[slot] = int32_t(state.velocity[at]);
+        });
+        for (auto &row : net.rows) refresh(row);
+    }
+
+    int64_t train(rbp_state &state, int64_t updates, double seconds, int64_t *energy, int64_t *steps,
+                  uint8_t *unsettled) override {
+        const double begun = now();
+        int64_t done = 0;
+        do {
+            const int64_t at = done * net.B * 2;
+            energy[done] = relax_batch(state, steps + at, unsettled + at);
+            learn(state);
+            done++;
+        } while (done < updates && now() - begun < seconds);
+        each_weight([&](int64_t slot, int64_t at) {
+            state.weights[at] = weights.w[slot];
+            if (net.momentum()) state.velocity[at] = weights.v[slot];
+        });
+        return done;
+    }
+
+    void relax(rbp_state &state, bool errors, int64_t *energy, int64_t *steps, uint8_t *unsettled,
+               uint8_t *skip) override {
+        if (errors) {
+            *energy = relax_batch(state, steps, unsettled);
+            std::copy(&batch.skip[0], &batch.skip[0] + net.B, skip);
+            return;
+        }
+        Tally tally;
+        for (int first = 0; first < net.A; first += BLOCK) {
+            const int count = std::min(BLOCK, net.A - first);
+            for (int k = 0; k < count; k++) batch.which[k] = first + k;
+            relaxation.run(exact, state, batch, 0, count, false, steps + first, unsettled + first, tally);
+            std::copy(&batch.skip[0], &batch.skip[0] + count, skip + first);
+            for (int k = 0; k < count; k++) keep_x(state, k, false);
+        }
+        *energy = 0;
+        count_in(state, tally);
+    }
+
+  private:
+    // Calls each(slot, place in N × M) for each weight.
+    template <class Each> void each_weight(Each each) {
+        for (auto &row : net.rows)
+            for (int64_t slot = row.begin; slot < row.end; slot++)
+                each(slot, int64_t(row.unit) * net.M + net.units[net.slots[slot]]);
+    }
+
+    void refresh(const Row &row) {
+        for (int64_t slot = row.first; slot < row.first + row.count; slot++) exact[slot] = S(weights.w[slot]);
+    }
+
+    // The first hash of the batch.
+    int64_t first_draw(int64_t t) const {
+        return t + t / net.B * (net.B * net.random() + net.momentum());
+    }
+
+    void choose(const rbp_state &state) {
+        for (int k = 0; k < net.B; k++) batch.which[k] = (state.t + k) % net.A;
+        if (net.given.draw >= 0) {
+            const int64_t z = stream_start(net.given.draw, first_draw(state.t)) >> 16;
+            batch.which[0] = net.A * z >> 16;
+        }
+        for (int k = 0; k < net.B && net.random(); k++) {
+            uint32_t z = stream_start(net.given.start_seed, first_draw(state.t) + k);
+            int place = -1;
+            for (auto &row : net.rows) {
+                for (; place < row.place; place++) z = xorshift(z);
+                state.start[batch.which[k] * net.N + row.unit] = int64_t(z) >> (32 - net.state.fraction);
+            }
+        }
+    }
+
+    int64_t relax_batch(rbp_state &state, int64_t *steps, uint8_t *unsettled) {
+        Tally tally;
+        choose(state);
+        for (int first = 0; first < net.B; first += BLOCK)
+            relaxation.run(exact, state, batch, first, std::min(BLOCK, net.B - first), true, steps, unsettled, tally);
+        for (int k = 0; k < net.B; k++) {
+            keep_x(state, k, net.given.keep);
+            int64_t *y = state.y + batch.which[k] * net.N;
+            for (int unit = 0; unit < net.N && !net.given.keep; unit++)
+                if (net.held[unit]) y[unit] = 0;
+            for (size_t r = 0; r < net.rows.size(); r++) y[net.rows[r].unit] = batch.y[k * net.rows.size() + r];
+        }
+        count_in(state, tally);
+        return tally.energy;
+    }
+
+    // x of pattern k of the batch; held units stay at x(t0).
+    void keep_x(rbp_state &state, int k, bool kept) {
+        const int64_t *start = state.start + batch.which[k] * net.N;
+        int64_t *x = state.x + batch.which[k] * net.N;
+        for (int unit = 0; unit < net.N && !kept; unit++)
+            if (net.held[unit]) x[unit] = start[unit];
+        for (size_t r = 0; r < net.rows.size(); r++) x[net.rows[r].unit] = batch.x[k * net.rows.size() + r];
+    }
+
+    void learn(rbp_state &state) {
+        Tally tally;
+        const int64_t draw = first_draw(state.t) + net.B * net.random();
+        learning.run(batch, draw, tally, state.skipped, [&](const Row &row) { refresh(row); });
+        state.t += net.B;
+        count_in(state, tally);
+    }
+
+    static void count_in(rbp_state &state, const Tally &tally) {
+        state.unsettled += tally.unsettled;
+        state.saturated |= tally.saturated;
+    }
+
+    Network net;
+    Products products;
+    Weights weights;
+    Buffer<S> exact;  // the weights, as sums take them
+    Batch batch;
+    Relaxation<S, F> relaxation;
+    Learning learning;
+};
+
+}  // namespace
+
+rbp_model *rbp_create(const rbp_network *network, const rbp_state *state) try {
+    Network net(*network, state->weights);
+    const Bounds most(net, Products(net));
+    if (most.sums >= std::ldexp(1.0, 53)) return new Model<int128, int128>(std::move(net), *state);
+    if (most.folds >= std::ldexp(1.0, 63)) return new Model<double, int128>(std::move(net), *state);
+    return new Model<double, int64_t>(std::move(net), *state);
+} catch (const std::bad_alloc &) {
+    return nullptr;
+}
+
+void rbp_destroy(rbp_model *model) { delete model; }
+
+int64_t rbp_train(rbp_model *model, rbp_state *state, int64_t updates, double seconds, int64_t *energy, int64_t *steps,
+                  uint8_t *unsettled) {
+    return model->train(*state, updates, seconds, energy, steps, unsettled);
+}
+
+void rbp_relax(rbp_model *model, rbp_state *state, int errors, int64_t *energy, int64_t *steps, uint8_t *unsettled,
+               uint8_t *skip) {
+    model->relax(*state, errors, energy, steps, unsettled, skip);
+}
