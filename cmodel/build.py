@@ -17,9 +17,8 @@ __all__ = ["FLAGS", "NoCompiler", "compiled", "library"]
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-Wall", "-shared", "-fPIC", "-pthread")
 COMPILERS = ("c++", "g++", "clang++")
-SOURCES = sorted(
-    path for path in Path(__file__).parent.iterdir() if path.suffix in (".cpp", ".hpp", ".h")
-)
+FOLDER = Path(__file__).parent
+SOURCES = [FOLDER / "src" / "model.cpp", FOLDER / "rbp_model.h", *sorted(FOLDER.glob("src/*.hpp"))]
 
 
 class NoCompiler(InputError):
@@ -87,8 +86,7 @@ def compiled(sources, flags=FLAGS):
 @cache
 def library(path=None):
     """The model's functions; of ``rbp_model.h``, or of another library with the same."""
-    main = next(source for source in SOURCES if source.suffix == ".cpp")
-    lib = ctypes.CDLL(path or compiled([main, *(s for s in SOURCES if s != main)]))
+    lib = ctypes.CDLL(path or compiled(SOURCES))
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     functions = {
         "create": (pointer, [pointer, pointer]),

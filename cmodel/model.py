@@ -3,6 +3,7 @@
 import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter, is_
 
 import numpy as np
 
@@ -25,6 +26,10 @@ shift seed batch draw keep friction start_seed threads"""
 _STATE = "*weights *velocity *targets *inputs *start *x *y t unsettled skipped saturated"
 _ARRAYS = ("weights", "velocity", "start", "x", "y")
 """What a model shares with its machine, and changes."""
+
+_SHARED = (*_ARRAYS, "targets", "inputs")
+_WATCHED = attrgetter(*_SHARED, "network", "settling", "learning", "structure")
+"""What the library's model was made from: of others it is made anew."""
 
 
 def _fields(names):
@@ -143,10 +148,10 @@ class Model:
         return Ended(m.x[rows], y, steps, unsettled, skip, int(energy[0]))
 
     def _prepare(self):
-        m, state = self.machine, self._state
-        if any(getattr(m, name) is not it for name, it in self._seen):
+        m = self.machine
+        if not all(map(is_, _WATCHED(m), self._seen)):
             self._attach()
-            state = self._state
+        state = self._state
         state.t, state.unsettled, state.skipped, state.saturated = m.t, m.unsettled, m.skipped, 0
 
     def _finish(self):
@@ -166,8 +171,7 @@ class Model:
             kept.append(np.ascontiguousarray(values, kind))
             return kept[-1].ctypes.data
 
-        shared = (*_ARRAYS, "targets", "inputs")
-        self._state = _State(**{name: array(getattr(m, name), np.int64) for name in shared})
+        self._state = _State(**{name: array(getattr(m, name), np.int64) for name in _SHARED})
         network = _Network(**_formats(m), **_described(m, array), threads=self.threads)
         self.__del__()
         self._at = ctypes.addressof(self._state)
@@ -175,8 +179,7 @@ class Model:
         if not self._model:
             raise MemoryError("no memory for the compiled model")
         self._arrays = kept
-        watched = (*shared, "network", "settling", "learning", "structure")
-        self._seen = [(name, getattr(m, name)) for name in watched]
+        self._seen = _WATCHED(m)
         batch = network.batch
         self._room = max(1, (1 << 15) // batch)
         self._logs = (

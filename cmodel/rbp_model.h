@@ -13,7 +13,14 @@ extern "C" {
 #endif
 
 /* Bits of rbp_state.saturated. */
-enum { RBP_STATE = 1, RBP_ERROR = 2, RBP_WEIGHT = 4, RBP_NET = 8, RBP_SLOPE = 16, RBP_VELOCITY = 32 };
+enum {
+    RBP_STATE = 1,
+    RBP_ERROR = 2,
+    RBP_WEIGHT = 4,
+    RBP_NET = 8,
+    RBP_SLOPE = 16,
+    RBP_VELOCITY = 32
+};
 
 typedef struct {
     int64_t width, fraction;
@@ -22,17 +29,17 @@ typedef struct {
 typedef struct {
     rbp_format state, error, weight, net, slope, velocity; /* at most 26 bits */
     int64_t units, columns, patterns;                      /* N, M, A */
-    int64_t rows;                /* units that are not held */
-    const int64_t *row_units;    /* which they are, in the order of the machine */
-    const int64_t *places;       /* rows of the noise that they have */
-    const int64_t *numbers;      /* M: the noise's number of each column */
+    int64_t rows;                                          /* units that are not held */
+    const int64_t *row_units;                     /* which they are, in the order of the machine */
+    const int64_t *places;                        /* rows of the noise that they have */
+    const int64_t *numbers;                       /* M: the noise's number of each column */
     const uint8_t *held, *clamp, *target, *input; /* N of 0 or 1 */
-    const int64_t *activation;   /* N: which pair of tables */
+    const int64_t *activation;                    /* N: which pair of tables */
     int64_t tables;
-    const int32_t *g, *g_slope;  /* tables × 2^net.width, from the least word on */
-    int64_t order;               /* factors of the longest product; 0 where a column is a unit */
-    const int64_t *products;     /* M × order units; N where there is none */
-    const int32_t *f, *f_slope;  /* 2^state.width; null where f is the identity */
+    const int32_t *g, *g_slope; /* tables × 2^net.width, from the least word on */
+    int64_t order;              /* factors of the longest product; 0 where a column is a unit */
+    const int64_t *products;    /* M × order units; N where there is none */
+    const int32_t *f, *f_slope; /* 2^state.width; null where f is the identity */
     /* when a relaxation ends */
     int64_t dt_shift, tolerance, limit, use_within, fixed;
     /* how weights move; seeds of 32 bits, -1 where there is none; friction -1 without momentum */
@@ -41,9 +48,9 @@ typedef struct {
 } rbp_network;
 
 typedef struct {
-    int64_t *weights, *velocity;        /* N × M */
-    const int64_t *targets, *inputs;    /* A × N */
-    int64_t *start, *x, *y;             /* A × N */
+    int64_t *weights, *velocity;     /* N × M */
+    const int64_t *targets, *inputs; /* A × N */
+    int64_t *start, *x, *y;          /* A × N */
     int64_t t, unsettled, skipped, saturated;
 } rbp_state;
 

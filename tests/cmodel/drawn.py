@@ -158,7 +158,7 @@ def drawn(seed):
     inputs = words(some(0, 0.3, 1.0))
     start = words(True) if rng.random() < 0.5 else np.full((patterns, n), f.state.to_raw(0.5))
     method = str(rng.choice(["all", "batch", "draw", "concurrent"]))
-    learning = _learning(rng, patterns, method, f.velocity is not None and rng.random() < 0.25)
+    learning = _learning(rng, patterns, method, f.velocity is not None and rng.random() < 0.35)
     net = network(
         name,
         n,
@@ -182,10 +182,10 @@ def _twin(machine):
     return twin
 
 
-def differences(machine, calls=(1, 3, 1), lib=None):
+def differences(machine, calls=(1, 2), threads=1, lib=None):
     """Names of what differs from golden after calls of so many updates, and in a recall."""
     twin, found = _twin(machine), []
-    model = Model(twin, lib=lib)
+    model = Model(twin, threads, lib=lib)
 
     def same(name, one, other):
         if not np.array_equal(one, other):

@@ -12,7 +12,10 @@ class Products {
         int count, others[2];
     };
 
-    explicit Products(const Network &net) : net(net), one(std::ldexp(1.0, net.state.fraction)), times(net.state.fraction, net.state) {
+    explicit Products(const Network &net)
+        : net(net),
+          one(std::ldexp(1.0, net.state.fraction)),
+          times(net.state.fraction, net.state) {
         std::vector<uint8_t> used(net.N);
         for (int c = 0; c < net.columns && net.order; c++) {
             int count;
@@ -28,7 +31,8 @@ class Products {
         }
         for (int unit = 0; unit < net.N; unit++)
             if (used[unit]) units.push_back(unit);
-        std::stable_sort(terms.begin(), terms.end(), [](auto &a, auto &b) { return a.row < b.row; });
+        std::stable_sort(terms.begin(), terms.end(),
+                         [](auto &a, auto &b) { return a.row < b.row; });
         terms_of.assign(net.rows.size() + 1, 0);
         for (auto &term : terms) terms_of[term.row + 1]++;
         for (size_t r = 0; r < net.rows.size(); r++) {
@@ -43,7 +47,8 @@ class Products {
     int64_t most_terms = 0;
 
     // φ of columns from … to; `bad` of a lane is set where one was clamped.
-    template <int W, class S> void phi(int from, int to, const double *factors, S *phi, int32_t *bad) const {
+    template <int W, class S>
+    void phi(int from, int to, const double *factors, S *phi, int32_t *bad) const {
         for (int c = from; c < to; c++) {
             int count;
             const int *at = net.factors(net.units[c], count);
@@ -54,7 +59,9 @@ class Products {
     }
 
     // ∂φ/∂c of all terms; slopes are f'(c), null where f is the identity.
-    template <int W> void derivatives(const double *factors, const double *slopes, int32_t *out, int32_t *bad) const {
+    template <int W>
+    void derivatives(const double *factors, const double *slopes, int32_t *out,
+                     int32_t *bad) const {
         for (size_t t = 0; t < terms.size(); t++) {
             const Term &term = terms[t];
             double p[W];
@@ -67,7 +74,8 @@ class Products {
     }
 
     // Σ s·∂φ/∂c of a row's unit.
-    template <int W, class S> void fold(int row, const S *sums, const int32_t *derivatives, S *out) const {
+    template <int W, class S>
+    void fold(int row, const S *sums, const int32_t *derivatives, S *out) const {
         S sum[W] = {};
         for (int64_t t = terms_of[row]; t < terms_of[row + 1]; t++) {
             const S *s = sums + int64_t(terms[t].column) * BLOCK;
@@ -79,14 +87,16 @@ class Products {
   private:
     // Of `count` factors; golden makes them `length` by ones, which only clamps a product of none.
     template <int W>
-    void product(const int *at, int count, int length, const double *factors, double *p, int32_t *bad) const {
+    void product(const int *at, int count, int length, const double *factors, double *p,
+                 int32_t *bad) const {
         const double none = length ? net.state.clamp(int32_t(one)) : one;
         for (int l = 0; l < W; l++) {
             p[l] = count ? factors[int64_t(at[0]) * BLOCK + l] : none;
             if (!count) bad[l] |= none != one;
         }
         for (int k = 1; k < count; k++)
-            for (int l = 0; l < W; l++) p[l] = times(p[l] * factors[int64_t(at[k]) * BLOCK + l], bad[l]);
+            for (int l = 0; l < W; l++)
+                p[l] = times(p[l] * factors[int64_t(at[k]) * BLOCK + l], bad[l]);
     }
 
     const Network &net;

@@ -14,27 +14,27 @@ constexpr int VECTOR = 4, TOGETHER = 2;
 constexpr int VECTOR = 2, TOGETHER = 1;
 #endif
 
-template <class S> struct Lanes {
+template <class S> struct Vector {
     typedef S type;
     static constexpr int width = 1;
 };
 
-template <> struct Lanes<double> {
+template <> struct Vector<double> {
     typedef double type __attribute__((vector_size(8 * VECTOR)));
     static constexpr int width = VECTOR;
 };
 
 // W of the BLOCK lanes, for R rows whose slots lie beside each other.
 template <class S, int W, int R> struct Sums {
-    typedef typename Lanes<S>::type V;
-    static constexpr int parts = W / Lanes<S>::width;
+    typedef typename Vector<S>::type V;
+    static constexpr int parts = W / Vector<S>::width;
 
     static V *at(S *lanes) { return reinterpret_cast<V *>(lanes); }
     static const V *at(const S *lanes) { return reinterpret_cast<const V *>(lanes); }
 
     // out = base + Σ w·φ over slots from … to of the first row, and those of the others.
-    static void forward(const Network &net, const Row *rows, const S *w, int64_t from, int64_t to, const S *phi,
-                        const S *base, S *out) {
+    static void forward(const Network &net, const Row *rows, const S *w, int64_t from, int64_t to,
+                        const S *phi, const S *base, S *out) {
         V sum[R][parts];
         const S *of[R];
         for (int r = 0; r < R; r++) {
@@ -74,7 +74,8 @@ template <class S, int W, class Each> void by_rows(const Network &net, Each each
     const int rows = int(net.rows.size());
     for (int r = 0; r < rows;) {
         int beside = 1;
-        while (beside < TOGETHER && r + beside < rows && net.rows[r].beside(net.rows[r + beside])) beside++;
+        while (beside < TOGETHER && r + beside < rows && net.rows[r].beside(net.rows[r + beside]))
+            beside++;
         if (beside == TOGETHER) {
             each(r, Sums<S, W, TOGETHER>());
             r += TOGETHER;
@@ -94,7 +95,8 @@ template <class S, int W> void constant_sums(const Network &net, const S *w, con
 }
 
 // base + Σ w·φ of the other columns, for each row.
-template <class S, int W> void forward(const Network &net, const S *w, const S *phi, const S *base, S *out) {
+template <class S, int W>
+void forward(const Network &net, const S *w, const S *phi, const S *base, S *out) {
     by_rows<S, W>(net, [&](int r, auto sums) {
         const Row *row = &net.rows[r];
         sums.forward(net, row, w, row->split, row->end, phi, base + r * BLOCK, out + r * BLOCK);
@@ -104,9 +106,8 @@ template <class S, int W> void forward(const Network &net, const S *w, const S *
 // Σ w·y, for each column that is not constant.
 template <class S, int W> void backward(const Network &net, const S *w, const S *y, S *out) {
     std::fill(out + int64_t(net.constant) * BLOCK, out + int64_t(net.columns) * BLOCK, S(0));
-    by_rows<S, W>(net, [&](int r, auto sums) {
-        sums.backward(net, &net.rows[r], w, y + r * BLOCK, out);
-    });
+    by_rows<S, W>(
+        net, [&](int r, auto sums) { sums.backward(net, &net.rows[r], w, y + r * BLOCK, out); });
 }
 
 }  // namespace rbp

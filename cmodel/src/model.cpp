@@ -2,30 +2,37 @@
 #include <chrono>
 
 #include "learning.hpp"
+#include "relaxation.hpp"
+#include "team.hpp"
 
 using namespace rbp;
 
 // Of whatever type the sums need.
 struct rbp_model {
     virtual ~rbp_model() = default;
-    virtual int64_t train(rbp_state &, int64_t updates, double seconds, int64_t *, int64_t *, uint8_t *) = 0;
+    virtual int64_t train(rbp_state &, int64_t updates, double seconds, int64_t *, int64_t *,
+                          uint8_t *) = 0;
     virtual void relax(rbp_state &, bool errors, int64_t *, int64_t *, uint8_t *, uint8_t *) = 0;
 };
 
 namespace {
 
 double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 // Greatest |sum| of so many products of words of two formats, and what rounding adds.
-double bound(int64_t terms, double a, double b, int shift) { return double(terms) * a * b + std::ldexp(1.0, shift); }
+double bound(int64_t terms, double a, double b, int shift) {
+    return double(terms) * a * b + std::ldexp(1.0, shift);
+}
 
 struct Bounds {
     double sums, folds;
 
     Bounds(const Network &net, const Products &products) {
-        const double w = -double(net.weight.min), c = -double(net.state.min), e = -double(net.error.min);
+        const double w = -double(net.weight.min), c = -double(net.state.min),
+                     e = -double(net.error.min);
         const int forward = net.weight.fraction + net.state.fraction;
         const double back = bound(net.most_backward, w, e, net.weight.fraction);
         sums = std::max(bound(net.most_forward, w, c, forward), back);
@@ -33,20 +40,47 @@ struct Bounds {
     }
 };
 
+// What a thread works with.
+template <class S, class F> struct Worker {
+    Relaxation<S, F> relaxation;
+    Learning learning;
+    Tally tally;
+    int first = 0, last = 0;  // rows of W
+
+    Worker(const Network &net, const Products &products, Weights &weights)
+        : relaxation(net, products),
+          learning(net, weights) {}
+};
+
 template <class S, class F> class Model : public rbp_model {
   public:
     Model(Network &&network, const rbp_state &state)
-        : net(std::move(network)), products(net), weights(net), exact(int64_t(net.slots.size())),
-          batch(net, std::max(net.B, BLOCK)), relaxation(net, products), learning(net, weights) {
+        : net(std::move(network)),
+          products(net),
+          weights(net),
+          exact(int64_t(net.slots.size())),
+          room(std::max<int>(net.B, BLOCK * int(net.given.threads))),
+          batch(net, room),
+          team(int(net.given.threads)) {
         each_weight([&](int64_t slot, int64_t at) {
             weights.w[slot] = int32_t(state.weights[at]);
             if (net.momentum()) weights.v[slot] = int32_t(state.velocity[at]);
         });
         for (auto &row : net.rows) refresh(row);
+        int row = 0;
+        for (int k = 0; k < team.size; k++) {
+            workers.push_back(std::make_unique<Worker<S, F>>(net, products, weights));
+            workers[k]->first = row;
+            const int64_t until = int64_t(net.slots.size()) * (k + 1) / team.size;
+            while (row < int(net.rows.size()) &&
+                   (k + 1 == team.size || net.rows[row].first < until))
+                row++;
+            workers[k]->last = row;
+        }
     }
 
-    int64_t train(rbp_state &state, int64_t updates, double seconds, int64_t *energy, int64_t *steps,
-                  uint8_t *unsettled) override {
+    int64_t train(rbp_state &state, int64_t updates, double seconds, int64_t *energy,
+                  int64_t *steps, uint8_t *unsettled) override {
         const double begun = now();
         int64_t done = 0;
         do {
@@ -66,19 +100,17 @@ template <class S, class F> class Model : public rbp_model {
                uint8_t *skip) override {
         if (errors) {
             *energy = relax_batch(state, steps, unsettled);
-            std::copy(&batch.skip[0], &batch.skip[0] + net.B, skip);
+            std::copy_n(batch.skip.data(), net.B, skip);
             return;
         }
-        Tally tally;
-        for (int first = 0; first < net.A; first += BLOCK) {
-            const int count = std::min(BLOCK, net.A - first);
+        *energy = 0;
+        for (int first = 0; first < net.A; first += room) {
+            const int count = std::min(room, net.A - first);
             for (int k = 0; k < count; k++) batch.which[k] = first + k;
-            relaxation.run(exact, state, batch, 0, count, false, steps + first, unsettled + first, tally);
-            std::copy(&batch.skip[0], &batch.skip[0] + count, skip + first);
+            settle(state, count, false, {steps + first, unsettled + first, 1});
+            std::copy_n(batch.skip.data(), count, skip + first);
             for (int k = 0; k < count; k++) keep_x(state, k, false);
         }
-        *energy = 0;
-        count_in(state, tally);
     }
 
   private:
@@ -90,7 +122,8 @@ template <class S, class F> class Model : public rbp_model {
     }
 
     void refresh(const Row &row) {
-        for (int64_t slot = row.first; slot < row.first + row.count; slot++) exact[slot] = S(weights.w[slot]);
+        for (int64_t slot = row.first; slot < row.first + row.count; slot++)
+            exact[slot] = S(weights.w[slot]);
     }
 
     // The first hash of the batch.
@@ -109,25 +142,36 @@ template <class S, class F> class Model : public rbp_model {
             int place = -1;
             for (auto &row : net.rows) {
                 for (; place < row.place; place++) z = xorshift(z);
-                state.start[batch.which[k] * net.N + row.unit] = int64_t(z) >> (32 - net.state.fraction);
+                state.start[batch.which[k] * net.N + row.unit] =
+                    int64_t(z) >> (32 - net.state.fraction);
             }
         }
     }
 
     int64_t relax_batch(rbp_state &state, int64_t *steps, uint8_t *unsettled) {
-        Tally tally;
         choose(state);
-        for (int first = 0; first < net.B; first += BLOCK)
-            relaxation.run(exact, state, batch, first, std::min(BLOCK, net.B - first), true, steps, unsettled, tally);
+        const int64_t energy = settle(state, net.B, true, {steps, unsettled, 2});
         for (int k = 0; k < net.B; k++) {
             keep_x(state, k, net.given.keep);
             int64_t *y = state.y + batch.which[k] * net.N;
             for (int unit = 0; unit < net.N && !net.given.keep; unit++)
                 if (net.held[unit]) y[unit] = 0;
-            for (size_t r = 0; r < net.rows.size(); r++) y[net.rows[r].unit] = batch.y[k * net.rows.size() + r];
+            for (int64_t r = 0; r < batch.rows; r++)
+                y[net.rows[r].unit] = batch.y[k * batch.rows + r];
         }
-        count_in(state, tally);
-        return tally.energy;
+        return energy;
+    }
+
+    // Relaxes so many patterns of the batch, shared among the team; returns the energy.
+    int64_t settle(rbp_state &state, int count, bool errors, const Logs &logs) {
+        const int share = std::min(BLOCK, (count + team.size - 1) / team.size);
+        team.run([&](int k) {
+            Worker<S, F> &own = *workers[k];
+            for (int first = k * share; first < count; first += team.size * share)
+                own.relaxation.run(exact, state, batch, first, std::min(share, count - first),
+                                   errors, logs, own.tally);
+        });
+        return count_in(state);
     }
 
     // x of pattern k of the batch; held units stay at x(t0).
@@ -136,29 +180,41 @@ template <class S, class F> class Model : public rbp_model {
         int64_t *x = state.x + batch.which[k] * net.N;
         for (int unit = 0; unit < net.N && !kept; unit++)
             if (net.held[unit]) x[unit] = start[unit];
-        for (size_t r = 0; r < net.rows.size(); r++) x[net.rows[r].unit] = batch.x[k * net.rows.size() + r];
+        for (int64_t r = 0; r < batch.rows; r++) x[net.rows[r].unit] = batch.x[k * batch.rows + r];
     }
 
     void learn(rbp_state &state) {
-        Tally tally;
         const int64_t draw = first_draw(state.t) + net.B * net.random();
-        learning.run(batch, draw, tally, state.skipped, [&](const Row &row) { refresh(row); });
+        for (int k = 0; k < net.B; k++) state.skipped += batch.skip[k];
+        team.run([&](int k) {
+            Worker<S, F> &own = *workers[k];
+            own.learning.run(batch, draw, own.first, own.last, own.tally,
+                             [&](const Row &row) { refresh(row); });
+        });
         state.t += net.B;
-        count_in(state, tally);
+        count_in(state);
     }
 
-    static void count_in(rbp_state &state, const Tally &tally) {
-        state.unsettled += tally.unsettled;
-        state.saturated |= tally.saturated;
+    // Adds what the workers have counted; returns the energy.
+    int64_t count_in(rbp_state &state) {
+        int64_t energy = 0;
+        for (auto &own : workers) {
+            energy += own->tally.energy;
+            state.unsettled += own->tally.unsettled;
+            state.saturated |= own->tally.saturated;
+            own->tally = Tally();
+        }
+        return energy;
     }
 
     Network net;
     Products products;
     Weights weights;
     Buffer<S> exact;  // the weights, as sums take them
+    const int room;   // patterns of the batch's memory
     Batch batch;
-    Relaxation<S, F> relaxation;
-    Learning learning;
+    Team team;
+    std::vector<std::unique_ptr<Worker<S, F>>> workers;
 };
 
 }  // namespace
@@ -169,18 +225,18 @@ rbp_model *rbp_create(const rbp_network *network, const rbp_state *state) try {
     if (most.sums >= std::ldexp(1.0, 53)) return new Model<int128, int128>(std::move(net), *state);
     if (most.folds >= std::ldexp(1.0, 63)) return new Model<double, int128>(std::move(net), *state);
     return new Model<double, int64_t>(std::move(net), *state);
-} catch (const std::bad_alloc &) {
+} catch (const std::exception &) {  // no memory, or no thread
     return nullptr;
 }
 
 void rbp_destroy(rbp_model *model) { delete model; }
 
-int64_t rbp_train(rbp_model *model, rbp_state *state, int64_t updates, double seconds, int64_t *energy, int64_t *steps,
-                  uint8_t *unsettled) {
+int64_t rbp_train(rbp_model *model, rbp_state *state, int64_t updates, double seconds,
+                  int64_t *energy, int64_t *steps, uint8_t *unsettled) {
     return model->train(*state, updates, seconds, energy, steps, unsettled);
 }
 
-void rbp_relax(rbp_model *model, rbp_state *state, int errors, int64_t *energy, int64_t *steps, uint8_t *unsettled,
-               uint8_t *skip) {
+void rbp_relax(rbp_model *model, rbp_state *state, int errors, int64_t *energy, int64_t *steps,
+               uint8_t *unsettled, uint8_t *skip) {
     model->relax(*state, errors, energy, steps, unsettled, skip);
 }

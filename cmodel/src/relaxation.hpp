@@ -1,117 +1,74 @@
 // Relaxation: Euler steps until nothing moves, x first, then y; up to BLOCK patterns side by side.
-// A pattern that is done stays in its lane and is not looked at, until half of the lanes do.
 #pragma once
 #include <cstring>
 
 #include "products.hpp"
+#include "settle.hpp"
 #include "sums.hpp"
 
 namespace rbp {
-
-// Of the patterns of an update, by their place in it.
-struct Batch {
-    int64_t phi_stride;
-    std::vector<int64_t> which;
-    Buffer<int32_t> phi, x, slope, y;  // φ of the columns; the others of the rows
-    std::vector<uint8_t> skip, clamped;  // clamped: what φ ends with was not exact
-
-    Batch(const Network &net, int64_t size)
-        : phi_stride(padded(net.columns)), which(size), phi(size * phi_stride), x(size * net.rows.size()),
-          slope(size * net.rows.size()), y(size * net.rows.size()), skip(size), clamped(size) {}
-};
-
-// What relaxations leave beside the batch.
-struct Tally {
-    int64_t energy = 0, unsettled = 0, saturated = 0;
-};
 
 // S: type of W's sums. F: of those that are multiplied by derivatives.
 template <class S, class F> class Relaxation {
   public:
     explicit Relaxation(const Network &net, const Products &products)
-        : net(net), products(products), R(int(net.rows.size())), x(lanes()), in(lanes()), u(lanes()), y(lanes()),
-          j(lanes()), slope(lanes()), phi(padded(net.columns) * BLOCK), base(lanes()),
-          sums(std::max<int64_t>(lanes(), padded(net.columns) * BLOCK)), errors(lanes()),
-          factors(net.order ? int64_t(net.N) * BLOCK : 0), slopes(net.order ? int64_t(net.N) * BLOCK : 0),
-          derivatives(int64_t(products.terms.size()) * BLOCK), wide(net.order ? padded(net.columns) * BLOCK : 0),
+        : net(net),
+          products(products),
+          R(int(net.rows.size())),
+          x(room()),
+          in(room()),
+          u(room()),
+          y(room()),
+          j(room()),
+          slope(room()),
+          phi(padded(net.columns) * BLOCK),
+          base(room()),
+          sums(std::max<int64_t>(room(), padded(net.columns) * BLOCK)),
+          error_lanes(room()),
+          factors(net.order ? int64_t(net.N) * BLOCK : 0),
+          slopes(net.order ? int64_t(net.N) * BLOCK : 0),
+          derivatives(int64_t(products.terms.size()) * BLOCK),
+          wide(net.order ? padded(net.columns) * BLOCK : 0),
           to_net(net.weight.fraction + net.state.fraction - net.net.fraction, net.net),
           to_error(net.weight.fraction, net.error),
           folded(net.weight.fraction + net.state.fraction, net.error),
           to_goal(int(net.given.slope.fraction), net.error) {}
 
-    // Patterns first … first + count of the batch. Of each: 2 steps and flags, or 1 without errors.
-    void run(const S *weights, const rbp_state &state, Batch &batch, int first, int count, bool with_errors,
-             int64_t *steps, uint8_t *unsettled, Tally &tally) {
-        w = weights, at = &state, of = &batch, total = &tally, steps_at = steps, unsettled_at = unsettled;
-        phases = 1 + with_errors;
-        keep = with_errors && net.given.keep;
-        start(first, count);
+    // Patterns first … first + count of the batch; y too where `errors`.
+    void run(const S *weights, const rbp_state &state, Batch &batch, int first, int count,
+             bool errors, const Logs &logs, Tally &tally) {
+        w = weights, at = &state, of = &batch, total = &tally;
+        keep = errors && net.given.keep;
+        lanes.start(first, count);
         for (int l = 0; l < count; l++) load_x(l);
-        wide_enough([&](auto W) { begin_x<W>(); });
-        settle(0, [&](auto W) { step_x<W>(); }, [&](int l) { finish_x(l); }, [&](int to, int l) { move_x(to, l); });
-        if (!with_errors) return;
-        start(first, count);
+        lanes.wide_enough([&](auto W) { begin_x<W>(); });
+        lanes.settle(
+            net.given, 0, logs, batch, tally, [&](auto W) { step_x<W>(); },
+            [&](int l) { finish_x(l); }, [&](int to, int l) { move_x(to, l); });
+        if (!errors) return;
+        lanes.start(first, count);
         for (int l = 0; l < count; l++) load_y(l);
-        if (net.order) wide_enough([&](auto W) { begin_y<W>(); });
-        settle(1, [&](auto W) { step_y<W>(); }, [&](int l) { finish_y(l); }, [&](int to, int l) { move_y(to, l); });
+        if (net.order) lanes.wide_enough([&](auto W) { begin_y<W>(); });
+        lanes.settle(
+            net.given, 1, logs, batch, tally, [&](auto W) { step_y<W>(); },
+            [&](int l) { finish_y(l); }, [&](int to, int l) { move_y(to, l); });
     }
 
   private:
-    int64_t lanes() const { return int64_t(net.rows.size() + TOGETHER) * BLOCK; }
+    int64_t room() const { return int64_t(net.rows.size() + TOGETHER) * BLOCK; }
 
-    template <class Do> void wide_enough(Do act) {
-        if (used > BLOCK / 2) act(std::integral_constant<int, BLOCK>());
-        else act(std::integral_constant<int, BLOCK / 2>());
-    }
-
-    void start(int first, int count) {
-        used = count;
-        for (int l = 0; l < BLOCK; l++) live[l] = l < count, slot[l] = first + l;
-    }
-
-    template <class Step, class Finish, class Move> void settle(int phase, Step step, Finish finish, Move move) {
-        const auto &when = net.given;
-        int left = used;
-        for (int64_t count = 1; left; count++) {
-            wide_enough(step);
-            for (int l = 0; l < used; l++) {
-                const bool done = !when.fixed && moved[l] <= when.tolerance;
-                if (!live[l] || (!done && count < when.limit)) continue;
-                const bool late = !done && !when.fixed;
-                const int64_t k = int64_t(slot[l]) * phases + phase;
-                steps_at[k] = count;
-                unsettled_at[k] = late;
-                total->unsettled += late;
-                if (late && moved[l] > when.use_within) of->skip[slot[l]] = 1;
-                finish(l);
-                live[l] = 0;
-                left--;
-            }
-            if (left && left <= BLOCK / 2 && used > BLOCK / 2) compact(move);
-        }
-    }
-
-    template <class Move> void compact(Move move) {
-        for (int l = BLOCK / 2, to = 0; l < used; l++) {
-            if (!live[l]) continue;
-            while (live[to]) to++;
-            move(to, l);
-            live[to] = 1, slot[to] = slot[l], live[l] = 0;
-        }
-        used = BLOCK / 2;
-    }
-
-    // Roles of what was clamped, in lanes that are looked at.
     void report(const int32_t *bad, int role) {
-        for (int l = 0; l < used; l++)
-            if (live[l] && bad[l]) total->saturated |= role;
+        if (lanes.any(bad)) total->saturated |= role;
     }
 
-    int64_t pattern(int l) const { return of->which[slot[l]] * net.N; }
+    int slot(int l) const { return lanes.slot[l]; }
+    int64_t pattern(int l) const { return of->which[slot(l)] * net.N; }
     const int64_t *from(int l) const { return (keep ? at->x : at->start) + pattern(l); }
 
     // c of a unit that does not move.
-    int64_t still(int unit, int l) const { return net.clamp[unit] ? at->targets[pattern(l) + unit] : from(l)[unit]; }
+    int64_t still(int unit, int l) const {
+        return net.clamp[unit] ? at->targets[pattern(l) + unit] : from(l)[unit];
+    }
 
     void load_x(int l) {
         const int64_t *x0 = from(l), *inputs = at->inputs + pattern(l);
@@ -120,9 +77,9 @@ template <class S, class F> class Relaxation {
             x[r * BLOCK + l] = int32_t(x0[unit]);
             in[r * BLOCK + l] = net.input[unit] ? int32_t(inputs[unit]) : 0;
         }
-        of->skip[slot[l]] = 0;
+        of->skip[slot(l)] = 0;
         if (net.order) return load_factors(l, [&](int unit) { return int32_t(still(unit, l)); });
-        int32_t *kept = of->phi + slot[l] * of->phi_stride;
+        int32_t *kept = of->phi + slot(l) * of->phi_stride;
         for (int c = 0; c < net.columns; c++) {
             kept[c] = int32_t(still(int(net.units[c]), l));
             phi[int64_t(c) * BLOCK + l] = S(kept[c]);
@@ -134,7 +91,8 @@ template <class S, class F> class Relaxation {
         for (int unit : products.units) {
             const int32_t word = c(unit);
             factors[int64_t(unit) * BLOCK + l] = net.f.empty() ? word : net.f[word - net.state.min];
-            if (!net.f_slope.empty()) slopes[int64_t(unit) * BLOCK + l] = net.f_slope[word - net.state.min];
+            if (!net.f_slope.empty())
+                slopes[int64_t(unit) * BLOCK + l] = net.f_slope[word - net.state.min];
         }
     }
 
@@ -143,9 +101,9 @@ template <class S, class F> class Relaxation {
             int32_t bad[BLOCK] = {};
             products.template phi<W, S>(0, net.columns, factors, phi, bad);
             report(bad, RBP_STATE);
-            for (int l = 0; l < used; l++)
+            for (int l = 0; l < lanes.used; l++)
                 for (int c = 0; c < net.constant; c++)
-                    of->phi[slot[l] * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
+                    of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
         }
         constant_sums<S, W>(net, w, phi, base);
     }
@@ -173,7 +131,7 @@ template <class S, class F> class Relaxation {
         }
         report(bad_net, RBP_NET);
         report(bad_state, RBP_STATE);
-        std::memcpy(moved, most, sizeof most);
+        std::memcpy(lanes.moved, most, sizeof most);
         if (net.order) next_products<W>();
     }
 
@@ -183,7 +141,8 @@ template <class S, class F> class Relaxation {
             if (net.still(unit)) continue;
             const int32_t *word = x + net.row_of[unit] * BLOCK;
             for (int l = 0; l < W; l++)
-                factors[int64_t(unit) * BLOCK + l] = net.f.empty() ? word[l] : net.f[word[l] - net.state.min];
+                factors[int64_t(unit) * BLOCK + l] =
+                    net.f.empty() ? word[l] : net.f[word[l] - net.state.min];
         }
         report(bad_phi, RBP_STATE);
         std::memset(bad_phi, 0, sizeof bad_phi);
@@ -191,14 +150,14 @@ template <class S, class F> class Relaxation {
     }
 
     void finish_x(int l) {
-        const int64_t k = int64_t(slot[l]) * R;
+        const int64_t k = int64_t(slot(l)) * R;
         for (int r = 0; r < R; r++) {
             of->x[k + r] = x[r * BLOCK + l];
             of->slope[k + r] = net.g_slope[net.table[r] + u[r * BLOCK + l]];
         }
         for (int c = net.constant; c < net.columns; c++)
-            of->phi[slot[l] * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
-        of->clamped[slot[l]] = net.order && bad_phi[l];
+            of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
+        of->clamped[slot(l)] = net.order && bad_phi[l];
         bad_phi[l] = 0;
     }
 
@@ -208,38 +167,43 @@ template <class S, class F> class Relaxation {
             in[r * BLOCK + to] = in[r * BLOCK + l];
             base[r * BLOCK + to] = base[r * BLOCK + l];
         }
-        for (int64_t c = net.constant; c < net.columns; c++) phi[c * BLOCK + to] = phi[c * BLOCK + l];
+        for (int64_t c = net.constant; c < net.columns; c++)
+            phi[c * BLOCK + to] = phi[c * BLOCK + l];
         for (int64_t unit : products.units) factors[unit * BLOCK + to] = factors[unit * BLOCK + l];
         bad_phi[to] = bad_phi[l];
         bad_phi[l] = 0;
     }
 
     void load_y(int l) {
-        const int64_t k = int64_t(slot[l]) * R;
+        const int64_t k = int64_t(slot(l)) * R;
         const int64_t *targets = at->targets + pattern(l), *x0 = from(l), *y0 = at->y + pattern(l);
-        auto ended = [&](int unit) { return net.row_of[unit] < 0 ? int32_t(x0[unit]) : of->x[k + net.row_of[unit]]; };
+        auto ended = [&](int unit) {
+            return net.row_of[unit] < 0 ? int32_t(x0[unit]) : of->x[k + net.row_of[unit]];
+        };
         for (int r = 0; r < R; r++) {
             y[r * BLOCK + l] = keep ? int32_t(y0[net.rows[r].unit]) : 0;
-            errors[r * BLOCK + l] = S(y[r * BLOCK + l]);
+            error_lanes[r * BLOCK + l] = S(y[r * BLOCK + l]);
             slope[r * BLOCK + l] = of->slope[k + r];
             j[r * BLOCK + l] = 0;
         }
         const Narrow<int64_t> to_j(net.state.fraction - net.error.fraction, net.error);
         int32_t bad = 0;
-        for (int unit = 0; unit < net.N; unit++) {
-            if (!net.target[unit]) continue;
+        for (int unit : net.targets) {
             const int64_t error = to_j(targets[unit] - ended(unit), bad);
             total->energy += error * error;
             if (net.row_of[unit] >= 0) j[net.row_of[unit] * BLOCK + l] = int32_t(error);
         }
         if (bad) total->saturated |= RBP_ERROR;
         if (net.order)
-            load_factors(l, [&](int unit) { return net.clamp[unit] ? int32_t(targets[unit]) : ended(unit); });
+            load_factors(l, [&](int unit) {
+                return net.clamp[unit] ? int32_t(targets[unit]) : ended(unit);
+            });
     }
 
     template <int W> void begin_y() {
         int32_t bad[BLOCK] = {};
-        products.template derivatives<W>(factors, net.f_slope.empty() ? nullptr : slopes.get(), derivatives, bad);
+        products.template derivatives<W>(factors, net.f_slope.empty() ? nullptr : slopes.get(),
+                                         derivatives, bad);
         report(bad, RBP_STATE);
     }
 
@@ -257,7 +221,7 @@ template <class S, class F> class Relaxation {
     }
 
     template <int W> void step_y() {
-        backward<S, W>(net, w, errors, sums);
+        backward<S, W>(net, w, error_lanes, sums);
         if (net.order)
             for (int64_t c = net.constant; c < net.columns; c++)
                 for (int l = 0; l < W; l++) wide[c * BLOCK + l] = F(sums[c * BLOCK + l]);
@@ -274,15 +238,15 @@ template <class S, class F> class Relaxation {
                 const int32_t step = (goal - yr[l] + half) >> dt;
                 yr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
-                errors[r * BLOCK + l] = S(yr[l]);
+                error_lanes[r * BLOCK + l] = S(yr[l]);
             }
         }
         report(bad, RBP_ERROR);
-        std::memcpy(moved, most, sizeof most);
+        std::memcpy(lanes.moved, most, sizeof most);
     }
 
     void finish_y(int l) {
-        for (int r = 0; r < R; r++) of->y[int64_t(slot[l]) * R + r] = y[r * BLOCK + l];
+        for (int r = 0; r < R; r++) of->y[int64_t(slot(l)) * R + r] = y[r * BLOCK + l];
     }
 
     void move_y(int to, int l) {
@@ -290,33 +254,31 @@ template <class S, class F> class Relaxation {
             y[r * BLOCK + to] = y[r * BLOCK + l];
             j[r * BLOCK + to] = j[r * BLOCK + l];
             slope[r * BLOCK + to] = slope[r * BLOCK + l];
-            errors[r * BLOCK + to] = errors[r * BLOCK + l];
+            error_lanes[r * BLOCK + to] = error_lanes[r * BLOCK + l];
         }
-        for (size_t t = 0; t < products.terms.size(); t++) derivatives[t * BLOCK + to] = derivatives[t * BLOCK + l];
+        for (size_t t = 0; t < products.terms.size(); t++)
+            derivatives[t * BLOCK + to] = derivatives[t * BLOCK + l];
     }
 
     const Network &net;
     const Products &products;
     const int R;
     Buffer<int32_t> x, in, u, y, j, slope;
-    Buffer<S> phi, base, sums, errors;
+    Buffer<S> phi, base, sums, error_lanes;
     Buffer<double> factors, slopes;
     Buffer<int32_t> derivatives;
     Buffer<F> wide;
     Narrow<S> to_net, to_error;
     Narrow<F> folded;
     Narrow<double> to_goal;
-    int32_t moved[BLOCK] = {}, bad_phi[BLOCK] = {};
-    uint8_t live[BLOCK];
-    int slot[BLOCK], used = 0, phases = 2;
+    int32_t bad_phi[BLOCK] = {};
+    Lanes lanes;
     bool keep = false;
     // of the run
     const S *w = nullptr;
     const rbp_state *at = nullptr;
     Batch *of = nullptr;
     Tally *total = nullptr;
-    int64_t *steps_at = nullptr;
-    uint8_t *unsettled_at = nullptr;
 };
 
 }  // namespace rbp

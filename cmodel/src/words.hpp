@@ -30,7 +30,10 @@ template <class S> struct Narrow {
     S half, min, max;
 
     Narrow(int shift, const Format &f)
-        : shift(shift), half(shift > 0 ? S(1) << (shift - 1) : S(0)), min(f.min), max(f.max) {}
+        : shift(shift),
+          half(shift > 0 ? S(1) << (shift - 1) : S(0)),
+          min(f.min),
+          max(f.max) {}
 
     int32_t operator()(S value, int32_t &bad) const {
         S full = shift > 0 ? (value + half) >> shift : value * (S(1) << -shift);

@@ -18,7 +18,7 @@ constexpr int64_t padded(int64_t size) { return (size + BLOCK - 1) / BLOCK * BLO
 // columns from `from` on, or where that would be mostly empty (from -1) just the connected ones.
 struct Row {
     int unit;
-    int place;       // of the noise
+    int place;  // of the noise
     int64_t first;
     int count;
     int from;
@@ -35,13 +35,15 @@ struct Network {
     Format state, error, weight, net, velocity;
     int N, M, A, B, order;
 
-    std::vector<uint8_t> held, clamp, target, input;
+    std::vector<uint8_t> held, clamp, input;
+    std::vector<int> targets;  // units
     std::vector<Row> rows;
     std::vector<int> row_of;     // of a unit; -1 where it is held
     std::vector<int64_t> units;  // of the columns: unit, or product
     int columns, constant;       // connected; of them constant
     std::vector<int> slots;      // column of each slot
-    std::vector<int> column_of;  // of a row's unit, in first order; -1 where its φ is constant or unused
+    std::vector<int>
+        column_of;  // of a row's unit, in first order; -1 where its φ is constant or unused
     std::vector<int64_t> numbers;
     int64_t most_forward = 0, most_backward = 0;  // terms of a sum
 
@@ -50,15 +52,29 @@ struct Network {
     std::vector<int> products;   // M × order; N is the factor 1
 
     Network(const rbp_network &n, const int64_t *weights)
-        : given(n), state(n.state), error(n.error), weight(n.weight), net(n.net), velocity(n.velocity),
-          N(int(n.units)), M(int(n.columns)), A(int(n.patterns)), B(int(n.batch)), order(int(n.order)),
-          held(n.held, n.held + N), clamp(n.clamp, n.clamp + N), target(n.target, n.target + N),
-          input(n.input, n.input + N), row_of(N, -1),
-          g(n.g, n.g + (n.tables << n.net.width)), g_slope(n.g_slope, n.g_slope + (n.tables << n.net.width)) {
+        : given(n),
+          state(n.state),
+          error(n.error),
+          weight(n.weight),
+          net(n.net),
+          velocity(n.velocity),
+          N(int(n.units)),
+          M(int(n.columns)),
+          A(int(n.patterns)),
+          B(int(n.batch)),
+          order(int(n.order)),
+          held(n.held, n.held + N),
+          clamp(n.clamp, n.clamp + N),
+          input(n.input, n.input + N),
+          row_of(N, -1),
+          g(n.g, n.g + (n.tables << n.net.width)),
+          g_slope(n.g_slope, n.g_slope + (n.tables << n.net.width)) {
         const int64_t words = int64_t(1) << n.state.width;
         if (n.f) f.assign(n.f, n.f + words);
         if (n.f_slope) f_slope.assign(n.f_slope, n.f_slope + words);
         products.assign(n.products, n.products + int64_t(M) * order);
+        for (int unit = 0; unit < N; unit++)
+            if (n.target[unit]) targets.push_back(unit);
         for (int r = 0; r < n.rows; r++) {
             Row row{};
             row.unit = int(n.row_units[r]);
@@ -80,7 +96,8 @@ struct Network {
     // The units of product m that are factors, and how many.
     const int *factors(int64_t m, int &count) const {
         const int *at = &products[m * order];
-        for (count = 0; count < order && at[count] < N; count++) {}
+        for (count = 0; count < order && at[count] < N; count++) {
+        }
         return at;
     }
 
@@ -98,7 +115,8 @@ struct Network {
             for (int64_t m = 0; m < M; m++) terms[m] += weights[int64_t(row.unit) * M + m] != 0;
         for (int64_t m = 0; m < M; m++)
             if (terms[m]) units.push_back(m), most_backward = std::max(most_backward, terms[m]);
-        auto moving = std::stable_partition(units.begin(), units.end(), [&](int64_t m) { return is_constant(m); });
+        auto moving = std::stable_partition(units.begin(), units.end(),
+                                            [&](int64_t m) { return is_constant(m); });
         constant = int(moving - units.begin());
         columns = int(units.size());
         for (int64_t m : units) numbers.push_back(given.numbers[m]);
@@ -128,9 +146,11 @@ struct Network {
                 for (int c = 0; c < row.count; c++) slots.push_back(row.from + c);
                 row.begin += here[0] - row.from;
             }
-            row.end = row.from < 0 ? row.first + int64_t(here.size()) : row.first + here.back() + 1 - row.from;
+            row.end = row.from < 0 ? row.first + int64_t(here.size())
+                                   : row.first + here.back() + 1 - row.from;
             row.split = std::partition_point(&slots[row.begin], &slots[0] + row.end,
-                                             [&](int c) { return c < constant; }) - &slots[0];
+                                             [&](int c) { return c < constant; }) -
+                        &slots[0];
         }
     }
 };

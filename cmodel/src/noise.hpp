@@ -30,7 +30,7 @@ class Noise {
   public:
     static constexpr int ORBIT = 4095, ZERO = 2 * ORBIT;  // words but 0; where those of r = 0 begin
 
-    explicit Noise(const std::vector<int64_t> &numbers) : orbit_(3 * ORBIT), first_(8192), places_(8192) {
+    explicit Noise(const std::vector<int64_t> &numbers) : orbit_(3 * ORBIT), places_(8192) {
         std::vector<uint16_t> place(4096);
         uint16_t v = 1 << 4;
         for (int m = 0; m < ORBIT; m++, v = mix(v)) {
@@ -41,24 +41,29 @@ class Noise {
         for (int h = 0; h < 8192; h++) {
             uint16_t r = 0;
             for (int k = 0; k < 12; k++) r ^= h >> 10 * k % 13 & 1 ? orbit_[k] : 0;
-            first_[h] = r;
             places_[h] = r ? place[r >> 4] : ZERO;
         }
         for (int64_t j : numbers) numbers_.push_back(uint16_t(j & 8191));
         numbers_.resize((numbers_.size() + 15) / 16 * 16);
     }
 
-    // r << 4 of row 0, of all columns.
-    void start(uint32_t z, uint16_t *r) const { hashed(z, first_.data(), r); }
+    // Where row 0 of each column is in the orbit; that of row i is i % ORBIT further.
+    void find(uint32_t z, uint16_t *places) const {
+        hashed(z, places, [](uint16_t place) { return place; });
+    }
 
-    // Where row 0 of each column is in orbit(); that of row i is i % ORBIT further.
-    void find(uint32_t z, uint16_t *place) const { hashed(z, places_.data(), place); }
+    // r << 4 of a row, of all columns.
+    void start(uint32_t z, int row, uint16_t *r) const {
+        const uint16_t *at = orbit(row);
+        hashed(z, r, [at](uint16_t place) { return at[place]; });
+    }
 
-    const uint16_t *orbit() const { return orbit_.data(); }
+    // r << 4 of a row, by place.
+    const uint16_t *orbit(int row) const { return orbit_.data() + row % ORBIT; }
 
   private:
     // H has bit k of v where here is bit m = 6k, then 10k (mod 13): so C moves no bits.
-    void hashed(uint32_t z, const uint16_t *table, uint16_t *out) const {
+    template <class Of> void hashed(uint32_t z, uint16_t *out, Of of) const {
         const uint16_t keys[] = {key(z, 20, 1), key(z, 17, 6), key(z, 2, 6), key(z, 0, 10),
                                  key(z, 27, 10)};
         for (size_t at = 0; at < numbers_.size(); at += 16) {
@@ -71,7 +76,7 @@ class Noise {
                 v = v ^ (~right(v, 10) & right(v, 7)) ^ keys[3];
                 h[l] = v ^ right(v, 1) ^ right(v, 9) ^ keys[4];
             }
-            for (int l = 0; l < 16; l++) out[at + l] = table[h[l]];
+            for (int l = 0; l < 16; l++) out[at + l] = of(places_[h[l]]);
         }
     }
 
@@ -84,7 +89,7 @@ class Noise {
         return bits;
     }
 
-    std::vector<uint16_t> orbit_, first_, places_, numbers_;
+    std::vector<uint16_t> orbit_, places_, numbers_;
 };
 
 }  // namespace rbp

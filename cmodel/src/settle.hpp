@@ -1,0 +1,105 @@
+// Patterns side by side, each in a lane, until all are done. One that is done stays in its lane and is
+// not looked at, until half of the lanes do.
+#pragma once
+#include <type_traits>
+#include <vector>
+
+#include "network.hpp"
+
+namespace rbp {
+
+// Of the patterns of an update, by their place in it.
+struct Batch {
+    int64_t phi_stride, rows;
+    std::vector<int64_t> which;
+    Buffer<int32_t> phi, x, slope, y;    // φ of the columns; the others of the rows
+    std::vector<uint8_t> skip, clamped;  // clamped: what φ ends with was not exact
+
+    Batch(const Network &net, int64_t size)
+        : phi_stride(padded(net.columns)),
+          rows(int64_t(net.rows.size())),
+          which(size),
+          phi(size * phi_stride),
+          x(size * rows),
+          slope(size * rows),
+          y(size * rows),
+          skip(size),
+          clamped(size) {}
+};
+
+// Where steps and flags of the batch are written, for `phases` relaxations a pattern.
+struct Logs {
+    int64_t *steps;
+    uint8_t *unsettled;
+    int phases;
+};
+
+// What relaxing and learning leave beside.
+struct Tally {
+    int64_t energy = 0, unsettled = 0, saturated = 0;
+};
+
+class Lanes {
+  public:
+    // Patterns first … first + count of the batch.
+    void start(int first, int count) {
+        used = count;
+        for (int l = 0; l < BLOCK; l++) live[l] = l < count, slot[l] = first + l;
+    }
+
+    // Calls act with how many lanes are computed, as a constant.
+    template <class Act> void wide_enough(Act act) {
+        if (used > BLOCK / 2) act(std::integral_constant<int, BLOCK>());
+        else act(std::integral_constant<int, BLOCK / 2>());
+    }
+
+    // Calls step(lanes), which sets `moved`, until every lane is done; finish(lane) for each that is;
+    // move(to, lane) where one goes to another lane.
+    template <class Step, class Finish, class Move>
+    void settle(const rbp_network &when, int phase, const Logs &logs, Batch &batch, Tally &tally,
+                Step step, Finish finish, Move move) {
+        int left = used;
+        for (int64_t count = 1; left; count++) {
+            wide_enough(step);
+            for (int l = 0; l < used; l++) {
+                const bool done = !when.fixed && moved[l] <= when.tolerance;
+                if (!live[l] || (!done && count < when.limit)) continue;
+                const bool late = !done && !when.fixed;
+                const int64_t k = int64_t(slot[l]) * logs.phases + phase;
+                logs.steps[k] = count;
+                logs.unsettled[k] = late;
+                tally.unsettled += late;
+                if (late && moved[l] > when.use_within) batch.skip[slot[l]] = 1;
+                finish(l);
+                live[l] = 0;
+                left--;
+            }
+            if (left && left <= BLOCK / 2 && used > BLOCK / 2) compact(move);
+        }
+    }
+
+    // Whether something was clamped in a lane that is looked at.
+    bool any(const int32_t *bad) const {
+        bool found = false;
+        for (int l = 0; l < used; l++) found |= live[l] && bad[l];
+        return found;
+    }
+
+    int32_t moved[BLOCK] = {};  // greatest |step|
+    int slot[BLOCK], used = 0;
+
+  private:
+    template <class Move> void compact(Move move) {
+        for (int l = BLOCK / 2, to = 0; l < used; l++) {
+            if (!live[l]) continue;
+            while (live[to]) to++;
+            move(to, l);
+            live[to] = 1, slot[to] = slot[l], live[l] = 0;
+        }
+        used = BLOCK / 2;
+    }
+
+    bool live[BLOCK];
+};
+
+}  // namespace rbp
