@@ -31,8 +31,8 @@ bool move(int32_t *__restrict w, const int32_t *__restrict present, const int32_
     const A min = format.min, max = format.max;
     for (int k = 0; k < count; k++) {
         const A old = w[k], here = (PRESENT ? present[k] : w[k]) ? -1 : 0;
-        const A full =
-            old + (((y * phi[k] + rounding(NOISE ? noise : nullptr, k)) >> rounding.shift) & here);
+        const A r = rounding(NOISE ? noise : nullptr, k), step = (y * phi[k] + r) >> rounding.shift;
+        const A full = old + (step & here);
         const A cut = std::min(std::max(full, min), max);
         bad |= full ^ cut;
         w[k] = int32_t(cut ? cut : least & here);

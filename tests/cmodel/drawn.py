@@ -12,27 +12,32 @@ from rbp.golden.relaxation import Network, Settling
 from rbp.golden.tables import feature_tables, tables_for
 from rbp.golden.training import Learning, Machine
 
-__all__ = ["FIELDS", "OWN", "differences", "drawn", "formats_of", "network"]
+__all__ = ["FIELDS", "OWN", "by_golden", "by_model", "differences", "drawn", "network", "unlike"]
+
+CALLS = (1, 2)
+"""Updates of each call of the model."""
+
+LOGS = ("energy", "steps", "unsettled")
 
 FIELDS = ("weights", "velocity", "start", "x", "y", "t", "unsettled", "skipped", "saturated")
 
 
-def formats_of(**pairs):
+def _formats_of(**pairs):
     """Formats from (integer, fraction) of each role."""
     return Formats(**{role: pair and Format(role, *pair) for role, pair in pairs.items()})
 
 
 OWN = {
-    "small": formats_of(
+    "small": _formats_of(
         state=(0, 4), error=(1, 5), weight=(2, 3), net=(2, 5), slope=(0, 4), velocity=(0, 5)
     ),
-    "odd": formats_of(
+    "odd": _formats_of(
         state=(2, 9), error=(0, 12), weight=(4, 7), net=(2, 7), slope=(1, 9), velocity=(2, 10)
     ),
-    "fine net": formats_of(
+    "fine net": _formats_of(
         state=(1, 4), error=(1, 2), weight=(2, 2), net=(2, 9), slope=(0, 7), velocity=None
     ),
-    "long": formats_of(
+    "long": _formats_of(
         state=(1, 22), error=(2, 23), weight=(3, 22), net=(3, 14), slope=(0, 25), velocity=(1, 24)
     ),
 }
@@ -182,26 +187,43 @@ def _twin(machine):
     return twin
 
 
-def differences(machine, calls=(1, 2), threads=1, lib=None):
-    """Names of what differs from golden after calls of so many updates, and in a recall."""
-    twin, found = _twin(machine), []
-    model = Model(twin, threads, lib=lib)
+def _state(machine):
+    return {name: copy.copy(getattr(machine, name)) for name in FIELDS}
 
-    def same(name, one, other):
-        if not np.array_equal(one, other):
-            found.append(name)
 
+def by_golden(machine, calls=CALLS):
+    """{name: what it is} after calls of so many updates each, and after a recall, by golden."""
+    machine, seen = _twin(machine), []
     for updates in calls:
         relaxed = [machine.update() for _ in range(updates)]
+        seen.append({f"{n} of each": np.stack([getattr(r, n) for r in relaxed]) for n in LOGS})
+        seen[-1] |= _state(machine)
+    return _joined(seen, machine.relax(errors=False), machine)
+
+
+def by_model(machine, calls=CALLS, threads=1, lib=None):
+    """The same by the model."""
+    machine, seen = _twin(machine), []
+    model = Model(machine, threads, lib=lib)
+    for updates in calls:
         trained = model.train(updates)
-        same("energy", trained.energy, [r.energy for r in relaxed])
-        same("steps", trained.steps, np.stack([r.steps for r in relaxed]))
-        same("unsettled of each", trained.unsettled, np.stack([r.unsettled for r in relaxed]))
-        for name in FIELDS:
-            same(name, getattr(machine, name), getattr(twin, name))
-    one, other = machine.relax(errors=False), model.relax(errors=False)
-    for name in ("x", "steps", "unsettled", "skip"):
-        same(f"recall {name}", getattr(one, name), getattr(other, name))
-    for name in FIELDS:
-        same(f"recall {name}", getattr(machine, name), getattr(twin, name))
-    return sorted(set(found))
+        seen.append({f"{n} of each": getattr(trained, n) for n in LOGS} | _state(machine))
+    return _joined(seen, model.relax(errors=False), machine)
+
+
+def _joined(seen, recalled, machine):
+    ends = {n: getattr(recalled, n) for n in ("x", "steps", "unsettled", "skip")}
+    parts = {f"call {k}": part for k, part in enumerate(seen)}
+    parts |= {"recall": ends, "after it": _state(machine)}
+    return {f"{part}: {name}": word for part in parts for name, word in parts[part].items()}
+
+
+def unlike(one, other):
+    """Names of what differs."""
+    assert one.keys() == other.keys()
+    return [name for name in one if not np.array_equal(one[name], other[name])]
+
+
+def differences(machine, calls=CALLS, threads=1):
+    """Names of what the model makes otherwise than golden."""
+    return unlike(by_golden(machine, calls), by_model(machine, calls, threads))

@@ -42,25 +42,79 @@ def test_words_at_their_ends(name, units):
                 assert differences(machine) == []
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("momentum", [None, 0, 3])
-def test_what_is_absent_says_nothing(preset, momentum):
-    """y and φ at their lowest: a weight that is not there would be clamped."""
-    f = PRESETS[preset]
-    if momentum is not None and f.velocity is None:
-        return
-    n = 20
+def absent(preset, momentum=None):
+    """y and φ at their lowest: at η = 2 a weight of −1 stays in its format, one of 0 would not.
+
+    x is far from T, and tanh as steep as can be, so y stays where it is.
+    """
+    f, n = PRESETS[preset], 20
     weights = np.zeros((n, n), int)
-    weights[0, :3] = 1
-    weights[5, ::7] = -1
-    machine = filled(preset, n, 2, weights, f.state.min, learning=Learning(1, 3, friction=momentum))
-    machine.network = replace(machine.network, clamp_units=np.arange(n) > 5)
-    machine.structure = None
-    machine = replace(machine)  # the structure of these flags
+    weights[0, :3] = weights[5, ::7] = weights[6] = -1
+    learning = Learning(1, 3, keep=True, friction=momentum)
+    options = {"activations": ("tanh",), "learning": learning}
+    machine = filled(preset, n, 1, weights, f.state.min, **options)
+    machine.x = np.full_like(machine.x, f.state.max)
     machine.y = np.full_like(machine.y, f.error.min)
-    machine.learning = replace(machine.learning, keep=True)
-    machine.settling = replace(machine.settling, dt_shift=8, limit=1, fixed=True)
-    assert differences(machine) == []
+    machine.settling = Settling(dt_shift=8, tolerance=0, limit=1, use_within=0, fixed=True)
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("preset", "momentum"), [*((p, None) for p in PRESETS), ("w16", 0), ("w18", 3)]
+)
+def test_what_is_absent_says_nothing(preset, momentum):
+    assert differences(absent(preset, momentum), (1,)) == []
+    assert differences(absent(preset, momentum)) == []
+
+
+def test_what_is_absent_is_at_the_corner():
+    """None of the weights that are there is clamped."""
+    machine = absent("w16")
+    machine.update()
+    assert "weight" not in machine.saturated
+    assert machine.weights.max() == machine.network.formats.weight.max
+
+
+def late(preset="w16", skip=False):
+    """Products that do not fit once x has moved: only an update that is made says so."""
+    f, n = PRESETS[preset], 3
+    products = ((0, 1), (0, 0), (2,))
+    net = network(
+        preset,
+        n,
+        products=products,
+        **dict.fromkeys(("input_units", "target_units"), np.ones(n, bool)),
+    )
+    zero = np.zeros((2, n), np.int64)
+    settling = Settling(dt_shift=0, tolerance=0, limit=1, use_within=0, fixed=not skip)
+    inputs = np.full((2, n), f.state.to_raw(1.2))
+    return Machine(net, np.ones((n, 3), int), inputs, inputs, zero, settling)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("skip", [False, True])
+def test_products_at_the_end(preset, skip):
+    assert differences(late(preset, skip), (1,)) == []
+    machine = late(preset, skip)
+    machine.update()
+    assert ("state" in machine.saturated) == (not skip)
+
+
+def long_fold():
+    """Second order at w18 with all words at their ends: sums of derivatives beyond 63 bits."""
+    f, n = PRESETS["w18"], 88
+    products, every = monomials(n, (2,)), np.ones(n, bool)
+    flags = {"input_units": every, "target_units": every}
+    net = network("w18", n, products=products, activations=("sin",), **flags)
+    lowest = np.full((1, n), f.state.min)
+    weights = np.full((n, len(products)), f.weight.min)
+    settling = Settling(dt_shift=8, tolerance=0, limit=1, use_within=0, fixed=True)
+    learning, y = Learning(keep=True), np.full((1, n), f.error.min)
+    return Machine(net, weights, lowest, lowest, lowest, settling, learning, y=y)
+
+
+def test_long_fold():
+    assert differences(long_fold(), (1,)) == []
 
 
 def sparse(n, products=None, preset="w16", seed=1, share=0.01, learning=None, batch=4):
@@ -90,7 +144,6 @@ def test_large(preset, units, share):
 )
 @pytest.mark.parametrize("share", [1.0, 0.1])
 def test_products(preset, units, degrees, share):
-    """At w18 the sums of derivatives may be longer than 63 bits."""
     machine = sparse(units, monomials(units, degrees), preset, share=share)
     assert differences(machine, (1, 2)) == []
 
