@@ -63,6 +63,14 @@ class Formats:
         """Fractional bits of y·φ beyond those of w or v: the shift of an update at η = 1."""
         return self.error.fraction + self.state.fraction - learned.fraction
 
+    def sums(self, terms):
+        """A type that holds every sum of so many products of a weight: float64, which is quick,
+        where it is exact, up to 2**53. Raises OverflowError where int64 does not hold them."""
+        greatest = terms * self.weight.min * min(self.state.min, self.error.min)
+        if greatest >= 2**63:
+            raise OverflowError(f"a sum of {terms} products may reach {greatest:.3g}, beyond 2**63")
+        return np.float64 if greatest <= 2**53 else np.int64
+
 
 def _formats(state, error, weight, net, slope, velocity):
     return Formats(

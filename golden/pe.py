@@ -11,8 +11,9 @@ __all__ = ["accumulate", "apply", "backward", "forward", "update"]
 
 
 def _exact_product(a, b):
-    """Product of words, or of float64 that holds them: a sum of 4096 is at most 2**47, so exact."""
-    return (a.astype(np.float64) @ b.astype(np.float64, copy=False)).astype(np.int64)
+    """Product of words in the type of ``b``, which holds every sum: see
+    :meth:`rbp.golden.formats.Formats.sums`."""
+    return (a.astype(b.dtype, copy=False) @ b).astype(np.int64, copy=False)
 
 
 def forward(weights, phi):

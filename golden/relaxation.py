@@ -138,7 +138,7 @@ def relax(
     c, start_y = network.streamed(start, targets), zeros if y is None else y
     moving, weights = network.of(free), weights[free]
     connected = (weights != 0).any(axis=0)
-    weights = weights.astype(np.float64)  # once, for the products
+    weights = weights.astype(network.formats.sums(max(weights.shape)))  # once, for the products
     x, y, slope = start[at], start_y[at], zeros[at]
     aims, inputs = targets[at], inputs[at]
 

@@ -82,12 +82,9 @@ def faulty(tmp_path_factory):
 
 @cache
 def golden(seed):
-    """A random machine and what golden makes of it; None where golden's sums may not be exact."""
+    """A random machine and what golden makes of it."""
     machine = drawn(seed)
-    try:
-        return machine, by_golden(machine)
-    except OverflowError:
-        return None
+    return machine, by_golden(machine)
 
 
 def found(name, lib):
@@ -97,7 +94,7 @@ def found(name, lib):
         return unlike(by_golden(machine, (1,)), by_model(machine, (1,), lib=lib)) or None
     for seed in RANDOM:
         pair = golden(seed)
-        if pair and unlike(pair[1], by_model(pair[0], threads=1 + seed % 2, lib=lib)):
+        if unlike(pair[1], by_model(pair[0], threads=1 + seed % 2, lib=lib)):
             return seed
     return None
 
@@ -114,6 +111,6 @@ def test_without_a_fault(faulty):
     fault.value = 0
     for seed in RANDOM[:60]:
         pair = golden(seed)
-        assert pair is None or unlike(pair[1], by_model(pair[0], lib=lib)) == []
+        assert unlike(pair[1], by_model(pair[0], lib=lib)) == []
     for name in DIRECTED:
         assert found(name, lib) is None

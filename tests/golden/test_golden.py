@@ -1,12 +1,14 @@
 """Golden as a whole: against int64, float64, the paper's (14), and differences of E."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import rbp
 from rbp.golden import pe
 from rbp.golden.config import GREATEST_COLUMNS, GREATEST_UNITS, Config
-from rbp.golden.formats import PRESETS
+from rbp.golden.formats import PRESETS, Format
 from rbp.golden.noise import noise
 from rbp.golden.reference import Reference, exact_errors
 from rbp.golden.relaxation import Settling
@@ -17,26 +19,36 @@ from rbp.settings import Settings
 # Products
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_products_by_way_of_float64_are_exact(preset):
-    f, rng, n = PRESETS[preset], np.random.default_rng(1), 200
+WIDE = replace(
+    PRESETS["w18"], weight=Format("weight", 3, 22), state=Format("state", 1, 24), velocity=None
+)
+
+
+@pytest.mark.parametrize("f", [*PRESETS.values(), WIDE], ids=[*PRESETS, "wide"])
+def test_products_are_exact(f):
+    rng, n = np.random.default_rng(1), 200
     for _ in range(3):
         weights = rng.integers(f.weight.min, f.weight.max + 1, (n, n))
         phi = rng.integers(f.state.min, f.state.max + 1, (4, n))
         y = rng.integers(f.error.min, f.error.max + 1, (4, n))
-        assert np.array_equal(pe.forward(weights, phi), phi @ weights.T)
-        assert np.array_equal(pe.backward(weights, y), y @ weights)
+        held = weights.astype(f.sums(n))
+        assert np.array_equal(pe.forward(held, phi), phi @ weights.T)
+        assert np.array_equal(pe.backward(held, y), y @ weights)
     n = 1024  # the greatest network, all words at their ends
-    full, least = np.full((n, n), f.weight.min), np.full((1, n), f.state.min)
+    full, least = np.full((n, n), f.weight.min, f.sums(n)), np.full((1, n), f.state.min)
     assert (pe.forward(full, least) == n * f.weight.min * f.state.min).all()
     assert (pe.backward(full, least) == n * f.weight.min * f.state.min).all()
 
 
-@pytest.mark.parametrize("f", PRESETS.values(), ids=PRESETS)
-def test_no_partial_sum_of_a_product_goes_beyond_float64(f):
-    terms = max(GREATEST_UNITS, GREATEST_COLUMNS)
-    greatest = terms * -f.weight.min * max(-f.state.min, -f.error.min)
-    assert greatest <= 2**47 < 2**53
+def test_the_type_of_sums_holds_them():
+    greatest = max(GREATEST_UNITS, GREATEST_COLUMNS)
+    for formats in PRESETS.values():
+        assert formats.sums(greatest) is np.float64
+    assert WIDE.sums(8) is np.float64  # a product may reach 2**50
+    assert WIDE.sums(9) is np.int64
+    assert WIDE.sums(8191) is np.int64
+    with pytest.raises(OverflowError, match="a sum of 8192 products may reach 9.22e.18, beyond"):
+        WIDE.sums(8192)
 
 
 # Learning
