@@ -6,7 +6,6 @@ core, there with its own slots. A layered network's C++ makes no steps: it passe
 """
 
 import ctypes
-import shutil
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from rbp.cosim import run, tools
-from rbp.cosim.build import BUILD, library
-from rbp.cosim.cache import cached
+from rbp.cmodel.build import compiled
+from rbp.cosim import run
+from rbp.cosim.build import library
 from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.fpga import baselines
@@ -57,13 +56,7 @@ class Job:
 
 def _compiled(name, **functions):
     """A C++ program beside this file, for this machine; its functions as given: (result, types)."""
-    source = Path(__file__).parent / f"{name}.cpp"
-
-    def make(folder):
-        shutil.copyfile(source, folder / source.name)
-        tools.run(["g++", *FLAGS, "-o", f"{name}.so", source.name], folder)
-
-    lib = ctypes.CDLL(cached(BUILD, name, (source.read_bytes(), FLAGS), make) / f"{name}.so")
+    lib = ctypes.CDLL(compiled([Path(__file__).parent / f"{name}.cpp"], FLAGS))
     for function, (result, types) in functions.items():
         getattr(lib, function).restype, getattr(lib, function).argtypes = result, types
     return lib
