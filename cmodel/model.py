@@ -108,7 +108,10 @@ class Model:
 
     def update(self) -> Trained:
         """Relax a batch, then update the weights."""
-        return self.train(1)
+        self._prepare()
+        self._lib.rbp_train(self._model, self._at, 1, 0.0, *self._logs_at)
+        self._finish()
+        return Trained(*[log.copy() for log in self._first])
 
     def train(self, updates: int, stop=None) -> Trained:
         """So many updates; fewer where ``stop()``, called every 50 ms or so, becomes true.
@@ -188,6 +191,7 @@ class Model:
             np.zeros((self._room, batch, 2), bool),
         )
         self._logs_at = [_pointer(log) for log in self._logs]
+        self._first = [log[:1] for log in self._logs]
 
 
 def _pointer(array):

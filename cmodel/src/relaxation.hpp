@@ -98,9 +98,8 @@ template <class S, class F> class Relaxation {
 
     template <int W> void begin_x() {
         if (net.order) {
-            int32_t bad[BLOCK] = {};
-            products.template phi<W, S>(0, net.columns, factors, phi, bad);
-            report(bad, RBP_STATE);
+            std::fill_n(bad_phi, BLOCK, 0);  // those of lanes that were not looked at, too
+            products.template phi<W, S>(0, net.columns, factors, phi, bad_phi);
             for (int l = 0; l < lanes.used; l++)
                 for (int c = 0; c < net.constant; c++)
                     of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
@@ -135,7 +134,7 @@ template <class S, class F> class Relaxation {
         if (net.order) next_products<W>();
     }
 
-    // φ of the new x. Whether one is clamped counts where it is used: in the next step, or learning.
+    // φ of the new x. Whether one is clamped counts once it is used: after a step, or in learning.
     template <int W> void next_products() {
         for (int unit : products.units) {
             if (net.still(unit)) continue;
@@ -158,7 +157,6 @@ template <class S, class F> class Relaxation {
         for (int c = net.constant; c < net.columns; c++)
             of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
         of->clamped[slot(l)] = net.order && bad_phi[l];
-        bad_phi[l] = 0;
     }
 
     void move_x(int to, int l) {
@@ -171,7 +169,6 @@ template <class S, class F> class Relaxation {
             phi[c * BLOCK + to] = phi[c * BLOCK + l];
         for (int64_t unit : products.units) factors[unit * BLOCK + to] = factors[unit * BLOCK + l];
         bad_phi[to] = bad_phi[l];
-        bad_phi[l] = 0;
     }
 
     void load_y(int l) {
