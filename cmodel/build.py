@@ -86,7 +86,11 @@ def compiled(sources, flags=FLAGS):
 @cache
 def library(path=None):
     """The model's functions; of ``rbp_model.h``, or of another library with the same."""
-    lib = ctypes.CDLL(path or compiled(SOURCES))
+    path = path or compiled(SOURCES)
+    try:
+        lib = ctypes.CDLL(path)
+    except OSError as error:
+        raise NoCompiler(f"the compiled model cannot be loaded: {error}") from error
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     functions = {
         "create": (pointer, [pointer, pointer]),

@@ -84,8 +84,10 @@ class Model:
     """A :class:`rbp.golden.training.Machine` that learns in compiled software, bit for bit.
 
     The machine's arrays become the model's, which changes them in place: copy what has to stay.
-    Between two calls the machine may be used as any other, by golden too. Raises ValueError where
-    the model cannot hold it, and :class:`rbp.cmodel.build.NoCompiler`.
+    Between two calls golden may go on with the machine, and what it has may be replaced; but do
+    not write into its arrays. Raises ValueError where the model cannot hold the machine, and
+    :class:`rbp.cmodel.build.NoCompiler`. One thread at a time may call it; where there are
+    ``threads`` they do not outlive a fork.
 
     Parameters
     ----------
@@ -106,11 +108,13 @@ class Model:
             self._lib.rbp_destroy(self._model)
             self._model = None
 
+    def __reduce__(self):
+        raise TypeError("a model cannot be copied: copy its machine")
+
     def update(self) -> Trained:
         """Relax a batch, then update the weights."""
         self._prepare()
-        self._lib.rbp_train(self._model, self._at, 1, 0.0, *self._logs_at)
-        self._finish()
+        self._run(1, 0.0)
         return Trained(*[log.copy() for log in self._first])
 
     def train(self, updates: int, stop=None) -> Trained:
@@ -119,22 +123,20 @@ class Model:
         An interrupt ends it at the end of an update, too: the machine is what it has come to.
         """
         self._prepare()
-        found, left = [], updates
+        found, left = [[log[:0] for log in self._logs]], updates
         while left:
-            done = self._lib.rbp_train(
-                self._model, self._at, min(left, self._room), CHUNK, *self._logs_at
-            )
-            self._finish()
+            done = self._run(min(left, self._room), CHUNK)
             found.append([log[:done].copy() for log in self._logs])
             left -= done
             if left and stop and stop():
                 break
-        logs = (
-            found[0]
-            if len(found) == 1
-            else [np.concatenate(log) for log in zip(*found, strict=True)]
-        )
-        return Trained(*logs)
+        return Trained(*map(np.concatenate, zip(*found, strict=True)))
+
+    def _run(self, updates, seconds):
+        try:
+            return self._lib.rbp_train(self._model, self._at, updates, seconds, *self._logs_at)
+        finally:  # an interrupt is raised as soon as the library has returned
+            self._finish()
 
     def relax(self, *, errors: bool = True) -> Ended:
         """Relax the patterns of the next update, or for a recall all, with the present weights."""
@@ -145,8 +147,10 @@ class Model:
         energy, steps = np.zeros(1, np.int64), np.zeros(shape, np.int64)
         unsettled, skip = np.zeros(shape, bool), np.zeros(len(rows), bool)
         logs = [_pointer(log) for log in (energy, steps, unsettled, skip)]
-        self._lib.rbp_relax(self._model, self._at, errors, *logs)
-        self._finish()
+        try:
+            self._lib.rbp_relax(self._model, self._at, errors, *logs)
+        finally:
+            self._finish()
         y = m.y[rows] if errors else None
         return Ended(m.x[rows], y, steps, unsettled, skip, int(energy[0]))
 

@@ -1,5 +1,6 @@
 """The compiled model where chance does not go: ends of formats, sizes, calls after calls."""
 
+import _thread
 import copy
 import threading
 from dataclasses import replace
@@ -212,17 +213,28 @@ def test_stop():
     assert equal(machine, twin)
 
 
-def test_an_interrupt_ends_an_update():
+@pytest.mark.parametrize("after", [0.02, 0.06, 0.15])
+def test_an_interrupt_ends_an_update(after):
+    """Wherever it comes, the machine is that of a whole number of updates."""
     machine = sparse(30, share=0.5)
     twin = copy.deepcopy(machine)
-
-    def interrupted():
-        raise KeyboardInterrupt
-
+    model = Model(machine)
+    timer = threading.Timer(after, _thread.interrupt_main)
+    timer.start()
     with pytest.raises(KeyboardInterrupt):
-        Model(machine).train(10**7, stop=interrupted)
+        model.train(10**7)
     Model(twin).train(machine.t // 4)
     assert equal(machine, twin)
+
+
+def test_no_updates():
+    trained = Model(sparse(5, share=1.0)).train(0)
+    assert trained.steps.shape == (0, 4, 2)
+
+
+def test_a_model_is_not_copied():
+    with pytest.raises(TypeError, match="copy its machine"):
+        copy.deepcopy(Model(sparse(5, share=1.0)))
 
 
 def test_what_is_refused():
