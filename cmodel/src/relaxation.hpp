@@ -269,7 +269,7 @@ template <class S, class F> class Relaxation {
     Narrow<F> folded;
     Narrow<double> to_goal;
     int32_t bad_phi[BLOCK] = {};
-    Lanes lanes;
+    Lanes<std::is_same<S, double>::value> lanes;  // the other types are seldom: less to compile
     bool keep = false;
     // of the run
     const S *w = nullptr;

@@ -39,7 +39,8 @@ struct Tally {
     int64_t energy = 0, unsettled = 0, saturated = 0;
 };
 
-class Lanes {
+// Where HALF, half of the lanes are computed once that is enough.
+template <bool HALF> class Lanes {
   public:
     // Patterns first … first + count of the batch.
     void start(int first, int count) {
@@ -49,8 +50,9 @@ class Lanes {
 
     // Calls act with how many lanes are computed, as a constant.
     template <class Act> void wide_enough(Act act) {
-        if (used > BLOCK / 2) act(std::integral_constant<int, BLOCK>());
-        else act(std::integral_constant<int, BLOCK / 2>());
+        if constexpr (HALF)
+            if (used <= BLOCK / 2) return act(std::integral_constant<int, BLOCK / 2>());
+        act(std::integral_constant<int, BLOCK>());
     }
 
     // Calls step(lanes), which sets `moved`, until every lane is done; finish(lane) for each that is;
@@ -74,7 +76,7 @@ class Lanes {
                 live[l] = 0;
                 left--;
             }
-            if (left && left <= BLOCK / 2 && used > BLOCK / 2) compact(move);
+            if (HALF && left && left <= BLOCK / 2 && used > BLOCK / 2) compact(move);
         }
     }
 
