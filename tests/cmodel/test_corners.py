@@ -12,6 +12,7 @@ from rbp.cmodel.model import Model
 from rbp.golden.features import monomials
 from rbp.golden.formats import PRESETS
 from rbp.golden.relaxation import Settling
+from rbp.golden.structure import Structure
 from rbp.golden.training import Learning, Machine
 from tests.cmodel.drawn import FIELDS, OWN, differences, drawn, network
 
@@ -155,6 +156,21 @@ def test_a_batch_longer_than_the_patterns():
     for keep in (False, True):
         machine = sparse(9, share=0.7, learning=Learning(0, 4, batch=11, keep=keep))
         assert differences(machine) == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_other_units_are_held(seed):
+    """Than those that have to be: targets, units with weights, all of them."""
+    machine = drawn(2 * 10**7 + seed)
+    held = np.random.default_rng(seed).random(len(machine.weights)) < (0.1, 0.5, 1.1)[seed % 3]
+    features = machine.network.features
+    structure = Structure(machine.weights != 0, held, features and features.products)
+    learning = replace(machine.learning, start_seed=None) if held.all() else machine.learning
+    kept = {"y": np.where(held, 3, machine.y), "x": machine.x}
+    try:
+        assert differences(replace(machine, structure=structure, learning=learning, **kept)) == []
+    except OverflowError:
+        pytest.skip("golden's sums may not be exact")
 
 
 def equal(one, other):
