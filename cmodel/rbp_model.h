@@ -1,7 +1,7 @@
 /* The golden model of a network that learns, as compiled software: the same bits.
 
    Words are raw, as in rbp.golden. Arrays are by rows and the caller's: what a model is made from is
-   read when it is made, but the state's arrays, which must live as long as the model, in each call.
+   read when it is made, but the tables and the state's arrays, which must live as long as it does.
    Models do not share anything: each may run in a thread of its own. */
 #ifndef RBP_MODEL_H
 #define RBP_MODEL_H

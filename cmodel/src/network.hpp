@@ -31,7 +31,7 @@ struct Row {
 };
 
 struct Network {
-    rbp_network given;  // sizes and settings; its pointers are not used later
+    rbp_network given;  // sizes, settings and tables; its other pointers are not used later
     Format state, error, weight, net, velocity;
     int N, M, A, B, order;
 
@@ -47,7 +47,6 @@ struct Network {
     std::vector<int64_t> numbers;
     int64_t most_forward = 0, most_backward = 0;  // terms of a sum
 
-    std::vector<int32_t> g, g_slope, f, f_slope;
     std::vector<int64_t> table;  // of a row: where its word 0 lies in g
     std::vector<int> products;   // M × order; N is the factor 1
 
@@ -66,12 +65,7 @@ struct Network {
           held(n.held, n.held + N),
           clamp(n.clamp, n.clamp + N),
           input(n.input, n.input + N),
-          row_of(N, -1),
-          g(n.g, n.g + (n.tables << n.net.width)),
-          g_slope(n.g_slope, n.g_slope + (n.tables << n.net.width)) {
-        const int64_t words = int64_t(1) << n.state.width;
-        if (n.f) f.assign(n.f, n.f + words);
-        if (n.f_slope) f_slope.assign(n.f_slope, n.f_slope + words);
+          row_of(N, -1) {
         products.assign(n.products, n.products + int64_t(M) * order);
         for (int unit = 0; unit < N; unit++)
             if (n.target[unit]) targets.push_back(unit);

@@ -90,9 +90,10 @@ template <class S, class F> class Relaxation {
     template <class C> void load_factors(int l, C c) {
         for (int unit : products.units) {
             const int32_t word = c(unit);
-            factors[int64_t(unit) * BLOCK + l] = net.f.empty() ? word : net.f[word - net.state.min];
-            if (!net.f_slope.empty())
-                slopes[int64_t(unit) * BLOCK + l] = net.f_slope[word - net.state.min];
+            factors[int64_t(unit) * BLOCK + l] =
+                !net.given.f ? word : net.given.f[word - net.state.min];
+            if (net.given.f_slope)
+                slopes[int64_t(unit) * BLOCK + l] = net.given.f_slope[word - net.state.min];
         }
     }
 
@@ -115,7 +116,7 @@ template <class S, class F> class Relaxation {
         for (int r = 0; r < R; r++) {
             const S *s = sums + r * BLOCK;
             int32_t *ur = u + r * BLOCK, *xr = x + r * BLOCK, g[W];
-            const int32_t *inputs = in + r * BLOCK, *table = net.g.data() + net.table[r];
+            const int32_t *inputs = in + r * BLOCK, *table = net.given.g + net.table[r];
             for (int l = 0; l < W; l++) ur[l] = to_net(s[l], bad_net[l]);
             for (int l = 0; l < W; l++) g[l] = table[ur[l]];
             for (int l = 0; l < W; l++) {
@@ -141,7 +142,7 @@ template <class S, class F> class Relaxation {
             const int32_t *word = x + net.row_of[unit] * BLOCK;
             for (int l = 0; l < W; l++)
                 factors[int64_t(unit) * BLOCK + l] =
-                    net.f.empty() ? word[l] : net.f[word[l] - net.state.min];
+                    !net.given.f ? word[l] : net.given.f[word[l] - net.state.min];
         }
         report(bad_phi, RBP_STATE);
         std::memset(bad_phi, 0, sizeof bad_phi);
@@ -152,7 +153,7 @@ template <class S, class F> class Relaxation {
         const int64_t k = int64_t(slot(l)) * R;
         for (int r = 0; r < R; r++) {
             of->x[k + r] = x[r * BLOCK + l];
-            of->slope[k + r] = net.g_slope[net.table[r] + u[r * BLOCK + l]];
+            of->slope[k + r] = net.given.g_slope[net.table[r] + u[r * BLOCK + l]];
         }
         for (int c = net.constant; c < net.columns; c++)
             of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
@@ -199,7 +200,7 @@ template <class S, class F> class Relaxation {
 
     template <int W> void begin_y() {
         int32_t bad[BLOCK] = {};
-        products.template derivatives<W>(factors, net.f_slope.empty() ? nullptr : slopes.get(),
+        products.template derivatives<W>(factors, !net.given.f_slope ? nullptr : slopes.get(),
                                          derivatives, bad);
         report(bad, RBP_STATE);
     }

@@ -38,7 +38,7 @@ OWN = {
         state=(1, 4), error=(1, 2), weight=(2, 2), net=(2, 9), slope=(0, 7), velocity=None
     ),
     "long": _formats_of(
-        state=(1, 22), error=(2, 23), weight=(3, 22), net=(3, 14), slope=(0, 25), velocity=(1, 24)
+        state=(1, 18), error=(2, 23), weight=(3, 22), net=(3, 14), slope=(0, 25), velocity=(1, 24)
     ),
 }
 ACTIVATIONS = [
