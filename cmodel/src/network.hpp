@@ -12,6 +12,14 @@ namespace rbp {
 
 constexpr int BLOCK = 16;  // slots that a row is padded to, and patterns that relax side by side
 
+#if defined(__AVX512F__)
+constexpr int VECTOR = 8, TOGETHER = 4;  // doubles of a vector; rows, by the registers there are
+#elif defined(__AVX__)
+constexpr int VECTOR = 4, TOGETHER = 2;
+#else
+constexpr int VECTOR = 2, TOGETHER = 1;
+#endif
+
 constexpr int64_t padded(int64_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
 
 // A row's weights lie in slots from `first` on, `count` with those that hold none: a stretch of
@@ -23,11 +31,8 @@ struct Row {
     int count;
     int from;
     int64_t begin, split, end;  // slots: of constant columns up to split, then of the others
+    int together;  // TOGETHER, where as many rows from this one on have the same stretch, else 1
     bool any() const { return count > 0; }
-    bool beside(const Row &other) const {
-        return from >= 0 && from == other.from && begin - first == other.begin - other.first &&
-               split - first == other.split - other.first && end - first == other.end - other.first;
-    }
 };
 
 struct Network {
@@ -79,6 +84,7 @@ struct Network {
         }
         choose_columns(weights);
         place_rows(weights);
+        join_rows();
     }
 
     bool random() const { return given.start_seed >= 0; }
@@ -131,7 +137,7 @@ struct Network {
             if (here.empty()) continue;
             row.from = here[0] / BLOCK * BLOCK;
             row.count = int(padded(here.back() + 1)) - row.from;
-            if (row.count > std::max<int64_t>(2 * here.size(), padded(here.size()))) {
+            if (row.count > std::max<int64_t>(3 * here.size(), padded(here.size()))) {
                 row.from = -1;
                 row.count = int(padded(here.size()));
                 slots.insert(slots.end(), here.begin(), here.end());
@@ -145,6 +151,30 @@ struct Network {
             row.split = std::partition_point(&slots[row.begin], &slots[0] + row.end,
                                              [&](int c) { return c < constant; }) -
                         &slots[0];
+        }
+    }
+
+    // Rows that are computed together have the same slots of a sum: those that any has.
+    void join_rows() {
+        for (size_t r = 0; r < rows.size(); r += rows[r].together) {
+            Row *at = &rows[r];
+            at->together = 1;
+            if (r + TOGETHER > rows.size() || !at->any() || at->from < 0) continue;
+            int64_t begin = at->count, end = 0;
+            int same = 0;
+            for (; same < TOGETHER && at[same].from == at->from && at[same].count == at->count;
+                 same++) {
+                begin = std::min(begin, at[same].begin - at[same].first);
+                end = std::max(end, at[same].end - at[same].first);
+            }
+            if (same < TOGETHER) continue;
+            at->together = TOGETHER;
+            const int64_t split = std::clamp<int64_t>(constant - at->from, begin, end);
+            for (int k = 0; k < TOGETHER; k++) {
+                at[k].begin = at[k].first + begin;
+                at[k].split = at[k].first + split;
+                at[k].end = at[k].first + end;
+            }
         }
     }
 };

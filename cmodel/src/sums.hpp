@@ -6,14 +6,6 @@
 
 namespace rbp {
 
-#if defined(__AVX512F__)
-constexpr int VECTOR = 8, TOGETHER = 4;  // doubles of a vector; rows, by the registers there are
-#elif defined(__AVX__)
-constexpr int VECTOR = 4, TOGETHER = 2;
-#else
-constexpr int VECTOR = 2, TOGETHER = 1;
-#endif
-
 template <class S> struct Vector {
     typedef S type;
     static constexpr int width = 1;
@@ -71,18 +63,9 @@ template <class S, int W, int R> struct Sums {
 
 // Calls each(r, Sums<S, W, …>) for rows r, or TOGETHER of them from r on.
 template <class S, int W, class Each> void by_rows(const Network &net, Each each) {
-    const int rows = int(net.rows.size());
-    for (int r = 0; r < rows;) {
-        int beside = 1;
-        while (beside < TOGETHER && r + beside < rows && net.rows[r].beside(net.rows[r + beside]))
-            beside++;
-        if (beside == TOGETHER) {
-            each(r, Sums<S, W, TOGETHER>());
-            r += TOGETHER;
-        } else {
-            each(r, Sums<S, W, 1>());
-            r++;
-        }
+    for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together) {
+        if (net.rows[r].together == TOGETHER) each(r, Sums<S, W, TOGETHER>());
+        else each(r, Sums<S, W, 1>());
     }
 }
 
