@@ -15,7 +15,10 @@ from rbp.golden.training import Learning
 if TYPE_CHECKING:
     from rbp.problem import Problem
 
-__all__ = ["Settings"]
+__all__ = ["GREATEST_SLOTS", "Settings"]
+
+GREATEST_SLOTS = 256
+"""That a lane holds."""
 
 _RANGES = {
     "macs": (1, 2**31 - 1),
@@ -143,13 +146,18 @@ class Settings:
         batch = self.batch_of(problem)
         if batch > patterns:
             raise InputError(f"batch must be 1 … {patterns} (the patterns), not {batch}")
-        slots = self.slots or -(-patterns // self.lanes)
-        if self.slots is None and slots > 256:
+        slots, most = self.slots or -(-patterns // self.lanes), GREATEST_SLOTS * self.lanes
+        if self.slots is None and patterns > most:
             slots = -(-batch // self.lanes)
         held = f"slots × lanes = {slots} × {self.lanes} = {slots * self.lanes}"
+        if self.slots is None and batch > most:
+            raise InputError(
+                f"{batch} patterns do not fit in one batch (at most {most}): give --batch B"
+            )
         if batch > slots * self.lanes:
             raise InputError(
-                f"a batch of {batch} patterns does not fit: {held}, expected at least {batch}"
+                f"a batch of {batch} patterns does not fit: {held}, expected --batch of at most "
+                f"{slots * self.lanes}, or more slots"
             )
         if patterns > slots * self.lanes and (self.keep or self.method != "deterministic"):
             raise InputError(

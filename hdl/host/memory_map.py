@@ -258,8 +258,16 @@ class AddressMap:
         return next(k for k, r in enumerate(REGISTERS) if r.name == name)
 
     def state(self, region, pattern, unit):
-        """Address of a word of a pattern's state; the unit by its number in the machine."""
+        """Address of a word of a pattern's state; the unit by its number in the machine.
+
+        Raises ValueError where the core has no such word.
+        """
         lane, slot = pattern % self.config.lanes, pattern // self.config.lanes
+        if not (0 <= slot < self.config.slots and 0 <= unit < self.config.units):
+            raise ValueError(
+                f"pattern must be 0 … {self.config.lanes * self.config.slots - 1} and unit "
+                f"0 … {self.config.units - 1}, not {pattern} and {unit}"
+            )
         offset = (lane << self.region_bits) | region.value
         offset = (((offset << self.slot_bits) | slot) << self.unit_bits) | unit
         return self.at(Area.STATE, offset)

@@ -10,9 +10,9 @@ from rbp.golden.features import Features, count
 from rbp.golden.tables import ACTIVATIONS
 from rbp.machine import structures
 from rbp.result import Result
-from rbp.settings import Settings
+from rbp.settings import GREATEST_SLOTS, Settings
 
-__all__ = ["MACHINE", "flags", "machine", "problem_of"]
+__all__ = ["MACHINE", "check_kind", "check_units", "flags", "machine", "problem_of"]
 
 MACHINE = (
     "units",
@@ -43,6 +43,8 @@ MOST = 1 << 20
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
 _ANY = {"entries": None, "words": None, "folds": None, "spram": False}
 """Before it is known how many the program takes."""
+_MANY = {"batch": 16, "slots": 32}
+"""Of a problem with more patterns than a lane can hold: one batch learns, the next is loaded."""
 
 
 def machine(*, like=None, family="generic", **given) -> Config:
@@ -91,8 +93,9 @@ def problem_of(source):
 
 def _like(source):
     """What depends on neither a device nor P, of the core that trains a problem or a result."""
-    settings = source.settings if isinstance(source, Result) else Settings()
-    config = settings.config(problem_of(source))
+    problem = problem_of(source)
+    settings = Settings() if problem.patterns <= GREATEST_SLOTS else Settings(**_MANY)
+    config = (source.settings if isinstance(source, Result) else settings).config(problem)
     others = (*_OF_THE_DEVICE, *_ANY)
     return {f.name: getattr(config, f.name) for f in fields(Config) if f.name not in others}
 
@@ -108,8 +111,7 @@ def _holding(config, problem, given):
     of_both = structures(problem)
     stays = {name: given[name] for name in _ANY if name in given}
     config = replace(holding(config, *of_both), **stays)
-    if config.higher != (problem.monomials is not None):
-        raise ValueError("products, order and feature are for a network of products, not for this")
+    check_kind(config, problem)
     for structure in of_both:
         compiled(config, structure)
         if config.higher:
@@ -118,6 +120,38 @@ def _holding(config, problem, given):
             features = Features(units, products, config.formats.state)
             features.fold_words(config, connected, structure.first)
     return config
+
+
+def check_kind(config, problem):
+    """Refuse a core of sums of states for a network of products, and the other way round."""
+    if (listed := problem.monomials) is None:
+        if config.higher:
+            raise InputError(
+                "the core sums products, and the network sums states: expected a core without "
+                "--order, --products, --folds and --feature"
+            )
+        return
+    needs = f"--order {max(1, *map(len, listed))} --products {len(listed)}"
+    if not config.higher:
+        feature = "" if problem.feature == "identity" else f" --feature {problem.feature}"
+        raise InputError(f"the network sums products, and the core has none: add {needs}{feature}")
+    if config.feature != problem.feature:
+        raise InputError(
+            f"feature {config.feature} of the core is not that of the network: expected "
+            f"--feature {problem.feature}"
+        )
+
+
+def check_units(config, problem, structure):
+    """Refuse a core without room for the numbers of a network's units."""
+    needed = len(structure.order)
+    if needed > config.units:
+        free = needed - problem.units
+        left = f" and {free} left free for the order" if free else ""
+        raise InputError(
+            f"the network needs {needed} unit numbers ({problem.units} units{left}), the core has "
+            f"{config.units}: give --units {needed}"
+        )
 
 
 def _all_products(units, order, feature):

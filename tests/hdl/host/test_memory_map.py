@@ -49,6 +49,13 @@ def addresses(config):
     )
 
 
+@pytest.mark.parametrize(("pattern", "unit"), [(15, 0), (-1, 0), (0, 17), (0, -1)])
+def test_no_such_word(pattern, unit):
+    """What is out of range would be another region's word, or another area's."""
+    with pytest.raises(ValueError, match=f"0 … 14 and unit 0 … 16, not {pattern} and {unit}"):
+        AddressMap(CONFIGS["padded"]).state(Region.X, pattern, unit)
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_addresses(name):
     config = CONFIGS[name]

@@ -246,8 +246,26 @@ def test_products_of_a_problem():
     for name, value in (("products", products - 1), ("order", 1), ("folds", given.units)):
         with pytest.raises(InputError, match="the core holds"):
             machine(like=given, **{name: value})
-    with pytest.raises(InputError, match="not for this"):
+    with pytest.raises(InputError, match="the core sums products, and the network sums states"):
         machine(like=problem("xor"), products=9)
+    with pytest.raises(InputError, match="feature sin of the core is not that of the network"):
+        machine(like=given, feature="sin")
+
+
+def many(patterns):
+    """More patterns than a lane can hold."""
+    target = np.linspace(0.1, 0.9, patterns)[:, None] * np.ones(3)
+    return Problem(weights=np.full((3, 3), 0.2), targets=target, target_units=[1, 0, 1])
+
+
+def test_like_a_problem_of_many_patterns():
+    """As many slots as there are patterns, if a lane can hold them; given ones hold."""
+    assert machine(like=many(256)).slots == 256
+    config = machine(like=many(257))
+    assert (config.slots, config.refill) == (32, True)
+    assert machine(like=many(1437), slots=7).slots == 7
+    with pytest.raises(InputError, match="slots must be 1 … 256, not 257"):
+        machine(like=many(1437), slots=257)
 
 
 ROUND_TRIPS = (

@@ -278,6 +278,21 @@ def test_bad_input(case, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_more_patterns_than_a_batch(tmp_path, capsys):
+    """The message names --batch, which is what helps."""
+    targets = np.full((300, 2), 0.5)
+    given = rbp.Problem(weights=np.ones((2, 2)), targets=targets, target_units=[1, 1])
+    given.save(tmp_path / "p.npz")
+    held = "slots × lanes = 32 × 1 = 32, expected --batch of at most 32, or more slots"
+    for argv, said in (
+        ([], "300 patterns do not fit in one batch (at most 256): give --batch B"),
+        (["--slots", "32"], f"a batch of 300 patterns does not fit: {held}"),
+    ):
+        assert main(["plan", str(tmp_path / "p.npz"), *argv]) == 2
+        assert capsys.readouterr().err == f"rbp: {said}\n"
+    assert main(["plan", str(tmp_path / "p.npz"), "--batch", "8", "--slots", "32"]) == 0
+
+
 def test_not_a_problem(tmp_path, capsys):
     np.savez(tmp_path / "cues.npz", initial_state=np.zeros((2, 3)))
     for name in ("cues.npz", "none.npz"):
