@@ -79,6 +79,7 @@ def add(verbs):
         "--recall", action="store_true", help="for a recall, in which no unit is clamped"
     )
     option(verb, "--name", "network", "NAME", "of the arrays, which begin with it")
+    option(verb, "--core", "rbp_core", "NAME", "of the core: the --name of rbp verilog")
     verb.add_argument("--force", action="store_true", help="replace a file that rbp did not make")
     verb.add_argument("--out", required=True, metavar="FILE", help="FILE.h or FILE.json")
 
@@ -162,15 +163,17 @@ def _core(device, flags):
 def _program(arguments):
     from rbp.export import program
 
-    program.check_outputs(arguments.out, arguments.name, force=arguments.force)
+    name, core = arguments.name, arguments.core
+    program.check_outputs(arguments.out, name, core, force=arguments.force)
     source, flags = source_in(arguments.source), given_machine(arguments)
     if not {"units", "like"} & {*flags}:
         flags["like"] = source
-    config = _core(arguments.device, flags)
-    print(
-        "wrote",
-        *program.write(config, source, arguments.out, name=arguments.name, recall=arguments.recall),
-    )
+    config, recall = _core(arguments.device, flags), arguments.recall
+    found = program.arrays(config, source, recall=recall)
+    more = {"name": name, "core": core, "device": arguments.device, "recall": recall}
+    paths = program.write(config, found, arguments.out, **more)
+    print(program.summary(config, source, found))
+    print("wrote", *paths)
 
 
 def _verilog_paths(arguments):

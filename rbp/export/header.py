@@ -3,7 +3,7 @@
 from rbp.export.dense import dense
 from rbp.export.generated import NAME, formats, title
 from rbp.export.manual import ACCESS, FIELDS, meaning
-from rbp.export.words import fold_layout, of_rules
+from rbp.export.words import core_key, fold_layout, of_rules
 from rbp.golden.relaxation import Settling
 from rbp.hdl.host.memory_map import IDENTITY, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout, word_layout
@@ -92,6 +92,7 @@ def _groups(config):
     names += ["order", "folds"] * config.higher
     shape = [(name.upper(), getattr(config, name)) for name in (*names, "log_depth")]
     shape += [("ADDRESS_BITS", amap.width), ("IDENTITY", f"0x{IDENTITY:08x}u")]
+    shape += [("KEY", f"0x{core_key(config):08x}u /* the header of rbp program compares it */")]
     yield "what was built; COLUMNS as the value of a column is none", shape
     numbers = []
     for role, fmt in formats(config).items():

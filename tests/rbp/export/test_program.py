@@ -2,18 +2,24 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import rbp
+from rbp import engines
 from rbp.cli import main
+from rbp.errors import InputError
 from rbp.export.header import header
 from rbp.export.manual import manual
 from rbp.export.program import arrays
-from rbp.fpga.machines import machine
+from rbp.export.words import core_key
+from rbp.fpga.machines import flags, machine
 from rbp.golden.program import BUBBLE, Program
 from rbp.hdl.layouts import word_layout
 from rbp.hdl.timing import Timing
+from rbp.paper import examples
 from tests.rbp.export.test_lint import CONFIGS
 from tests.rbp.export.test_testbench import layered, listed
 
@@ -150,8 +156,10 @@ def test_the_arrays_are_what_the_driver_writes(tmp_path, of, recall):
     argv = [tmp_path / "p.npz", "--macs", 2, "--out", tmp_path / "n.json"]
     assert run(*argv, *["--recall"] * recall) == 0
     found = json.loads((tmp_path / "n.json").read_text())
-    assert found.pop("made").startswith("Made by rbp ")
     config = machine(like=of(), macs=2)
+    assert found.pop("made").startswith("Made by rbp ")
+    assert found.pop("core") == f"rbp verilog {flags(config)}"
+    assert found.pop("core_key") == core_key(config)
     plain = arrays(config, of(), recall=recall)
     assert found == {name: np.asarray(value).tolist() for name, value in plain.items()}
     assert found["held"] == found["rows"]
@@ -171,7 +179,9 @@ def test_a_header(tmp_path, capsys):
     core = ["--units", 12, "--macs", 4, "--momentum"]
     out = tmp_path / "n.h"
     assert run(tmp_path / "p.npz", *core, "--name", "net", "--out", out) == 0
-    assert capsys.readouterr().out == f"wrote {out}\n"
+    assert capsys.readouterr().out == (
+        f"9 of 12 unit numbers, 13 of 36 entries, 7 of 256 words; 2 of 4 patterns\nwrote {out}\n"
+    )
     warn = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only"]
     subprocess.run([*warn, out], check=True)
     assert "#define NET_HELD 3u\n" in out.read_text()
@@ -185,8 +195,9 @@ def test_what_is_refused(tmp_path, capsys):
         (["--out", tmp_path / "n.txt"], ["n.txt", "FILE.h or FILE.json"]),
         (["--out", tmp_path / "other.h"], ["other.h", "--force"]),
         (["--out", tmp_path / "n.h", "--name", "Net"], ["name", "Net"]),
-        (["--out", tmp_path / "n.h", "--units", 8], ["9 units", "holds 8"]),
-        (["--out", tmp_path / "n.h", "--units", 9, "--order", 2], ["products", "not for this"]),
+        (["--out", tmp_path / "n.h", "--units", 8], ["9 unit numbers (9 units)", "--units 9"]),
+        (["--out", tmp_path / "n.h", "--units", 9, "--order", 2], ["products", "sums states"]),
+        (["--out", tmp_path / "n.h", "--core", "clk"], ["name", "clk"]),
         (["--out", tmp_path / "none" / "n.h"], ["none"]),
         (["--out", tmp_path / "n.h", "--macs", 10], ["macs", "10"]),
     ):
@@ -196,3 +207,107 @@ def test_what_is_refused(tmp_path, capsys):
         for fragment in fragments:
             assert fragment in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.h", "p.npz"]
+
+
+def many(source, patterns):
+    """The same network with more patterns, each again and again; the last input is another."""
+    chosen = np.arange(patterns) % source.patterns
+    inputs = np.zeros((patterns, source.units))
+    inputs[-1, 1] = 0.25
+    return replace(source, targets=source.targets[chosen], inputs=inputs)
+
+
+@pytest.mark.parametrize("patterns", [1, 4, 17, 1437])
+@pytest.mark.parametrize("of", [layered, listed])
+def test_patterns_do_not_matter(of, patterns):
+    """However many there are, and whether they fit: only which units have an input."""
+    few, more = many(of(), 1), many(of(), patterns)
+    config = machine(like=of(), macs=2, slots=2, momentum=True)
+    expected, found = arrays(config, few), arrays(config, more)
+    assert "velocities" not in found
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    assert found["flags"][found["order"].tolist().index(1)] & 4
+
+
+def test_of_many_patterns(tmp_path, capsys):
+    """verilog --like, then program with the same flags, of a problem and of a result."""
+    more = many(listed(), 1437)
+    more.save(tmp_path / "p.npz")
+    result = engines.train(more, 1, "golden", batch=8, slots=16, momentum_shift=2)
+    result.save(tmp_path / "r.npz")
+    for name, slots in (("p", 32), ("r", 16)):
+        path = tmp_path / f"{name}.npz"
+        argv = ["--like", path, "--macs", 2, "--out", tmp_path / f"{name}.v"]
+        assert main([str(a) for a in ("verilog", *argv)]) == 0
+        capsys.readouterr()
+        assert run(path, "--macs", 2, "--out", tmp_path / f"{name}.h") == 0
+        said = capsys.readouterr().out
+        assert f"; 1437 patterns, the core has room for {slots}: load them in batches\n" in said
+        (tmp_path / "both.c").write_text(f'#include "{name}_regs.h"\n#include "{name}.h"\n')
+        warn = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only"]
+        subprocess.run([*warn, "both.c"], cwd=tmp_path, check=True)
+    assert ("velocities" in arrays(machine(like=result, macs=2), result)) == (
+        result.velocities.any()
+    )
+
+
+@pytest.mark.parametrize(
+    "other", [{"units": 11}, {"macs": 3}, {"preset": "w18"}, {"activation": "logistic,tanh"}]
+)
+def test_a_header_for_another_core(tmp_path, other):
+    """The compiler refuses it, and says what to do; a core of more slots is the same."""
+    layered().save(tmp_path / "p.npz")
+    given = {"units": 12, "macs": 4}
+    words = [str(w) for name, value in given.items() for w in (f"--{name}", value)]
+    assert run(tmp_path / "p.npz", *words, "--core", "net", "--out", tmp_path / "n.h") == 0
+    text = (tmp_path / "n.h").read_text()
+    assert " * For the core of: rbp verilog --units 12 --macs 4 --name net */\n" in text
+    (tmp_path / "both.c").write_text('#include "net_regs.h"\n#include "n.h"\n')
+    for config, right in (
+        (machine(**given, slots=9, eta="-2:1"), True),
+        (machine(**given | other), False),
+    ):
+        (tmp_path / "net_regs.h").write_text(header(config, "net"))
+        argv = ["gcc", "-std=c99", "-fsyntax-only", "both.c"]
+        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode == 0) == right
+        assert ("give rbp program the flags that rbp verilog was given" in done.stderr) != right
+
+
+def test_functions_by_the_numbers_of_the_core():
+    """And words in its formats."""
+    given = rbp.Problem(
+        weights=np.full((2, 2), 0.5), targets=[[0.5, 0.5]], target_units=[1, 1], activation="tanh"
+    )
+    found = arrays(machine(units=2, macs=2, activation="logistic,tanh", preset="w8"), given)
+    assert [word >> 4 for word in found["flags"].tolist()] == [1, 1]
+    whole = machine(units=2, macs=2, preset="w8").formats.weight.to_raw(0.5)
+    assert np.unique(found["weights"]).tolist() == [0, int(whole)]
+    with pytest.raises(InputError, match="no activation tanh, only logistic"):
+        arrays(machine(units=2), given)
+    result = engines.train(given, 1, "golden")
+    with pytest.raises(InputError, match="preset w18 of the core is not that of the result"):
+        arrays(machine(units=2, activation="tanh", preset="w18"), result)
+
+
+def test_a_core_of_another_kind():
+    products = len(listed().monomials)
+    with pytest.raises(
+        InputError, match=f"and the core has none: add --order . --products {products}"
+    ):
+        arrays(machine(units=12), listed())
+    with pytest.raises(InputError, match="core sums products, and the network sums states"):
+        arrays(machine(units=12, order=2), layered())
+
+
+def test_numbers_left_free():
+    """They count, and the message says so."""
+    given = examples.find("digits").problem()
+    with pytest.raises(InputError) as caught:
+        arrays(machine(units=95, macs=4), given)
+    assert str(caught.value) == (
+        "the network needs 97 unit numbers (95 units and 2 left free for the order), the core has "
+        "95: give --units 97"
+    )
