@@ -10,6 +10,7 @@ May import: rbp.
 import argparse
 import difflib
 import os
+import re
 import sys
 import warnings
 from contextlib import redirect_stdout
@@ -35,6 +36,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line, like every other."""
 
     def error(self, message):
+        if wrong := re.fullmatch(r"argument (\S+): invalid int value: (.*)", message, re.S):
+            message = f"{wrong[1]} must be an integer, not {wrong[2]}"
         raise InputError(f"{message} (see {self.prog} --help)")
 
     def _print_message(self, message, file=None):
@@ -117,7 +120,11 @@ def _check_words(verbs, words):
     for word in takewhile("--".__ne__, words[1:]):
         option = word.split("=")[0]
         if option.startswith("--") and option not in options:
-            raise InputError(f"rbp {words[0]} has no {option}{_meant(option, options)}")
+            having = [verb for verb in verbs if option in verbs[verb]._option_string_actions]
+            of = f" ({option} is of {', '.join(having)}; see rbp {words[0]} --help)"
+            raise InputError(
+                f"rbp {words[0]} has no {option}{of if having else _meant(option, options)}"
+            )
 
 
 def _check_folder_is_there():

@@ -1,6 +1,7 @@
 """Verbs of the hardware: verilog, testbench, program, plan, synth, features, cache."""
 
 import json
+import shlex
 
 from rbp.checks import degrees, integer
 from rbp.cli.options import (
@@ -203,7 +204,7 @@ def _testbench(arguments):
 
 
 def _plan(arguments):
-    from rbp.fpga import plan
+    from rbp.fpga import plan, plan_text
 
     require("rtl" if arguments.device is None else "fpga")
     if arguments.out is not None:
@@ -218,7 +219,7 @@ def _plan(arguments):
     if arguments.out is not None:
         with written(arguments.out) as file:
             file.write(json.dumps(record, indent=1).encode() + b"\n")
-    print("\n".join(plan.summary(record)))
+    print("\n".join(plan_text.summary(record, shlex.quote(arguments.source))))
     if arguments.out is not None:
         print("wrote", arguments.out)
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from rbp.checks import choice
+from rbp.checks import shown
 from rbp.errors import InputError
 
 __all__ = ["DEVICES", "Device", "block_rams", "device", "sprams"]
@@ -178,9 +178,21 @@ _ECP5_85K = replace(
 DEVICES = {d.name: d for d in (_UP5K, _HX8K, _ECP5_25K, _ECP5_45K, _ECP5_85K)}
 
 
+_BOARDS = {
+    "up5k": "iCEBreaker",
+    "hx8k": "iCE40HX8K-B-EVN",
+    "ecp5-25k": "ULX3S 25F",
+    "ecp5-45k": "ULX3S 45F",
+    "ecp5-85k": "ULX3S 85F",
+}
+
+
 def device(name) -> Device:
     """A device by name."""
-    return DEVICES[choice("device", name, tuple(DEVICES))]
+    if not isinstance(name, str) or name not in DEVICES:
+        known = ", ".join(f"{name} ({board})" for name, board in _BOARDS.items())
+        raise InputError(f"device must be one of {known}, not {shown(name)}")
+    return DEVICES[name]
 
 
 def block_rams(device, rtlil):

@@ -12,7 +12,7 @@ from rbp.machine import structures
 from rbp.result import Result
 from rbp.settings import GREATEST_SLOTS, Settings
 
-__all__ = ["MACHINE", "check_kind", "check_units", "flags", "machine", "problem_of"]
+__all__ = ["MACHINE", "check_kind", "check_units", "flags", "flags_like", "machine", "problem_of"]
 
 MACHINE = (
     "units",
@@ -198,6 +198,21 @@ def _check_eta(config, shift):
             f"eta_shift {shift} of the result is none of the core's, {low} … {high}: "
             f"--eta {min(low, shift)}:{max(high, shift)} builds it in"
         )
+
+
+def flags_like(config, like):
+    """The machine flags that ask for a core beside ``--like`` and its device."""
+    usual = _like(like)
+    words = [f"--macs {config.macs}"]
+    for name in ("lanes", "slots", "preset"):
+        if (value := getattr(config, name)) != usual[name]:
+            words.append(f"--{name} {value}")
+    if config.eta_shifts != FAMILIES[config.family].eta_shifts:
+        words.append("--eta {}:{}".format(*config.eta_shifts))
+    for name in ("momentum", "random_start", "refill"):
+        if getattr(config, name) and not usual[name]:
+            words.append("--" + name.replace("_", "-"))
+    return " ".join(words + ["--spram"] * config.spram)
 
 
 def flags(config):

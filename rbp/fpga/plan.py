@@ -15,12 +15,13 @@ from rbp.checks import integer
 from rbp.errors import InputError
 from rbp.extras import named
 from rbp.fpga.devices import Device, device
+from rbp.fpga.machines import flags_like
 from rbp.golden.config import SPRAM_WORDS
 from rbp.machine import check_flags, check_preset, machine, structures
 from rbp.result import Result
 from rbp.settings import Settings
 
-__all__ = ["LANES", "MACS", "plan", "steps_of", "summary"]
+__all__ = ["LANES", "MACS", "plan", "steps_of"]
 
 MACS, LANES = (1, 2, 4, 5, 8, 16, 32), (1, 2, 4)
 MOST_STEPS = 32767
@@ -32,6 +33,7 @@ class _Job:
 
     problem: Any
     settings: Settings
+    source: Any
     structures: list
     """Of training and of recall."""
     steps: np.ndarray
@@ -60,7 +62,9 @@ def plan(source, *, device_name=None, grade=None, steps=None, **flags) -> dict:
         ``programs``, one for each P, at the least L, which a very short one may depend on; and
         ``cores``, one for each P and L. ``cycles`` are those of a
         run of one update; ``fits``, ``short_of`` and ``us`` (of that run, at the Fmax of the core
-        ``measured``) only with a device. ``best`` is the P and L of the fastest that fits.
+        ``measured``) only with a device. ``fits`` is None where no core was measured, so that its
+        cells are not known. ``flags`` are those of ``rbp verilog --like``. ``best`` is the P and L
+        of the fastest that fits.
 
     Raises :class:`~rbp.errors.InputError`.
     """
@@ -79,7 +83,7 @@ def plan(source, *, device_name=None, grade=None, steps=None, **flags) -> dict:
     else:
         taken = np.full((1, settings.batch_of(problem), 2), steps)
     both = structures(problem)
-    job = _Job(problem, settings, both, taken, chosen, chosen and chosen.grade(grade))
+    job = _Job(problem, settings, source, both, taken, chosen, chosen and chosen.grade(grade))
     with named():  # of the hardware description
         return _record(job, flags, "golden" if steps is None else "given")
 
@@ -90,8 +94,8 @@ def _record(job, flags, steps_are):
     lanes = [flags["lanes"]] if "lanes" in flags else LANES
     pairs = [_core(job, p, count) for p in macs for count in lanes]
     programs, cores = [program for program, _ in pairs[:: len(lanes)]], [core for _, core in pairs]
-    fitting = [core for core in cores if core.get("us") is not None and core["fits"]]
-    best = min(fitting, key=lambda c: (c["us"], c["multipliers"]), default=None)
+    fitting = [core for core in cores if core.get("fits")]
+    best = min(fitting, key=lambda c: (c["us"] or c["cycles"], c["multipliers"]), default=None)
     return {
         "units": problem.units,
         "held": structure.first,
@@ -103,6 +107,7 @@ def _record(job, flags, steps_are):
         "steps": job.steps[0].tolist(),
         "steps_are": steps_are,
         "device": job.device and job.device.name,
+        "has": job.device and {n: getattr(job.device, n) for n in ("dsps", "brams", "luts")},
         "grade": job.grade,
         "programs": programs,
         "cores": cores,
@@ -143,8 +148,6 @@ def _config(job, macs, lanes):
     config = replace(settings.config(job.problem), log_depth=None)
     if job.device:
         config = replace(config, family=job.device.family, eta_shifts=None)
-        if job.device.is_soft(config):
-            config = replace(config, family=job.device.soft_family)
         low, high = config.eta_shifts
         shift = settings.eta_shift
         config = replace(config, eta_shifts=(min(low, shift), max(high, shift)))
@@ -173,16 +176,14 @@ def _on_device(job, config, cycles):
         if single_ported(other) <= chosen.sprams:
             config, spram = other, other.spram
             cycles = _cycles(job, config)["cycles"]
-    row, mhz, cells = _measured(job, config)
+    row, mhz, measured = _measured(job, config)
+    cells, rams = measured and _cells(config, row, measured), block_rams(config, chosen)
     needs = {
         "multipliers": (config.multipliers, chosen.dsps or math.inf),
-        f"block RAMs ({config.slots} slots{', --spram' * spram})": (
-            block_rams(config, chosen),
-            chosen.brams,
-        ),
-        chosen.cells.replace("_", " "): (_cells(config, row, cells), chosen.luts),
+        "block RAMs": (rams, chosen.brams),
+        "cells": (cells or 0, chosen.luts),
     }
-    short = [f"{need} of {has} {name}" for name, (need, has) in needs.items() if need > has]
+    short = [f"{need} {name}, has {has}" for name, (need, has) in needs.items() if need > has]
     wide = max(config.formats.state.width, config.formats.weight.width)
     if chosen.dsps and wide > chosen.dsp_width:
         short.insert(0, f"multipliers of {wide} bits, where there are those of {chosen.dsp_width}")
@@ -190,12 +191,14 @@ def _on_device(job, config, cycles):
         "spram": spram,
         "cycles": cycles,
         "multipliers": config.multipliers,
-        "block_rams": block_rams(config, chosen),
-        "cells": _cells(config, row, cells),
-        "fits": not short,
+        "block_rams": rams,
+        "cells": cells,
+        "fits": False if short else None if cells is None else True,
         "short_of": short,
+        "flags": flags_like(config, job.source),
         "fmax_mhz": mhz,
         "measured": row and row.command,
+        "measured_grade": row and row.grade,
         "like": bool(row) and _distance(row, job, config)[:-2] == (0,) * 6,
         "us": mhz and cycles / mhz,
     }
@@ -232,9 +235,7 @@ def _distance(row, job, config):
 
 
 def _cells(config, row, cells):
-    """As many as the measured core's, but for PEs and lanes; None without one."""
-    if row is None:
-        return 0
+    """As many as the measured core's, but for PEs and lanes."""
     used, pe = cells
     lane = used / row.lanes - pe * row.macs
     return round(config.lanes * (lane + pe * config.macs))
@@ -246,55 +247,3 @@ def steps_of(text):
     if not found:
         raise InputError(f"steps must be X,Y, those of x and of y, not {text!r}")
     return tuple(integer("steps", int(word), 1, MOST_STEPS) for word in found.groups())
-
-
-def summary(record):
-    """Lines for the terminal."""
-    plain = "{units} units: {held} held, {rows} with rows; {connections} connections"
-    yield plain.format(**record) + (
-        f"; {record['not_computed']} more of held units are not computed"
-        if record["not_computed"]
-        else ""
-    )
-    x, y = np.mean(record["steps"], axis=0)
-    of = "one golden update" if record["steps_are"] == "golden" else "--steps"
-    yield f"{record['batch']} patterns an update; {x:.1f} steps of x, {y:.1f} of y (of {of})"
-    yield ""
-    yield f"{'P':>3} {'entries':>8} {'short':>7} {'words':>6} {'padding':>8}"
-    for p in record["programs"]:
-        yield (
-            f"{p['macs']:3} {p['entries']:8} {p['short']:7} {p['words']:6} "
-            f"{100 * p['padding']:6.1f} %"
-        )
-    yield ""
-    if record["device"] is None:
-        yield f"{'P':>3} {'L':>2} {'cycles':>9} {'utilisation':>11}"
-        yield from map(_line, record["cores"])
-        return
-    yield (
-        f"{'P':>3} {'L':>2} {'cycles':>9} {'utilisation':>11} {'multipliers':>11} "
-        f"{'block RAMs':>10} {'MHz':>6} {'µs':>9}  on {record['device']}, an estimate"
-    )
-    yield from map(_line, record["cores"])
-    rows = dict.fromkeys(core["measured"] for core in record["cores"])
-    yield from (f"MHz and cells as measured by {row}" for row in rows if row)
-    if not all(core["like"] for core in record["cores"]):
-        yield "~ no such core was measured: these are of the nearest"
-    if record["best"] is None:
-        yield f"none fits {record['device']}"
-    else:
-        yield "best: --macs {macs} --lanes {lanes}".format(**record["best"])
-
-
-def _line(core):
-    line = (
-        f"{core['macs']:3} {core['lanes']:2} {core['cycles']:9} {100 * core['utilisation']:9.1f} %"
-    )
-    if "fits" not in core:
-        return line
-    mhz = "?" if core["us"] is None else f"{'' if core['like'] else '~'}{core['fmax_mhz']:.0f}"
-    us = "?" if core["us"] is None else f"{core['us']:.1f}"
-    fits = "fits" + " with --spram" * core["spram"]
-    return f"{line} {core['multipliers']:11} {core['block_rams']:10} {mhz:>6} {us:>9}  " + (
-        fits if core["fits"] else f"needs {', '.join(core['short_of'])}"
-    )

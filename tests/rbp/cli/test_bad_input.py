@@ -220,7 +220,7 @@ def test_too_many_units(refused):
 
 
 def test_too_many_patterns(refused):
-    train(refused, changed(targets=np.full((257, 4), 0.5)), "slots", "256", "257")
+    train(refused, changed(targets=np.full((257, 4), 0.5)), "--batch", "256", "257")
 
 
 def test_range_is_that_of_the_preset(refused):

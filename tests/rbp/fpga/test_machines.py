@@ -96,8 +96,8 @@ BAD = {
     "products": (["--order", 2, "--products", 4097], "products must be 1 … 4096, not 4097"),
     "no products": (["--products", 0], "products must be an integer, 1 … 1048576, not 0"),
     "folds": (["--order", 2, "--folds", 2], "folds must be at least 3 (the units), not 2"),
-    "several": (["--order", "1,2"], "argument --order: invalid int value: '1,2'"),
-    "text": (["--words", "x"], "argument --words: invalid int value: 'x'"),
+    "several": (["--order", "1,2"], "--order must be an integer, not '1,2'"),
+    "text": (["--words", "x"], "--words must be an integer, not 'x'"),
 }
 
 

@@ -1,16 +1,18 @@
 """``rbp plan``: its numbers are those of the schedule, of a run, and of the tools."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import rbp
-from rbp.cli import main
+from rbp.cli import _joined, main, parser
+from rbp.cli.options import given_machine
 from rbp.cosim import run
 from rbp.errors import InputError
-from rbp.fpga import baselines, flow, memories, plan, synth
+from rbp.fpga import baselines, flow, memories, plan, plan_text, synth
 from rbp.fpga.devices import block_rams, sprams
 from rbp.fpga.machines import machine as core
 from rbp.hdl.program import compiled
@@ -54,7 +56,7 @@ def test_clamped_units_that_are_fed():
     targets = given.target_units & (np.arange(15) < 8)
     record = plan.plan(replace(given, target_units=targets))
     assert (record["held"], record["connections"], record["not_computed"]) == (2, 195, 30)
-    assert "; 30 more of held units are not computed" in next(plan.summary(record))
+    assert "; 30 more of held units are not computed" in next(plan_text.summary(record))
 
 
 @pytest.mark.parametrize(
@@ -134,11 +136,18 @@ def test_best():
     for c in record["cores"]:
         assert c["us"] == c["cycles"] / c["fmax_mhz"]
         assert c["fits"] == (not c["short_of"])
-        assert ("of 8 multipliers" in " ".join(c["short_of"])) == (c["multipliers"] > 8)
-        assert ("of 30 block RAMs" in " ".join(c["short_of"])) == (c["block_rams"] > 30)
-    lines = list(plan.summary(record))
-    assert lines[-1] == "best: --macs {macs} --lanes {lanes}".format(**record["best"])
-    assert sum("fits" in line for line in lines) == len(fitting)
+        assert ("multipliers, has 8" in " ".join(c["short_of"])) == (c["multipliers"] > 8)
+        assert ("block RAMs, has 30" in " ".join(c["short_of"])) == (c["block_rams"] > 30)
+    lines = list(plan_text.summary(record))
+    command = f"rbp verilog --like PROBLEM.npz --device up5k {best['flags']} --out core.v"
+    assert lines[-1] == f"best: {command}"
+    assert max(map(len, lines[:-1])) <= 100
+    rows = [
+        line.endswith(("  fits", "  fits with --spram"))
+        for line in lines[-7 - len(record["cores"]) :]
+    ]
+    assert sum(rows) == len(fitting)
+    assert rows[: len(fitting)] == [True] * len(fitting)
 
 
 def test_memories_of_one_port():
@@ -173,7 +182,7 @@ def test_more_entries_than_spram_has():
         record = plan.plan(given, device_name="up5k", macs=1, lanes=1, steps=(3, 3))
         (found,) = record["cores"]
         assert (found["spram"], found["fits"]) == (fits, fits)
-        assert any("block RAMs (1 slots" in short for short in found["short_of"]) != fits
+        assert any("block RAMs, has 30" in short for short in found["short_of"]) != fits
         unit = np.arange(250)
         connected = unit[:, None] // 10 == unit // 10  # words follow each other
 
@@ -181,7 +190,8 @@ def test_more_entries_than_spram_has():
 def test_nothing_fits():
     record = plan.plan(problem(), device_name="up5k", lanes=8, preset="w18")
     assert record["best"] is None
-    assert list(plan.summary(record))[-1] == "none fits up5k"
+    lines = list(plan_text.summary(record))
+    assert lines[-1] == "none fits up5k"
     for found in record["cores"]:
         first = "multipliers of 18 bits, where there are those of 16"
         assert found["short_of"][0] == first
@@ -202,14 +212,81 @@ def test_measured(monkeypatch):
     assert [(c["macs"], c["lanes"]) for c in record["cores"] if c["like"]] == [(4, 1)]
     assert planned(record, 4, 1)["cells"] == 3000
     assert planned(record, 2, 2)["cells"] == 2 * (3000 - 2 * 200)
-    text = "\n".join(plan.summary(record))
-    assert f"MHz and cells as measured by {row.command}\n~ no such core was measured" in text
+    text = "\n".join(plan_text.summary(record))
+    assert "\n~ no such core was measured: MHz and cells by the nearest\n" in text
+    like = next(plan_text.summary(plan.plan(problem(), device_name="up5k", macs=4, lanes=1)))
+    assert "~" not in like
     monkeypatch.setattr(baselines, "load", dict)
     record = plan.plan(problem(), device_name="up5k")
     assert record["best"] is None
     assert {c["us"] for c in record["cores"]} == {None}
     assert {c["fmax_mhz"] for c in record["cores"]} == {None}
-    assert sum(" ?         ?  " in line for line in plan.summary(record)) == len(record["cores"])
+    lines = list(plan_text.summary(record))
+    assert sum("     ?     ?         ?  " in line for line in lines) == len(record["cores"])
+    assert not any("fits" in line for line in lines[:-1])
+    assert not any(line.startswith("~") for line in lines)
+    assert lines[-1] == ("whether any fits up5k is not known: no core of its family was measured")
+    assert {c["fits"] for c in record["cores"]} == {None, False}
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "given"),
+    [
+        ("association", "up5k", {}),  # in SPRAM
+        ("figure1", "hx8k", {}),
+        ("xor", "ecp5-85k", {"preset": "w18", "momentum_shift": 2, "start": "random"}),
+        ("association", "ecp5-25k", {"batch": 2, "slots": 4, "eta_shift": -6}),
+        ("xor", "up5k", {"eta_shift": -5}),
+    ],
+)
+def test_the_best_is_a_command(name, device, given, tmp_path):
+    """It makes the core that was planned."""
+    problem(name).save(tmp_path / "p.npz")
+    record = plan.plan(problem(name), device_name=device, **given)
+    line = list(plan_text.summary(record, tmp_path / "p.npz"))[-1]
+    arguments = parser()[0].parse_args(_joined(shlex.split(line)[2:]))
+    target = synth.target(arguments.device, **given_machine(arguments))
+    best = planned(record, **record["best"])
+    found = target.config
+    assert (found.macs, found.lanes, found.slots) == (best["macs"], best["lanes"], best["slots"])
+    assert found.spram == best["spram"] == (name == "association" and device == "up5k")
+    assert found.momentum == ("momentum_shift" in given)
+    assert found.random_start == ("start" in given)
+    assert found.preset == given.get("preset", "w16")
+    assert found.eta_shifts[0] <= given.get("eta_shift", 0) <= found.eta_shifts[1]
+    assert memories.block_rams(found, target.device) == best["block_rams"]
+
+
+def test_four_multipliers_do_not_fit_hx8k():
+    """By the cells of the measured core, of three."""
+    record = plan.plan(problem("figure1"), device_name="hx8k", macs=4, lanes=1)
+    (found,) = record["cores"]
+    assert found["fits"] is False
+    assert found["short_of"] == [f"{found['cells']} cells, has 7680"]
+
+
+def test_too_many_multipliers():
+    """Such a core is planned on the device that was asked for, too."""
+    record = plan.plan(problem("association"), device_name="ecp5-25k", macs=16, lanes=2)
+    (found,) = record["cores"]
+    given = {"macs": 16, "lanes": 2, "slots": found["slots"]}
+    config = core(like=problem("association"), family="ecp5", **given)
+    assert found["short_of"][0] == "36 multipliers, has 28"
+    assert found["block_rams"] == memories.block_rams(config, synth.device("ecp5-25k"))
+
+
+def test_a_grade_that_was_not_measured():
+    said = "grade 8 was not measured: figures of grade 6"
+    for grade, there in ((8, True), (6, False), (None, False)):
+        record = plan.plan(problem(), device_name="ecp5-85k", grade=grade, macs=4)
+        assert (said in plan_text.summary(record)) == there
+
+
+@pytest.mark.parametrize("row", baselines.ROWS[:3], ids=lambda row: row.command)
+def test_block_rams_as_measured(row):
+    """Of the rows of the present hardware."""
+    used = baselines.load()[row.command]["cells"]["bram"]["used"]
+    assert memories.block_rams(row.target.config, synth.device(row.device)) == used
 
 
 @pytest.mark.parametrize(
@@ -247,14 +324,14 @@ def test_verb(tmp_path, capsys):
     said, err = capsys.readouterr()
     record = json.loads(out.read_text())
     assert record == plan.plan(problem(), device_name="up5k", steps=(6, 4), macs=2)
-    assert said.splitlines() == [*plan.summary(record), f"wrote {out}"]
+    assert said.splitlines() == [*plan_text.summary(record, tmp_path / "p.npz"), f"wrote {out}"]
     assert err == ""
     assert main(["plan", str(tmp_path / "p.npz")]) == 0
     assert "best" not in capsys.readouterr().out
 
 
 BAD = {
-    "device": (["--device", "virtex"], "device must be one of up5k, hx8k"),
+    "device": (["--device", "virtex"], "device must be one of up5k (iCEBreaker), hx8k ("),
     "grade": (["--device", "up5k", "--grade", 6], "grade of up5k must be none, not 6"),
     "no device": (["--grade", 6], "grade 6 is of a device: expected one"),
     "steps": (["--steps", "6"], "steps must be X,Y, those of x and of y, not '6'"),
@@ -262,7 +339,11 @@ BAD = {
     "macs": (["--macs", 8], "macs must be 1 … 7 (the units), not 8"),
     "lanes": (["--lanes", 9], "lanes must be 1 … 8, not 9"),
     "batch": (["--batch", 5], "batch must be 1 … 4 (the patterns), not 5"),
-    "units": (["--units", 5], "rbp plan has no --units"),
+    "units": (["--units", 5], "rbp plan has no --units (--units is of "),
+    "spram": (["--spram"], "rbp plan has no --spram (--spram is of "),
+    "two macs": (["--macs", "5,4"], "--macs must be an integer, not '5,4' (see rbp plan --help)"),
+    "family": (["--device", "ice40"], "device must be one of up5k (iCEBreaker), hx8k ("),
+    "board": (["--device", "ulx3s"], "device must be one of up5k (iCEBreaker), hx8k ("),
 }
 
 
