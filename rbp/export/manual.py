@@ -7,6 +7,8 @@ Its prose is ``manual.md``: ``@NAME@`` is filled in, and a line that begins with
 import re
 from importlib.resources import files
 
+import numpy as np
+
 from rbp.export.generated import NAME, formats, parameters, title
 from rbp.export.port import PORTS
 from rbp.export.words import of_program, table
@@ -68,6 +70,13 @@ def manual(config, name=NAME, made=""):
         "EACH_LANE": f"each lane, 0 ... {config.lanes - 1}," if config.lanes > 1 else "the lane",
         "NOT_IN_RECALL": "KEEP, DRAW and RANDOM" if config.random_start else "KEEP and DRAW",
         "TOP_ADDRESS": amap.width - 1,
+        "AT_ZERO": _at_zero(config),
+        "PHI_IS": "phi[m] is product m of the c" if config.higher else "phi[m] is c of unit m",
+        "B_IS": (
+            "the sum of y[i] * w[i][m] over i, times the derivative of phi[m], over m"
+            if config.higher
+            else "b[j] is the sum of w[i][j] * y[i] over i"
+        ),
         "PLACES": config.lanes * config.slots,
         "REGIONS": table(
             (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
@@ -92,8 +101,8 @@ def manual(config, name=NAME, made=""):
 
 
 def meaning(register):
-    """Of a register; of one that has fields, they say it."""
-    return "see below" if register.name in FIELDS else register.doc
+    """Of a register."""
+    return register.doc + "; its bits are below" * (register.name in FIELDS)
 
 
 def _chosen(config):
@@ -169,6 +178,13 @@ def _place(config):
     if config.lanes == 1:
         return "slot = a and lane = 0"
     return f"slot = a div {config.lanes} and lane = a mod {config.lanes}"
+
+
+def _at_zero(config):
+    """The word of g(0) of each function."""
+    mask = (1 << config.formats.state.width) - 1
+    words = [int(g(np.zeros(1, int))[0]) & mask for g in config.tables.g]
+    return ", ".join(f"{name} 0x{w:x}" for name, w in zip(config.activations, words, strict=True))
 
 
 def _draws(config):

@@ -105,7 +105,7 @@ def test_steps_are_numbered(config):
 
 
 def read_cycles(config):
-    return int(re.search(r"a read, which takes (\d+)\s+cycles", manual(config))[1])
+    return int(re.search(r"shows a read \((\d+)\s+cycles\)", manual(config))[1])
 
 
 def test_diagram(config):
@@ -284,3 +284,24 @@ def test_the_tasks_of_the_manual(tmp_path, config, delay):
     )
     code, said = simulate_icarus(tmp_path, "-g2005", "tb.v", "net.v")
     assert (code, list(map(int, said.split()))) == (0, list(words.values()))
+
+
+def test_g_of_zero():
+    """The words that a host adds I to: those of the table."""
+    config = machine(units=3, activation="logistic,tanh,sin")
+    one = 1 << config.formats.state.fraction
+    found = re.search(r"words of g\(0\):\s+(.*?)\. Weights", manual(config), re.S)[1]
+    words = dict(pair.split(" ") for pair in found.split(", "))
+    assert {name: int(word, 16) for name, word in words.items()} == {
+        "logistic": one // 2,
+        "tanh": 0,
+        "sin": 0,
+    }
+
+
+def test_each_register_says_what_it_is(config):
+    """In the header as in the manual, where it has bits too."""
+    for text in (manual(config), header(config)):
+        assert "see below" not in text
+        assert "commands, one in a write; its bits are below" in text
+        assert "what the core does, and what has happened since the last CLEAR;" in text
