@@ -68,8 +68,9 @@ class Problem(Frozen):
         Degrees of the products that a unit sums, in the order of ``rbp features``: one of 1 … 3, or
         several of 0 … 3. By default 1; None where there are ``products``.
     products : M tuples of int, or M×n int, optional
-        In place of ``order``, the products themselves: each the numbers of 0 … 3 units, of which
-        one may come twice, multiplied as they stand; () is 1. Rows of an array end with -1.
+        In place of ``order``, the products themselves: each a tuple of 0 … 3 numbers of units,
+        multiplied as they stand. The same unit may come more than once. () is the constant 1. A
+        product that is listed twice has two weights. Rows of an array end with -1.
     feature : str
         f, of which they are made (22): ``identity``, ``logistic``, ``tanh`` or ``sin``.
     """

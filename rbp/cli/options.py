@@ -116,7 +116,7 @@ def machine_flags(group, slots):
 
 def size_flags(group, macs, lanes, slots):
     """P, L and the slots; the texts say what they are by default."""
-    of_a_lane = f"processing elements in a lane, 1 … N (default: {macs})"
+    of_a_lane = f"multipliers in a lane, P, 1 … N (default: {macs})"
     flag(group, "macs", int, "P", of_a_lane)
     flag(group, "lanes", int, "L", f"lanes (default: {lanes})")
     flag(group, "slots", int, "S", f"patterns held by a lane (default: {slots})")
@@ -134,7 +134,7 @@ def core_flags(verb):
     group.add_argument(
         "--like",
         metavar="FILE.npz",
-        help="the core that trains this problem, or goes on with this result, but for other flags",
+        help="the core for this problem or result; other flags override it",
     )
     machine_flags(group, "4, or as many as --like needs")
     flag(group, "eta", str, "LOW:HIGH", "least and greatest log2 η (default: -6:1, on iCE40 -2:1)")
@@ -142,7 +142,11 @@ def core_flags(verb):
     flag(group, "order", int, "n", "factors of the longest product, 1 … 3 (default: 1)")
     for name, metavar, text in (
         ("products", "M", "of a higher order (default: all of n factors)"),
-        ("folds", "F", "terms of all their derivatives (default: as many as there can be)"),
+        (
+            "folds",
+            "F",
+            "terms of the derivatives of all products (default: enough for any products)",
+        ),
         ("entries", "E", "of a program, P weights each (default: those of a dense network)"),
         ("words", "W", "of the program memory (default: at least 256)"),
     ):

@@ -52,6 +52,8 @@ def recall(
     -------
     rbp.States
     """
+    if "inputs" in flags:
+        raise TypeError("inputs belong in the cues: {'initial_state': …, 'inputs': …}")
     check_flags(flags)
     check_type("result", result, Result)
     check_callable(progress=progress)

@@ -9,6 +9,7 @@ import pytest
 import rbp
 from rbp.cli import main
 from rbp.golden.formats import ROLES
+from rbp.paper import examples
 
 
 def good():
@@ -682,3 +683,11 @@ def test_two_arrays_of_one_name(refused):
 def test_cues_that_are_none_are_named(refused, files):
     argv = ["recall", files / "result.npz", "--cues", files / "problem.npz", "--engine", "golden"]
     refused([*argv, "--out", refused.out], str(files / "problem.npz"), "unknown key")
+
+
+def test_inputs_belong_in_the_cues():
+    result = rbp.train(examples.find("cycle-input").problem(), 1, "golden")
+    with pytest.raises(
+        TypeError, match="inputs belong in the cues: {'initial_state': …, 'inputs': …}"
+    ):
+        rbp.recall(result, [[0.5]], engine="golden", inputs=[[0.1]])
