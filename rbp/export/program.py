@@ -20,7 +20,6 @@ from rbp.hdl.host.memory_map import AddressMap, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.program import compiled
 from rbp.machine import machine, unclamped
-from rbp.result import Result
 from rbp.settings import Settings
 
 __all__ = ["arrays", "check_outputs", "summary", "write"]
@@ -110,8 +109,8 @@ def _machine(config, source):
 
     No pattern is looked at, so a batch of one always fits.
     """
-    earlier = source if isinstance(source, Result) else None
     problem = problem_of(source)
+    earlier = None if source is problem else source
     settings = earlier.settings.for_recall() if earlier else Settings(preset=config.preset)
     if config.preset != settings.preset:
         raise InputError(
