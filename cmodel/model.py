@@ -1,7 +1,8 @@
 """Golden's machine, run by the compiled model."""
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from operator import attrgetter, is_
 
@@ -122,15 +123,21 @@ class Model:
 
         An interrupt ends it at the end of an update, too: the machine is what it has come to.
         """
-        self._prepare()
-        found, left = [[log[:0] for log in self._logs]], updates
-        while left:
-            done = self._run(min(left, self._room), CHUNK)
-            found.append([log[:done].copy() for log in self._logs])
-            left -= done
-            if left and stop and stop():
+        found = [Trained(*[log[:0] for log in self._logs])]
+        for part in self.parts(updates):
+            found.append(part)
+            if stop and stop():
                 break
-        return Trained(*map(np.concatenate, zip(*found, strict=True)))
+        names = (field.name for field in fields(Trained))
+        return Trained(*(np.concatenate([getattr(part, n) for part in found]) for n in names))
+
+    def parts(self, updates: int) -> Iterator[Trained]:
+        """So many updates, those of 50 ms or so at a time."""
+        while updates:
+            self._prepare()
+            done = self._run(min(updates, self._room), CHUNK)
+            updates -= done
+            yield Trained(*[log[:done].copy() for log in self._logs])
 
     def _run(self, updates, seconds):
         try:

@@ -19,6 +19,7 @@ from itertools import combinations, product, takewhile
 
 from rbp.cli import cores, learning, studies
 from rbp.cli.options import add_verb, complain, source_in
+from rbp.cli.watch import tell
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 from rbp.files import DONE
@@ -78,6 +79,7 @@ def _main(argv):
     words = _joined(sys.argv[1:] if argv is None else argv)
     # what an interrupt leaves half made is no news
     warnings.filterwarnings("ignore", message=".* created but never used")
+    warnings.showwarning = lambda message, *_: tell(f"rbp: {message}")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # where its encoding has no η
     try:

@@ -17,6 +17,7 @@ from rbp.cli.options import (
     settling_flags,
     size_flags,
     source_in,
+    threads_flag,
 )
 from rbp.cli.watch import Keeper, Progress, tell
 from rbp.files import check_output, read_npz
@@ -52,7 +53,8 @@ def add(verbs):
         verb, "--checkpoint", 60, "SECONDS", "save what was reached every so often; 0: at the end"
     )
     verb.set_defaults(continues=True)  # a result may take its own place
-    engine_flag(verb, None, "rtl, or that of the result")
+    engine_flag(verb, None, "model, or that of the result")
+    threads_flag(verb)
     machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
     learning_flags(verb)
 
@@ -67,7 +69,8 @@ def add(verbs):
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     verb.add_argument("--cues", required=True, metavar="CUES.npz", help="where to start from")
     verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
-    engine_flag(verb, "rtl", "rtl")
+    engine_flag(verb, "model", "model")
+    threads_flag(verb)
     settling_flags(verb.add_argument_group("settling flags"))
 
     verb = add_verb(
@@ -82,7 +85,7 @@ def add(verbs):
     )
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     verb.add_argument("--data", required=True, metavar="TEST.npz", help="patterns to answer")
-    engine_flag(verb, "rtl", "rtl")
+    engine_flag(verb, "model", "model")
 
     verb = add_verb(
         verbs,
@@ -124,7 +127,7 @@ def _train(arguments):
     flags = given_flags(arguments)
     dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
     progress = Progress("update", dt_shift)
-    prepare(arguments.engine or getattr(source, "engine", "rtl"))
+    prepare(arguments.engine or getattr(source, "engine", "model"))
     keeper = Keeper(lambda result: result.save(arguments.out), seconds, progress)
     try:
         with keeper:
@@ -135,6 +138,7 @@ def _train(arguments):
                 progress,
                 pause=keeper.pause,
                 reached=keeper.reached,
+                threads=arguments.threads,
                 **flags,
             )
             keeper.keep(result)
@@ -181,7 +185,12 @@ def _recall(arguments):
     prepare(arguments.engine)
     with reading(arguments.cues):
         states = engines.recall(
-            result, cues, arguments.engine, Progress("cue"), **given_flags(arguments)
+            result,
+            cues,
+            arguments.engine,
+            Progress("cue"),
+            threads=arguments.threads,
+            **given_flags(arguments),
         )
     states.save(arguments.out)
     count, settled = len(states.settled), int(states.settled.sum())

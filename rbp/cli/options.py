@@ -33,6 +33,7 @@ __all__ = [
     "size_flags",
     "source_in",
     "stage",
+    "threads_flag",
 ]
 
 
@@ -68,14 +69,19 @@ def flag(group, name, kind, metavar, text):
     )
 
 
-def engine_flag(verb, default, described):
+def engine_flag(verb, default, described, engines=ENGINES):
     """``--engine``."""
     verb.add_argument(
         "--engine",
         default=default,
         metavar="E",
-        help=f"{', '.join(ENGINES)} (default: {described})",
+        help=f"{', '.join(engines)} (default: {described})",
     )
+
+
+def threads_flag(verb):
+    """``--threads``."""
+    option(verb, "--threads", 1, "T", "of the model, which share a batch's patterns")
 
 
 def learning_flags(verb):

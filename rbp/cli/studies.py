@@ -40,7 +40,7 @@ def add(verbs):
     option(verb, "--updates", 300, "U", "how many")
     option(verb, "--macs", 5, "P", "processing elements, 1 … 15")
     option(verb, "--out", "build/figure1", "DIR", "folder, made if need be")
-    engine_flag(verb, "rtl", "rtl")
+    engine_flag(verb, "rtl", "rtl", figure1.STEPPED)
 
     verb = add_verb(
         verbs,

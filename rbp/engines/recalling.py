@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbp.checks import finite, numbers, plain, raw_words, shown
+from rbp.checks import finite, integer, numbers, plain, raw_words, shown
 from rbp.engines.core import on_core
+from rbp.engines.model import MOST_THREADS, modelled
 from rbp.errors import InputError
 from rbp.files import check_keys
 from rbp.machine import (
@@ -24,12 +25,17 @@ from rbp.result import Result, States
 
 __all__ = ["recall"]
 
+TOGETHER = 1024
+"""Cues that the model takes in one round."""
+
 
 def recall(
     result: Result,
     cues: Mapping[str, ArrayLike] | ArrayLike,
-    engine: str = "rtl",
+    engine: str = "model",
     progress: Callable[[int, int], Any] | None = None,
+    *,
+    threads: int = 1,
     **flags: Any,
 ) -> States:
     """Let the trained, unclamped network settle from given states (28).
@@ -41,7 +47,7 @@ def recall(
         ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
         ``initial_state``. A unit that nothing feeds is at g(0) + I from the start. More cues than
         the machine has slots are taken in turn.
-    engine : str
+    engine, threads
         As in :func:`train`.
     progress : callable, optional
         ``progress(done, total)`` is called after each round of cues.
@@ -57,6 +63,7 @@ def recall(
     check_flags(flags)
     check_type("result", result, Result)
     check_callable(progress=progress)
+    threads = integer("threads", threads, 1, MOST_THREADS)
     settings = result.settings.for_recall().overridden(**flags)
     check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)
@@ -66,8 +73,9 @@ def recall(
 
     found: list[np.ndarray] = []
     steps, settled = [], []
-    for first in range(0, len(start), config.slots * config.lanes):
-        rows = slice(first, first + config.slots * config.lanes)
+    together = TOGETHER if engine == "model" else config.slots * config.lanes
+    for first in range(0, len(start), together):
+        rows = slice(first, first + together)
         resting = unclamped(trained, start[rows], inputs[rows], settling)
         if engine == "rtl":
             run = on_core("recall", config, resting)
@@ -75,8 +83,11 @@ def recall(
             steps.append(run.settle_steps)
             settled.append(run.settled)
         else:
+            model = modelled(resting, threads) if engine == "model" else None
+            if model is None and engine == "model":
+                engine = "golden"
             with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
-                relaxed = resting.relax(errors=False)
+                relaxed = (model or resting).relax(errors=False)
             found.append(relaxed.x)
             steps.append(relaxed.steps[:, 0])
             settled.append(~relaxed.unsettled[:, 0])

@@ -8,6 +8,7 @@ import numpy as np
 
 from rbp.checks import integer
 from rbp.engines.core import on_core
+from rbp.engines.model import MOST_THREADS, modelled
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import PRESETS, ROLES
 from rbp.machine import check_callable, machine, origin, rounded
@@ -28,6 +29,7 @@ def train(
     *,
     pause: Callable[[], bool] | None = None,
     reached: Callable[[Result], bool] | None = None,
+    threads: int = 1,
     **flags: Any,
 ) -> Result:
     """Train a problem, or continue a result as if it had never stopped.
@@ -39,20 +41,27 @@ def train(
     updates : int
         How many updates of the weights (19), at least 1.
     engine : str, optional
-        ``rtl`` (default), ``golden`` or ``float64``.
+        ``model`` (default), ``golden``, ``rtl`` or ``float64``. The first three have the same bits.
+        The model is compiled when it is first used; where there is no C++ compiler, golden runs,
+        and a warning says so.
     progress : callable, optional
         ``progress(done, total)`` is called after each update; before it, where it has that method,
-        ``progress.seen(E, share of relaxations that reached the limit, roles that saturated)``.
+        ``progress.seen(E, share of relaxations that reached the limit, roles that saturated)``. The
+        model makes the updates of 50 ms or so before it calls for each of them.
     pause, reached : callable, optional
-        Both or none. Where ``pause()`` is true after an update, ``reached(result)`` is called with
+        Both or none. Where ``pause()`` is true after an update, which the model asks every 50 ms
+        or so, ``reached(result)`` is called with
         what the training has come to, which can be saved and continued. Where that returns true the
         training ends there, and ``train`` returns the same.
+    threads : int
+        Of the model, among which the patterns of a batch are shared; no bit changes.
     **flags
         Those of :class:`rbp.Settings`.
 
     Returns
     -------
     rbp.Result
+        Its engine is the one that ran.
 
     Raises
     ------
@@ -60,13 +69,17 @@ def train(
         Before anything runs: the input is wrong.
     """
     if engine is None:
-        engine = source.engine if isinstance(source, Result) else "rtl"
+        engine = source.engine if isinstance(source, Result) else "model"
     problem, settings, earlier = origin(source, engine, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
+    threads = integer("threads", threads, 1, MOST_THREADS)
     check_callable(progress=progress, pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
     start = machine(problem, settings, engine, earlier)
+    model = modelled(start, threads) if engine == "model" else None
+    if engine == "model" and model is None:
+        engine = "golden"
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
     seen = getattr(progress, "seen", None)
 
@@ -81,29 +94,16 @@ def train(
     }
     if engine == "rtl":
         run = on_core("train", settings.config(problem), start, updates, progress, **watched)
+    elif model is not None:
+        run = _in_parts(model, updates, progress, **watched)
     else:
         run = _stepped(start, updates, progress, **watched)
     return finished(run)
 
 
 def _stepped(start, updates, progress, seen, pause, reached):
-    """Train in Python; the same fields as those of ``rbp.cosim.run.Run``."""
+    """Train in Python."""
     energy, steps = [], []
-
-    def run():
-        return SimpleNamespace(
-            weights=start.weights,
-            velocity=start.velocity,
-            states=start.x,
-            errors=start.y,
-            energy=energy,
-            settle_steps=np.stack(steps),
-            unsettled=start.unsettled,
-            skipped=start.skipped,
-            saturated=getattr(start, "saturated", set()),
-            cycles=0,
-            utilisation=0.0,
-        )
 
     for done in range(1, updates + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge
@@ -119,9 +119,43 @@ def _stepped(start, updates, progress, seen, pause, reached):
             seen(relaxed.energy, relaxed.unsettled.mean(), getattr(start, "saturated", set()))
         if progress:
             progress(done, updates)
-        if pause and pause() and reached(run()):
+        if pause and pause() and reached(_run(start, energy, steps)):
             break
-    return run()
+    return _run(start, energy, steps)
+
+
+def _in_parts(model, updates, progress, seen, pause, reached):
+    """Train by the compiled model."""
+    start, energy, steps, done = model.machine, [], [], 0
+    for part in model.parts(updates):
+        energy += part.energy.tolist()
+        steps += list(part.steps)
+        for k, share in enumerate(part.unsettled.mean(axis=(1, 2)), start=done):
+            if seen:
+                seen(energy[k], share, start.saturated)
+            if progress:
+                progress(k + 1, updates)
+        done = len(energy)
+        if pause and pause() and reached(_run(start, energy, steps)):
+            break
+    return _run(start, energy, steps)
+
+
+def _run(start, energy, steps):
+    """The same fields as those of ``rbp.cosim.run.Run``."""
+    return SimpleNamespace(
+        weights=start.weights,
+        velocity=start.velocity,
+        states=start.x,
+        errors=start.y,
+        energy=energy,
+        settle_steps=np.stack(steps),
+        unsettled=start.unsettled,
+        skipped=start.skipped,
+        saturated=getattr(start, "saturated", set()),
+        cycles=0,
+        utilisation=0.0,
+    )
 
 
 def _result(problem, settings, engine, run):

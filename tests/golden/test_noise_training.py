@@ -14,21 +14,22 @@ from rbp.paper import figure1
 SEEDS = range(1, 11)
 
 
-def pcg(seed, t, rows, columns):
-    """16 bits from PCG64, in the place of :func:`rbp.golden.noise.noise`."""
-    return np.random.default_rng([seed, t]).integers(0, 1 << 16, (rows, columns))
+def pcg(seed, updates, rows, columns):
+    """16 bits from PCG64, in the place of :func:`rbp.golden.noise.noises`."""
+    shape = len(rows), len(columns)
+    return [np.random.default_rng([seed, t]).integers(0, 1 << 16, shape) for t in updates]
 
 
-def biased(seed, t, rows, columns):
+def biased(*of):
     """A noise with a fault: never in the upper half."""
-    return pcg(seed, t, rows, columns) >> 1
+    return [words >> 1 for words in pcg(*of)]
 
 
 def energies(monkeypatch, preset, noise=None):
     """E after 300 updates, of each seed."""
     with monkeypatch.context() as patch:
         if noise is not None:
-            patch.setattr(training, "noise", noise)
+            patch.setattr(training, "noises", noise)
         found = [
             rbp.train(figure1.problem(), 300, engine="golden", preset=preset, seed=seed).energy[-1]
             for seed in SEEDS
