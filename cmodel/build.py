@@ -74,6 +74,8 @@ def compiled(sources, flags=FLAGS):
         for source in sources:
             shutil.copyfile(source, folder / source.name)
         tools.run([path, *command[1:], *flags, "-o", f"{name}.so", sources[0].name], folder)
+        if not (folder / f"{name}.so").exists():
+            raise NoCompiler(f"the C++ compiler {path} writes no library")
 
     read = [(source.name, source.read_bytes()) for source in sources]
     content = (read, path, command, version, flags, _cpu())

@@ -16,7 +16,7 @@ def modelled(machine, threads):
         return Model(machine, threads)
     except NoCompiler as error:
         why = str(error)
-    except OSError as error:  # no room to keep what is compiled
-        why = f"cannot keep the compiled model, {error.filename}: {error.strerror}"
+    except OSError as error:  # there is no room for it, or what was kept is of no use
+        why = f"cannot keep the compiled model: {error}"
     warnings.warn(f"{why}; golden runs instead, with the same bits", RuntimeWarning, stacklevel=3)
     return None

@@ -100,7 +100,7 @@ def test_more_updates_than_the_core_counts(updates):
 
 
 @pytest.mark.parametrize("updates", [0, -1, GREATEST_UPDATES + 1])
-@pytest.mark.parametrize("engine", ["float64", "golden", "rtl"])
+@pytest.mark.parametrize("engine", ["float64", "golden", "model", "rtl"])
 def test_what_no_engine_can_do(engine, updates):
     with pytest.raises(InputError, match=f"updates must be an integer, 1 … {GREATEST_UPDATES}"):
         rbp.train(problem(), updates, engine)

@@ -8,7 +8,7 @@ import pytest
 import rbp
 from rbp.paper import examples
 
-ENGINES = ("float64", "golden", "rtl")
+ENGINES = ("float64", "golden", "model", "rtl")
 ONE = 1 << 14
 
 

@@ -22,7 +22,7 @@ def trained():
     return rbp.train(figure1.problem(), 150, engine="golden")
 
 
-@pytest.fixture(scope="module", params=["golden", "float64"])
+@pytest.fixture(scope="module", params=["golden", "model", "float64"])
 def engine(request):
     return request.param
 

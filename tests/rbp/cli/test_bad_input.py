@@ -154,7 +154,12 @@ FLAGS = {
     "slots 1": (["--updates", "1", "--slots", "1"], "2 patterns does not fit", "slots", "1 × 1"),
     "slots 257": (["--updates", "1", "--slots", "257"], "slots", "1 … 256", "257"),
     "preset": (["--updates", "1", "--preset", "w32"], "preset", "w16, w18, w8", "w32"),
-    "engine": (["--updates", "1", "--engine", "fpga"], "engine", "float64, golden, rtl", "fpga"),
+    "engine": (
+        ["--updates", "1", "--engine", "fpga"],
+        "engine",
+        "float64, golden, model, rtl",
+        "fpga",
+    ),
     "stochastic": (["--updates", "1", "--method", "stochastic", "--batch", "2"], "batch 1", "2"),
     "concurrent": (
         ["--updates", "1", "--method", "concurrent", "--start", "fixed"],

@@ -84,7 +84,8 @@ def test_failed_check(problem, tmp_path, capsys, monkeypatch):
         raise rbp.cosim.run.Mismatch("update 3, pattern 1, x[4]: core 17, golden 18")
 
     monkeypatch.setattr(rbp.cosim.run, "train", mismatch)
-    assert run("train", problem, "--updates", 5, "--out", tmp_path / "r.npz") == 1
+    train = ["train", problem, "--updates", 5]
+    assert run(*train, "--engine", "rtl", "--out", tmp_path / "r.npz") == 1
     assert capsys.readouterr().err == "rbp: update 3, pattern 1, x[4]: core 17, golden 18\n"
     assert not (tmp_path / "r.npz").exists()
 

@@ -131,7 +131,7 @@ def test_methods_on_the_core(name, tmp_path):
     flags = dict(examples.find(name).flags) | {"updates": 60}
     updates, problem = flags.pop("updates"), made(name)
     golden = rbp.train(problem, updates, engine="golden", **flags)
-    rbp.train(problem, 25, **flags).save(tmp_path / "r.npz")
+    rbp.train(problem, 25, "rtl", **flags).save(tmp_path / "r.npz")
     core = rbp.train(rbp.Result.load(tmp_path / "r.npz"), updates - 25)
     for field in ("weights_raw", "velocities", "states", "errors", "energy", "settle_steps"):
         assert np.array_equal(getattr(core, field), getattr(golden, field)), field
@@ -143,11 +143,11 @@ def test_methods_on_the_core(name, tmp_path):
 def test_exclusive_or_on_the_core(name, first):
     """With hidden units in first order; without, by products, in second: learned and answered."""
     flags, problem = dict(examples.find(name).flags), made(name)
-    result = rbp.train(problem, flags.pop("updates"), **flags)
+    result = rbp.train(problem, flags.pop("updates"), "rtl", **flags)
     assert result.energy[-1] < 0.001
     out = np.flatnonzero(problem.target_units)
     cues = {"initial_state": problem.start, "inputs": problem.inputs}
-    answers = rbp.recall(result, cues).values[:, out] > 0.5
+    answers = rbp.recall(result, cues, "rtl").values[:, out] > 0.5
     bits = problem.inputs[:, first : first + 2] > problem.inputs.min() / 2
     assert answers[:, 0].tolist() == (bits[:, 0] ^ bits[:, 1]).tolist()
     assert answers.sum() == 2
@@ -169,7 +169,7 @@ def test_higher_orders_on_the_core(name, tmp_path):
     flags = dict(examples.find(name).flags)
     updates, problem = flags.pop("updates"), made(name)
     golden = rbp.train(problem, updates, engine="golden", **flags)
-    rbp.train(problem, 50, **flags).save(tmp_path / "r.npz")
+    rbp.train(problem, 50, "rtl", **flags).save(tmp_path / "r.npz")
     core = rbp.train(rbp.Result.load(tmp_path / "r.npz"), updates - 50)
     for field in ("weights_raw", "states", "errors", "energy", "settle_steps"):
         assert np.array_equal(getattr(core, field), getattr(golden, field)), field
@@ -178,7 +178,7 @@ def test_higher_orders_on_the_core(name, tmp_path):
             np.eye(10, dtype=bool)[[0, 4, 6, 7]], 1 - problem.targets, problem.targets
         )
         cues = np.where(problem.target_units, turned, 0.5)
-        found = rbp.recall(core, cues)
+        found = rbp.recall(core, cues, "rtl")
         assert np.array_equal(found.states, rbp.recall(core, cues, engine="golden").states)
         right = (found.values > 0.5) == (problem.targets > 0.5)
         assert right[:, problem.target_units].all()
@@ -234,7 +234,7 @@ def test_digits_on_the_core():
     flags = dict(examples.find("digits").flags) | {"updates": 8}
     updates = flags.pop("updates")
     golden = rbp.train(problem, updates, engine="golden", **flags)
-    core = rbp.train(problem, updates, macs=32, **flags)
+    core = rbp.train(problem, updates, "rtl", macs=32, **flags)
     for field in ("weights_raw", "states", "errors", "energy", "settle_steps"):
         assert np.array_equal(getattr(core, field), getattr(golden, field)), field
     few = {name: values[:40] for name, values in cues.items()}
