@@ -123,13 +123,13 @@ def run(out):
         speed.Job("N = 256, 16 patterns", _associations(256, 16), 2),
         speed.Job("digits, 16 patterns", digit_classes(), 100, digits, (64, 20, 10)),
     )
-    print(f"\n{'an update, early exit':24s} {'':28s} {'µs':>10s} {'times C++':>10s}")
+    print(f"\n{'an update, early exit':24s} {'':28s} {'µs':>10s} {'/ model':>10s}")
     cpu = []
     for row in speed.cpu(jobs):
         cpu.append(row)
         print(
             f"{row['name']:24s} {row['way']:28s} {row['us_per_update']:10.1f} "
-            f"{row['times_cpp']:10.2f}",
+            f"{row['times_model']:10.2f}",
             flush=True,
         )
     print(f"\n{'simulation of Figure 1, P = 5':36s} {'kilocycles/s':>12s} {'times C++':>10s}")

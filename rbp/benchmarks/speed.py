@@ -5,6 +5,7 @@ is exact cycles (:mod:`rbp.hdl.schedule`) over the Fmax that ``synth/baselines.j
 core, there with its own slots. A layered network's C++ makes no steps: it passes each layer once.
 """
 
+import copy
 import ctypes
 import time
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from rbp.cmodel.build import compiled
+from rbp.cmodel.model import Model
 from rbp.cosim import run
 from rbp.cosim.build import library
 from rbp.cosim.driver import Driver
@@ -112,38 +114,69 @@ def layered_rival():
     return train
 
 
-def _seconds(job, least=0.3):
-    """Of a job, the best of a few."""
+def _seconds(job, least=0.3, before=lambda: ()):
+    """Of a job, the best of a few; it takes what ``before`` makes, which is not timed."""
     best, begun = float("inf"), time.perf_counter()
     while time.perf_counter() - begun < least or best == float("inf"):
+        made = before()
         start = time.perf_counter()
-        job()
+        job(*made)
         best = min(best, time.perf_counter() - start)
     return best
 
 
-def cpu(jobs):
-    """A row a job and way: µs an update, and how many times that of C++.
+def _minibatches(problem, layers, updates, batch):
+    """A job of scikit-learn's: as many updates of a network of the same layers, float64 as it is
+    made; None where it is not installed."""
+    try:
+        from sklearn.neural_network import MLPClassifier
+    except ImportError:
+        return None
+    first, last = 1 + np.cumsum((0, *layers))[[0, -2]]
+    shown = 0.5 + problem.inputs[:, first : first + layers[0]]
+    answers = problem.targets[:, last : last + layers[-1]].argmax(axis=1)
+    parts = [np.arange(k * batch, (k + 1) * batch) % len(shown) for k in range(updates)]
+    learner = MLPClassifier(layers[1:-1], activation="logistic", solver="sgd", batch_size=batch)
+    learner.partial_fit(shown[:batch], answers[:batch], classes=np.unique(answers))
 
-    C++ is written for what the network is: dense, or layered. Devices are those rows of the
-    baselines whose core is the smallest that holds the network and, with an update's patterns, fits
-    by its block RAMs. Their patterns are there: a core loads those of the next update meanwhile.
+    def job():
+        for part in parts:
+            learner.partial_fit(shown[part], answers[part])
+
+    return job
+
+
+def cpu(jobs):
+    """A row a job and way: µs an update, and how many times that of the compiled model, which has
+    the core's bits.
+
+    The other C++ has none of them; it is written for what the network is: dense, or layered.
+    Devices are those rows of the baselines whose core is the smallest that holds the network and,
+    with an update's patterns, fits by its block RAMs. Their patterns are there: a core loads those
+    of the next update meanwhile.
     """
     dense, layered, measured = rival(), layered_rival(), baselines.load()
     for job in jobs:
         problem, updates = job.problem, job.updates
         settings = Settings(**{"slots": problem.patterns} | job.flags)
         reference, golden = (machine(problem, settings, e) for e in ("float64", "golden"))
-        steps = np.stack([golden.update().steps for _ in range(updates)])
+        steps = Model(copy.deepcopy(golden)).train(updates).steps
         if job.layers is None:
             cpp = partial(dense, problem, updates)
         else:
             flags = {name: job.flags[name] for name in ("batch", "eta_shift") if name in job.flags}
             cpp = partial(layered, problem, job.layers, updates, **flags)
+        anew = partial(_anew, golden)
         ways = {
-            "C++, float32": _seconds(cpp) / updates,
-            "NumPy, float64": _seconds(lambda r=reference, u=updates: _update(r, u), 0) / updates,
+            "model": _seconds(lambda model, u=updates: model.train(u), before=anew),
+            "golden, NumPy": _seconds(partial(_update, golden, updates), 0),
+            "C++, float32": _seconds(cpp),
+            "NumPy, float64": _seconds(partial(_update, reference, updates), 0),
         }
+        if job.layers is not None:
+            mlp = _minibatches(problem, job.layers, updates, settings.batch_of(problem))
+            ways |= {"scikit-learn's MLP": _seconds(mlp)} if mlp else {}
+        ways = {way: seconds / updates for way, seconds in ways.items()}
         for row, cycles in _cores(structures(problem)[0], steps, measured):
             way = f"{row.device}, {row.lanes} × {row.macs} multipliers"
             ways[way] = cycles / updates / measured[row.command]["fmax_mhz"]["median"] * 1e-6
@@ -152,7 +185,7 @@ def cpu(jobs):
                 "name": job.name,
                 "way": way,
                 "us_per_update": seconds * 1e6,
-                "times_cpp": seconds / ways["C++, float32"],
+                "times_model": seconds / ways["model"],
             }
 
 
@@ -176,9 +209,16 @@ def _cores(structure, steps, measured):
     return [(row, cycles) for row, cycles in found if row.units == least[row.device]]
 
 
-def _update(reference, updates):
+def _anew(golden):
+    """The compiled model of a copy, whose buffers are made."""
+    model = Model(copy.deepcopy(golden))
+    model.train(0)
+    return (model,)
+
+
+def _update(learner, updates):
     for _ in range(updates):
-        reference.update()
+        learner.update()
 
 
 def simulation():
