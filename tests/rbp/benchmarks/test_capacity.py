@@ -26,4 +26,4 @@ def test_what_is_short():
     (row,) = list(capacity.table([network], {"hx8k": DEVICES["hx8k"]}))[2:]
     record = plan.plan(network.problem, device_name="hx8k", macs=1, lanes=1, steps=capacity.STEPS)
     assert row.endswith(f" | no: {record['cores'][0]['short_of'][0]} |")
-    assert "of 32 block RAMs (16 slots)" in row
+    assert " block RAMs, has 32 |" in row
