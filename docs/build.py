@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 CONTENTS = {
     "Start": ["docs/tutorial", "docs/howto/data", "docs/howto/classifier", "docs/howto/recall"],
-    "How to": ["docs/howto/machine", "docs/howto/trouble", "docs/howto/verilog"],
+    "How to": [f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog")],
     "Background": ["docs/paper", "docs/glossary", "docs/roadmap", "CONTRIBUTING"],
     "Reference": [
         f"docs/reference/{name}"
