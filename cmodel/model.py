@@ -3,33 +3,24 @@
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter, is_
 
 import numpy as np
 
 from rbp.cmodel.build import library
+from rbp.cmodel.fields import MOST_BITS, NETWORK, SHARED, STATE, arrays, check, described
 from rbp.golden.formats import ROLES
 from rbp.golden.training import Machine
 
 __all__ = ["MOST_BITS", "Ended", "Model", "Trained"]
 
-MOST_BITS = 26
-"""Of a format: tables hold a word for each word of the net input, and sums of two fit an int."""
-
 CHUNK = 0.05
 """Seconds of a call of the library, behind which Python looks up."""
 
-_FORMATS = "state error weight net slope velocity"
-_NETWORK = """units columns patterns rows *row_units *places *numbers *held *clamp *target *input
-*activation tables *g *g_slope order *products *f *f_slope dt_shift tolerance limit use_within fixed
-shift seed batch draw keep friction start_seed threads"""
-_STATE = "*weights *velocity *targets *inputs *start *x *y t unsettled skipped saturated"
 _ARRAYS = ("weights", "velocity", "start", "x", "y")
 """What a model shares with its machine, and changes."""
 
-_SHARED = (*_ARRAYS, "targets", "inputs")
-_WATCHED = attrgetter(*_SHARED, "network", "settling", "learning", "structure")
+_WATCHED = attrgetter(*SHARED, "network", "settling", "learning", "structure")
 """What the library's model was made from: of others it is made anew."""
 
 
@@ -43,11 +34,11 @@ class _Format(ctypes.Structure):
 
 
 class _Network(ctypes.Structure):
-    _fields_ = [(name, _Format) for name in _FORMATS.split()] + _fields(_NETWORK)
+    _fields_ = [(name, _Format) for name in ROLES] + _fields(NETWORK)
 
 
 class _State(ctypes.Structure):
-    _fields_ = _fields(_STATE)
+    _fields_ = _fields(STATE)
 
 
 @dataclass
@@ -72,13 +63,6 @@ class Ended:
     unsettled: np.ndarray
     skip: np.ndarray
     energy: int
-
-
-@lru_cache(maxsize=32)
-def _whole(*tables):
-    """Results of tables at every word, from the least on, one after the other."""
-    words = [table(np.arange(table.i.min, table.i.max + 1)) for table in tables]
-    return np.concatenate(words).astype(np.int32)
 
 
 class Model:
@@ -177,16 +161,19 @@ class Model:
     def _attach(self):
         """Make the library's model of what the machine is now."""
         m, kept = self.machine, []
-        _check(m)
+        check(m)
         for name in _ARRAYS:
             setattr(m, name, np.array(getattr(m, name), np.int64, order="C"))
 
-        def array(values, kind):
-            kept.append(np.ascontiguousarray(values, kind))
-            return kept[-1].ctypes.data
+        def pointed(values):
+            kept.extend(value for value in values.values() if isinstance(value, np.ndarray))
+            return {
+                name: _pointer(value) if isinstance(value, np.ndarray) else value
+                for name, value in values.items()
+            }
 
-        self._state = _State(**{name: array(getattr(m, name), np.int64) for name in _SHARED})
-        network = _Network(**_formats(m), **_described(m, array), threads=self.threads)
+        self._state = _State(**pointed(arrays(m)))
+        network = _Network(**pointed(described(m, self.threads)))
         self.__del__()
         self._at = ctypes.addressof(self._state)
         self._model = self._lib.rbp_create(ctypes.addressof(network), self._at)
@@ -207,88 +194,3 @@ class Model:
 
 def _pointer(array):
     return array.ctypes.data
-
-
-def _formats(machine):
-    formats = machine.network.formats
-    found = {name: getattr(formats, name) for name in ROLES}
-    return {name: _Format(f.width, f.fraction) if f else _Format(1, 0) for name, f in found.items()}
-
-
-def _described(machine, array):
-    """The other fields of the library's network."""
-    network, learning, settling = machine.network, machine.learning, machine.settling
-    structure, features = machine.structure, network.features
-    formats = network.formats
-    numbers = np.empty(machine.weights.shape[1], np.int64)
-    numbered = np.flatnonzero(structure.columns >= 0)
-    numbers[structure.columns[numbered]] = numbered
-    fmt = formats.weight if learning.friction is None else formats.velocity
-    factors = [features and features.f, features and features.slope]
-    return {
-        "units": len(structure.held),
-        "columns": len(numbers),
-        "patterns": len(machine.targets),
-        "rows": len(structure.rows),
-        "row_units": array(structure.rows, np.int64),
-        "places": array(structure.places, np.int64),
-        "numbers": array(numbers, np.int64),
-        "held": array(structure.held, np.uint8),
-        "clamp": array(network.clamp_units, np.uint8),
-        "target": array(network.target_units, np.uint8),
-        "input": array(network.input_units, np.uint8),
-        "activation": array(network.activation, np.int64),
-        "tables": len(network.tables.g),
-        "g": array(_whole(*network.tables.g), np.int32),
-        "g_slope": array(_whole(*network.tables.slope), np.int32),
-        "order": features.order if features else 0,
-        "products": array(features.index, np.int64) if features else None,
-        "f": array(_whole(factors[0]), np.int32) if factors[0] else None,
-        "f_slope": array(_whole(factors[1]), np.int32) if factors[1] else None,
-        "dt_shift": min(settling.dt_shift, 30),  # no step is longer: as any greater one
-        "tolerance": settling.tolerance,
-        "limit": settling.limit,
-        "use_within": settling.use_within,
-        "fixed": settling.fixed,
-        "shift": formats.update_shift(fmt) - learning.eta_shift,
-        "seed": _seed(learning.seed),
-        "batch": learning.batch or len(machine.targets),
-        "draw": _seed(learning.draw),
-        "keep": learning.keep,
-        "friction": -1 if learning.friction is None else learning.friction,
-        "start_seed": _seed(learning.start_seed),
-    }
-
-
-def _seed(seed):
-    return -1 if seed is None else seed & 0xFFFFFFFF
-
-
-def _check(machine):
-    """Refuse what the library has no room for."""
-    network, learning, settling = machine.network, machine.learning, machine.settling
-    formats = network.formats
-    for name in ROLES:
-        f = getattr(formats, name)
-        if f and not (1 <= f.width <= MOST_BITS and f.fraction >= 0):
-            raise ValueError(f"format {name} must have 1 … {MOST_BITS} bits, not {f}")
-    fmt = formats.weight if learning.friction is None else formats.velocity
-    shift = formats.update_shift(fmt) - learning.eta_shift
-    ranges = {
-        "shift of an update": (shift, 0, 60),
-        "dt_shift": (settling.dt_shift, 0, np.inf),
-        "limit": (settling.limit, 1, 2**62),
-    }
-    if learning.friction is not None:
-        ranges["friction"] = (learning.friction, 0, 30)
-        bits = formats.velocity.fraction - formats.weight.fraction
-        ranges["velocity's bits beyond the weight's"] = (bits, 0, 30)
-    for name, (value, least, most) in ranges.items():
-        if not least <= value <= most:
-            raise ValueError(f"{name} must be {least} … {most}, not {value}")
-    words = {"weights": formats.weight, "velocity": formats.velocity, "y": formats.error}
-    words |= dict.fromkeys(("targets", "inputs", "start", "x"), formats.state)
-    for name, f in words.items():
-        array = getattr(machine, name)
-        if f and array.size and not f.min <= array.min() <= array.max() <= f.max:
-            raise ValueError(f"{name} has words that {f} does not hold")
