@@ -1,16 +1,16 @@
-"""What the files share that ``rbp`` generates: their mark, their names, and what they replace."""
+"""What generated files share: their mark, their names, a core's ports, what they replace."""
 
 import os
 import re
 from importlib.metadata import version
 
 from rbp.errors import InputError
-from rbp.export.port import PORTS
 from rbp.files import check_output
 from rbp.golden.formats import ROLES
 
 __all__ = [
     "NAME",
+    "PORTS",
     "check_files",
     "check_name",
     "formats",
@@ -21,6 +21,19 @@ __all__ = [
 
 NAME = "rbp_core"
 """Of a core, where none is given."""
+
+PORTS = (
+    ("clk", "in", "clock, rising edge"),
+    ("rst", "in", "reset, synchronous, active high"),
+    ("bus_addr", "in", "address of a 32-bit word, see the manual"),
+    ("bus_w_data", "in", "word to write"),
+    ("bus_w_en", "in", "write; held while bus_wait is high"),
+    ("bus_r_en", "in", "read; held while bus_wait is high"),
+    ("bus_r_data", "out", "word read, in the first cycle without bus_wait"),
+    ("bus_wait", "out", "the request is not done yet"),
+    ("phase", "out", "what the core is doing; 0: idle"),
+)
+"""Signals of a core's port: name, direction, meaning."""
 
 _MARK = "Made by rbp "
 _HEAD = 400  # bytes in which the mark is looked for: it is in the first lines

@@ -9,8 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from rbp.export.generated import NAME, formats, parameters, title
-from rbp.export.port import PORTS
+from rbp.export.generated import NAME, PORTS, formats, parameters, title
 from rbp.export.words import of_program, table
 from rbp.hdl.host.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout

@@ -15,6 +15,7 @@ from rbp.cosim import tools
 from rbp.errors import InputError
 from rbp.export.generated import (
     NAME,
+    PORTS,
     check_files,
     check_name,
     made_by,
@@ -23,7 +24,6 @@ from rbp.export.generated import (
 )
 from rbp.export.header import header
 from rbp.export.manual import manual
-from rbp.export.port import PORTS
 from rbp.files import output_name, write_all
 from rbp.fpga.machines import flags
 from rbp.fpga.vendor import tied
