@@ -1,5 +1,6 @@
-"""What a user takes away: the core in Verilog, its manual, C header and testbench.
+"""What a user takes away: the core in Verilog, its manual, C header and testbench, its
+model in C++.
 
 May import: rbp.checks, rbp.engines, rbp.machine, rbp.errors, rbp.files, rbp.settings, rbp.fpga,
-rbp.golden, rbp.hdl, rbp.cosim.
+rbp.golden, rbp.hdl, rbp.cosim, rbp.cmodel.
 """

@@ -1,0 +1,40 @@
+"""Verb of the core's model in software: model."""
+
+from rbp.cli.options import add_verb, flag, given_flags, learning_flags, option, source_in
+
+__all__ = ["add"]
+
+
+def add(verbs):
+    """Its verb, with its flags."""
+    verb = add_verb(
+        verbs,
+        "model",
+        _model,
+        "the golden model as C++ without Python, with a problem and the words to expect",
+        "For tests of firmware, benches in C++ or SystemC, and other languages. DIR/README.md says "
+        "how to build it and how to use it.",
+        "rbp model problem.npz --updates 20 --out build/model",
+    )
+    verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
+    option(verb, "--updates", 20, "U", "how many")
+    verb.add_argument("--force", action="store_true", help="replace files that rbp did not make")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder, made if need be")
+    verb.set_defaults(outputs=_paths)
+    flag(verb, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
+    learning_flags(verb)
+
+
+def _paths(arguments):
+    from rbp.export import model
+
+    return model.paths(arguments.out)
+
+
+def _model(arguments):
+    from rbp.export import model
+
+    model.check_outputs(arguments.out, force=arguments.force)
+    source = source_in(arguments.source)
+    written = model.write(source, arguments.out, arguments.updates, **given_flags(arguments))
+    print("wrote", *written)
