@@ -13,13 +13,23 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as typing's, which takes a while to import
 if TYPE_CHECKING:
-    from rbp.engines import recall, train, verify
+    from rbp.engines import cycles, recall, train, verify
     from rbp.errors import InputError
     from rbp.problem import Problem
     from rbp.result import Result, States
     from rbp.settings import Settings
 
-__all__ = ["InputError", "Problem", "Result", "Settings", "States", "recall", "train", "verify"]
+__all__ = [
+    "InputError",
+    "Problem",
+    "Result",
+    "Settings",
+    "States",
+    "cycles",
+    "recall",
+    "train",
+    "verify",
+]
 
 _HOMES = {
     "InputError": "errors",
@@ -27,6 +37,7 @@ _HOMES = {
     "Result": "result",
     "Settings": "settings",
     "States": "result",
+    "cycles": "engines",
     "recall": "engines",
     "train": "engines",
     "verify": "engines",

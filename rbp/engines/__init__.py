@@ -5,8 +5,9 @@ rbp.hdl, rbp.machine, rbp.problem, rbp.result, rbp.settings.
 """
 
 from rbp.engines.core import on_core
+from rbp.engines.counting import cycles
 from rbp.engines.recalling import recall
 from rbp.engines.training import GREATEST_UPDATES, train
 from rbp.engines.verifying import verify
 
-__all__ = ["GREATEST_UPDATES", "on_core", "recall", "train", "verify"]
+__all__ = ["GREATEST_UPDATES", "cycles", "on_core", "recall", "train", "verify"]

@@ -1,0 +1,56 @@
+"""``cycles``: how long a core takes for a result, without simulating it."""
+
+from dataclasses import replace
+
+from rbp.errors import InputError
+from rbp.extras import named
+from rbp.golden.config import Config
+from rbp.machine import check_type, structures
+from rbp.result import Result
+
+__all__ = ["cycles"]
+
+
+def cycles(result: Result, core: Config | None = None, **flags: int | None) -> int:
+    """Clock cycles of a core for all updates of a result, from its steps; exact.
+
+    Patterns that the core does not hold are loaded by the host, each batch in its turn. The host is
+    as quick as it has to be. A result of several calls counts as one run.
+
+    Parameters
+    ----------
+    result : Result
+        Of any engine; of ``float64``, the steps are its own.
+    core : rbp.golden.config.Config, optional
+        By default the one that engine ``rtl`` takes.
+    **flags
+        ``macs``, ``lanes`` and ``slots`` other than those of the result.
+
+    Raises :class:`~rbp.errors.InputError` where the core does not hold the network.
+    """
+    check_type("result", result, Result)
+    wrong = set(flags) - {"macs", "lanes", "slots"}
+    if wrong or (core and flags):
+        raise TypeError(f"flags must be macs, lanes and slots, without a core, not {sorted(flags)}")
+    with named():
+        from rbp.hdl.program import holding
+        from rbp.hdl.schedule import Schedule
+
+    settings = result.settings.overridden(**{k: v for k, v in flags.items() if v is not None})
+    structure = structures(result.problem)[0]
+    try:
+        if core is None:
+            core = holding(settings.config(result.problem), structure, rounded=True)
+        schedule = Schedule(core, structure)
+    except ValueError as error:
+        raise InputError(f"no core holds the network: {error}") from error
+    learning, patterns = settings.learning(), result.problem.patterns
+    if patterns <= core.lanes * core.slots:
+        return int(schedule.cycles(result.settle_steps, learning, patterns))
+    batch, learning = result.settle_steps.shape[1], replace(learning, batch=None)
+    if batch > core.lanes * core.slots:
+        raise InputError(
+            f"a batch of {batch} patterns does not fit: the core holds {core.lanes * core.slots}"
+        )
+    loaded = (result.settle_steps[k : k + 1] for k in range(result.updates))
+    return int(sum(schedule.cycles(steps, learning, batch) for steps in loaded))
