@@ -113,11 +113,14 @@ struct Network {
         std::vector<int64_t> terms(M);
         for (auto &row : rows)
             for (int64_t m = 0; m < M; m++) terms[m] += weights[int64_t(row.unit) * M + m] != 0;
-        for (int64_t m = 0; m < M; m++)
-            if (terms[m]) units.push_back(m), most_backward = std::max(most_backward, terms[m]);
-        auto moving = std::stable_partition(units.begin(), units.end(),
-                                            [&](int64_t m) { return is_constant(m); });
-        constant = int(moving - units.begin());
+        std::vector<int64_t> moving;
+        for (int64_t m = 0; m < M; m++) {
+            if (!terms[m]) continue;
+            most_backward = std::max(most_backward, terms[m]);
+            (is_constant(m) ? units : moving).push_back(m);
+        }
+        constant = int(units.size());
+        units.insert(units.end(), moving.begin(), moving.end());
         columns = int(units.size());
         for (int64_t m : units) numbers.push_back(given.numbers[m]);
         column_of.assign(rows.size(), -1);

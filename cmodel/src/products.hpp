@@ -17,6 +17,7 @@ class Products {
           one(std::ldexp(1.0, net.state.fraction)),
           times(net.state.fraction, net.state) {
         std::vector<uint8_t> used(net.N);
+        std::vector<std::vector<Term>> of_rows(net.rows.size());
         for (int c = 0; c < net.columns && net.order; c++) {
             int count;
             const int *at = net.factors(net.units[c], count);
@@ -26,18 +27,16 @@ class Products {
                 Term term{net.row_of[at[place]], c, at[place], 0, {0, 0}};
                 for (int k = 0; k < count; k++)
                     if (k != place) term.others[term.count++] = at[k];
-                terms.push_back(term);
+                of_rows[term.row].push_back(term);
             }
         }
         for (int unit = 0; unit < net.N; unit++)
             if (used[unit]) units.push_back(unit);
-        std::stable_sort(terms.begin(), terms.end(),
-                         [](auto &a, auto &b) { return a.row < b.row; });
-        terms_of.assign(net.rows.size() + 1, 0);
-        for (auto &term : terms) terms_of[term.row + 1]++;
-        for (size_t r = 0; r < net.rows.size(); r++) {
-            most_terms = std::max(most_terms, terms_of[r + 1]);
-            terms_of[r + 1] += terms_of[r];
+        terms_of.push_back(0);
+        for (auto &own : of_rows) {
+            most_terms = std::max(most_terms, int64_t(own.size()));
+            terms.insert(terms.end(), own.begin(), own.end());
+            terms_of.push_back(int64_t(terms.size()));
         }
     }
 
