@@ -187,9 +187,10 @@ template <class S, class F> class Relaxation {
         const Narrow<int64_t> to_j(net.state.fraction - net.error.fraction, net.error);
         int32_t bad = 0;
         for (int unit : net.targets) {
+            if (net.row_of[unit] < 0) continue;
             const int64_t error = to_j(targets[unit] - ended(unit), bad);
             total->energy += error * error;
-            if (net.row_of[unit] >= 0) j[net.row_of[unit] * BLOCK + l] = int32_t(error);
+            j[net.row_of[unit] * BLOCK + l] = int32_t(error);
         }
         if (bad) total->saturated |= RBP_ERROR;
         if (net.order)
