@@ -399,6 +399,7 @@ OVERWRITES = {
     "example, another spelling": "example xor --out new.npz --test ./new.npz",
     "verilog": "verilog --like core_regs.h --force --out core.v",
     "testbench": "testbench rbp_core_problem.hex --force --out .",
+    "model": "model src/model.cpp --force --out .",
     "analyse": "analyse analyse.json --out .",
     "synth": "synth --device up5k --like problem.npz --out problem.npz",
 }
