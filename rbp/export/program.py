@@ -26,7 +26,8 @@ __all__ = ["arrays", "check_outputs", "summary", "write"]
 
 _GUARD = """
 /* Include the core's header before this one: then a network of another core is an error. */
-#if defined({core}_KEY) && {core}_KEY != 0x{key:08x}u
+"""
+_COMPARED = """#if defined({core}_KEY) && {core}_KEY != 0x{key:08x}u
 #error "{name} is for another core: give rbp program the flags that rbp verilog was given"
 #endif
 """
@@ -34,18 +35,20 @@ _ABOUT = {
     "rows": "write it to ROWS",
     "held": "H, how many units are held: the low 11 bits of ROWS",
     "blocks": "R, the blocks of rows",
-    "macs": "P, the rows of a block",
+    "macs": "P, the banks: rows of a block, and weights of an entry",
     "program": "words of the program",
     "products": "words of the products",
     "folds": "words of the fold table",
     "order": "{name}_order[n]: your unit that has the core's number n; -1: number not used",
     "flags": "FLAGS of all numbers of the core; 0 where a number is not used",
     "columns": "of each entry, the column by its number; -1: none",
-    "block": "of each entry, its block; bank p is row held + macs * block + p",
+    "block": "of each entry, its block; bank p is row held + banks * block + p",
     "weights": "of each entry, the words of its banks",
     "velocities": "the same of the velocities",
 }
 _TYPES = {"order": "int32_t", "columns": "int32_t"}
+_MACROS = {"macs": "BANKS"}
+"""Where a macro is named otherwise: a core's header has a MACS, and may share our name."""
 
 
 def check_outputs(out, name, core=NAME, *, force=False):
@@ -159,7 +162,9 @@ def write(config, found, out, *, name="network", core=NAME, device=None, recall=
         text += "\n"
     else:
         text = _header(found, name, [f"/* {made}", f" * For the core of: {of_core} */"])
-        guard = _GUARD.format(core=core.upper(), key=core_key(config), name=name)
+        guard = _GUARD
+        for each in dict.fromkeys((core, name)):  # a core may be called as the network is
+            guard += _COMPARED.format(core=each.upper(), key=core_key(config), name=name)
         text = text.replace("#include <stdint.h>\n", f"#include <stdint.h>\n{guard}", 1)
     return write_all({out: text.encode()})
 
@@ -170,7 +175,7 @@ def _header(found, name, made):
     for key, value in found.items():
         lines += ["", f"/* {_ABOUT[key].format(name=name)} */"]
         if np.ndim(value) == 0:
-            lines.append(f"#define {macro}_{key.upper()} {value}u")
+            lines.append(f"#define {macro}_{_MACROS.get(key, key.upper())} {value}u")
             continue
         sign = "" if key in _TYPES else "u"
         shape = "".join(f"[{n}]" for n in np.shape(value))

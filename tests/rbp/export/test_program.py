@@ -276,6 +276,25 @@ def test_a_header_for_another_core(tmp_path, other):
         assert ("give rbp program the flags that rbp verilog was given" in done.stderr) != right
 
 
+@pytest.mark.parametrize("of", [layered, listed])
+def test_a_core_of_the_same_name(tmp_path, of):
+    """No macro is defined twice, in either order; the keys are compared without --core."""
+    of().save(tmp_path / "p.npz")
+    config = machine(like=of(), macs=2)
+    (tmp_path / "network_regs.h").write_text(header(config, "network"))
+    assert run(tmp_path / "p.npz", "--macs", 2, "--out", tmp_path / "n.h") == 0
+    both = ["network_regs.h", "n.h"]
+    strict = ["gcc", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-std=c99", "-c", "both.c"]
+    for order in (both, both[::-1]):
+        lines = [f'#include "{name}"\n' for name in order]
+        (tmp_path / "both.c").write_text("".join([*lines, "unsigned p = NETWORK_BANKS;\n"]))
+        subprocess.run(strict, cwd=tmp_path, check=True)
+    (tmp_path / "network_regs.h").write_text(header(machine(like=of(), macs=3), "network"))
+    (tmp_path / "both.c").write_text('#include "network_regs.h"\n#include "n.h"\n')
+    done = subprocess.run(strict, cwd=tmp_path, capture_output=True, text=True)
+    assert "give rbp program the flags that rbp verilog was given" in done.stderr
+
+
 def test_functions_by_the_numbers_of_the_core():
     """And words in its formats."""
     given = rbp.Problem(
