@@ -19,6 +19,7 @@ from rbp.cli.options import (
     source_in,
     stage,
 )
+from rbp.cli.watch import tell
 from rbp.errors import InputError
 from rbp.extras import require
 from rbp.files import check_output, written
@@ -173,6 +174,8 @@ def _program(arguments):
     found = program.arrays(config, source, recall=recall)
     more = {"name": name, "core": core, "device": arguments.device, "recall": recall}
     paths = program.write(config, found, arguments.out, **more)
+    if said := program.remark(config, source, recall=recall):
+        tell(f"rbp: {said}")
     print(program.summary(config, source, found))
     print("wrote", *paths)
 

@@ -22,7 +22,7 @@ from rbp.hdl.program import compiled
 from rbp.machine import machine, unclamped
 from rbp.settings import Settings
 
-__all__ = ["arrays", "check_outputs", "summary", "write"]
+__all__ = ["arrays", "check_outputs", "remark", "summary", "write"]
 
 _GUARD = """
 /* Include the core's header before this one: then a network of another core is an error. */
@@ -129,6 +129,17 @@ def _machine(config, source):
     given = machine(problem, settings, "golden", earlier)
     activation = np.array([config.activations.index(name) for name in problem.activation])
     return replace(given, network=replace(given.network, activation=activation))
+
+
+def remark(config, source, *, recall=False):
+    """What the arrays leave out of a result that is to learn on, in one line, or None."""
+    earlier = None if source is problem_of(source) else source
+    if recall or config.momentum or earlier is None or not earlier.velocities.any():
+        return None
+    return (
+        "the result's velocities are left out: the core has no --momentum, and goes on to learn "
+        "without it"
+    )
 
 
 def summary(config, source, found):
