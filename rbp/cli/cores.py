@@ -90,8 +90,10 @@ def add(verbs):
         "plan",
         _plan,
         "how many entries, words and cycles a network takes, and which cores fit a device",
-        "Nothing is synthesised: cycles are exact, what fits is an estimate. The time of an update "
-        "is that at the frequency measured of the nearest core.",
+        "Nothing is synthesised. The cycles are exact: of the first update, or of a result the "
+        "next, on a core with just what the network takes (that of rbp train has its capacities "
+        "rounded up). What fits is an estimate. The time of an update is that at the frequency "
+        "measured of the nearest core.",
         "rbp plan problem.npz --device up5k",
     )
     verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")

@@ -1,6 +1,7 @@
 """``rbp plan``: before any synthesis, how a network's program fits cores, and how fast they are.
 
-Entries, words and cycles are exact; what a device has room for is an estimate: block RAMs by the
+Entries, words and the cycles of the next update are exact; those of ``rbp train`` are of a core
+whose capacities are rounded up. What a device has room for is an estimate: block RAMs by the
 core's memories (:mod:`rbp.fpga.memories`), cells by a core that was measured.
 """
 
@@ -38,6 +39,8 @@ class _Job:
     """Of training and of recall."""
     steps: np.ndarray
     """1×B×2."""
+    done: int
+    """Rank-1 updates before, which say whose steps these are."""
     device: Device | None
     grade: int | None
 
@@ -60,11 +63,11 @@ def plan(source, *, device_name=None, grade=None, steps=None, **flags) -> dict:
     -------
     dict
         ``programs``, one for each P, at the least L, which a very short one may depend on; and
-        ``cores``, one for each P and L. ``cycles`` are those of a
-        run of one update; ``fits``, ``short_of`` and ``us`` (of that run, at the Fmax of the core
-        ``measured``) only with a device. ``fits`` is None where no core was measured, so that its
-        cells are not known. ``flags`` are those of ``rbp verilog --like``. ``best`` is the P and L
-        of the fastest that fits.
+        ``cores``, one for each P and L. ``cycles`` are those of a run of one update, the first, or
+        of a result the next; ``fits``, ``short_of`` and ``us`` (of that run, at the Fmax of the
+        core ``measured``) only with a device. ``fits`` is None where no core was measured, so that
+        its cells are not known. ``flags`` are those of ``rbp verilog --like``. ``best`` is the P
+        and L of the fastest that fits.
 
     Raises :class:`~rbp.errors.InputError`.
     """
@@ -82,8 +85,9 @@ def plan(source, *, device_name=None, grade=None, steps=None, **flags) -> dict:
         taken = machine(problem, settings, "golden", earlier).update().steps[None]
     else:
         taken = np.full((1, settings.batch_of(problem), 2), steps)
-    both = structures(problem)
-    job = _Job(problem, settings, source, both, taken, chosen, chosen and chosen.grade(grade))
+    both, done = structures(problem), earlier.updates * taken.shape[1] if earlier else 0
+    graded = chosen and chosen.grade(grade)
+    job = _Job(problem, settings, source, both, taken, done, chosen, graded)
     with named():  # of the hardware description
         return _record(job, flags, "golden" if steps is None else "given")
 
@@ -155,13 +159,13 @@ def _config(job, macs, lanes):
 
 
 def _cycles(job, config):
-    """Of a run of one update, whose patterns are there."""
+    """Of a run of one update, the next one, whose patterns are there."""
     from rbp.hdl.schedule import Schedule, utilisation
 
     structure, learning, patterns = job.structures[0], job.settings.learning(), job.problem.patterns
     if patterns > config.slots * config.lanes:  # the host loads those of a batch
         learning, patterns = replace(learning, batch=None), job.steps.shape[1]
-    cycles = Schedule(config, structure).cycles(job.steps, learning, patterns)
+    cycles = Schedule(config, structure).cycles(job.steps, learning, patterns, job.done)
     busy = utilisation(structure, config.macs * config.lanes, job.steps, cycles)
     return {"slots": config.slots, "cycles": int(cycles), "utilisation": float(busy)}
 

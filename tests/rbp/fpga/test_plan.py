@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rbp
+from rbp import engines
 from rbp.cli import _joined, main, parser
 from rbp.cli.options import given_machine
 from rbp.cosim import run
@@ -121,6 +122,29 @@ def test_a_result():
     assert record["steps"] == settled.tolist()
     with pytest.raises(InputError, match="preset w8 is not that of the result: expected w16"):
         plan.plan(result, preset="w8")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"method": "stochastic"},
+        {"method": "concurrent"},
+        {"batch": 3},
+        {"batch": 3, "start": "random"},
+    ],
+    ids=str,
+)
+def test_cycles_of_a_result(flags):
+    """Those of its next update, whosever pattern comes next."""
+    given = problem("association")
+    result = engines.train(given, 3, "golden", **flags)
+    record = plan.plan(result, macs=4, lanes=2)
+    found = planned(record, 4, 2)
+    start = machine(given, result.settings, "golden", result)
+    assert start.patterns()[0] != machine(given, result.settings, "golden").patterns()[0]
+    got = run.train(core(like=result, macs=4, lanes=2, slots=found["slots"]), start, 1)
+    assert got.settle_steps.tolist() == [record["steps"]]
+    assert (found["cycles"], found["utilisation"]) == (got.cycles, got.utilisation)
 
 
 # Devices
