@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 from rbp.checks import choice, integer
 from rbp.errors import InputError
-from rbp.golden.config import FAMILIES, GREATEST_ORDER, Config
+from rbp.golden.config import FAMILIES, GREATEST_COLUMNS, GREATEST_ORDER, Config
 from rbp.golden.features import Features, count
 from rbp.golden.tables import ACTIVATIONS
 from rbp.machine import structures
@@ -43,6 +43,10 @@ MOST = 1 << 20
 _OF_THE_DEVICE = ("family", "eta_shifts", "log_depth")
 _ANY = {"entries": None, "words": None, "folds": None, "spram": False}
 """Before it is known how many the program takes."""
+_NO_PRODUCTS = (
+    "the core sums products, and the network sums states: expected a core without --order, "
+    "--products, --folds and --feature"
+)
 _MANY = {"batch": 16, "slots": 32}
 """Of a problem with more patterns than a lane can hold: one batch learns, the next is loaded."""
 
@@ -66,14 +70,15 @@ def machine(*, like=None, family="generic", **given) -> Config:
     Raises :class:`~rbp.errors.InputError`.
     """
     values = {} if like is None else _like(like)
-    if ("units" in given) == (like is not None):
+    if like is not None and "units" in given:
+        raise InputError("units and like were both given: expected one, like says how many units")
+    if like is None and "units" not in given:
         raise InputError("a core needs either units, or like: a problem or a result")
     for name, value in given.items():
         values |= _of_flag(name, value)
     values.setdefault("macs", min(values["units"], 5))
     integer("macs", values["macs"], 1, values["units"])
-    order, feature = values.get("order", 1), values.get("feature", "identity")
-    values.setdefault("products", _all_products(values["units"], order, feature))
+    _add_products(values, like)
     try:
         if like is None:
             config = Config(**values, family=family)
@@ -126,10 +131,7 @@ def check_kind(config, problem):
     """Refuse a core of sums of states for a network of products, and the other way round."""
     if (listed := problem.monomials) is None:
         if config.higher:
-            raise InputError(
-                "the core sums products, and the network sums states: expected a core without "
-                "--order, --products, --folds and --feature"
-            )
+            raise InputError(_NO_PRODUCTS)
         return
     needs = f"--order {max(1, *map(len, listed))} --products {len(listed)}"
     if not config.higher:
@@ -151,6 +153,28 @@ def check_units(config, problem, structure):
         raise InputError(
             f"the network needs {needed} unit numbers ({problem.units} units{left}), the core has "
             f"{config.units}: give --units {needed}"
+        )
+
+
+def _add_products(values, like):
+    """Fill in how many products a core has; refuse what only a core of products has."""
+    order, feature = values.get("order", 1), values.get("feature", "identity")
+    wanted = order > 1 or feature != "identity"
+    if like is None and "products" not in values:
+        values["products"] = found = _all_products(values["units"], order, feature)
+        if found is not None and found > GREATEST_COLUMNS:
+            raise InputError(
+                f"{values['units']} units have {found} products of {order} factors, a core at most "
+                f"{GREATEST_COLUMNS}: expected --products, to choose fewer"
+            )
+    if values["products"] is not None:
+        return
+    if like is not None and (wanted or "folds" in values):
+        raise InputError(_NO_PRODUCTS)
+    if "folds" in values:
+        raise InputError(
+            "folds are of products, and the core sums states: expected --order, --products or "
+            "--feature too, or no --folds"
         )
 
 

@@ -96,6 +96,7 @@ BAD = {
     "products": (["--order", 2, "--products", 4097], "products must be 1 … 4096, not 4097"),
     "no products": (["--products", 0], "products must be an integer, 1 … 1048576, not 0"),
     "folds": (["--order", 2, "--folds", 2], "folds must be at least 3 (the units), not 2"),
+    "folds of none": (["--folds", 9], "folds are of products, and the core sums states"),
     "several": (["--order", "1,2"], "--order must be an integer, not '1,2'"),
     "text": (["--words", "x"], "--words must be an integer, not 'x'"),
 }
@@ -181,9 +182,9 @@ def test_units_or_like(tmp_path, capsys):
     out = ["--out", str(tmp_path / "net.v")]
     like = ["--like", str(tmp_path / "xor.npz")]
     for verb in (["verilog", *out], ["synth", "--device", "up5k", *out]):
-        for given in ([], ["--units", "3", *like]):
+        for given, said in (([], "either units, or like"), (["--units", "3", *like], "both given")):
             assert main([*verb, *given]) == 2
-            assert "either units, or like" in capsys.readouterr().err
+            assert said in capsys.readouterr().err
     assert main(["verilog", *out, "--like", str(tmp_path / "none.npz")]) == 2
     assert "none.npz" in capsys.readouterr().err
 
@@ -250,6 +251,25 @@ def test_products_of_a_problem():
         machine(like=problem("xor"), products=9)
     with pytest.raises(InputError, match="feature sin of the core is not that of the network"):
         machine(like=given, feature="sin")
+
+
+@pytest.mark.parametrize(
+    "given", [{"order": 2}, {"products": 9}, {"folds": 9}, {"feature": "tanh"}], ids=str
+)
+def test_products_of_a_network_of_states(given):
+    with pytest.raises(InputError, match="the core sums products, and the network sums states"):
+        machine(like=problem("xor"), **given)
+
+
+def test_too_many_products():
+    """It is said which they are, and how there are fewer."""
+    with pytest.raises(InputError) as caught:
+        machine(units=1000, order=3)
+    assert str(caught.value) == (
+        "1000 units have 167167000 products of 3 factors, a core at most 4096: expected --products,"
+        " to choose fewer"
+    )
+    assert machine(units=1000, order=3, products=9).products == 9
 
 
 def many(patterns):
