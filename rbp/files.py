@@ -121,26 +121,30 @@ def _target(path):
         raise InputError(f"cannot write {name!r}: {error}") from error
 
 
-def check_output(path):
-    """Refuse, before a long job starts, an output file that could not be written at its end."""
+def check_output(path, shown=None):
+    """Refuse, before a long job starts, an output file that could not be written at its end.
+
+    The refusal names ``shown``, by default the path.
+    """
+    shown = path if shown is None else shown
     target = _target(path)
     try:
         if target.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder, expected a file name")
+            raise InputError(f"cannot write {shown}: it is a folder, expected a file name")
         if target.is_symlink():
-            raise InputError(f"cannot write {path}: its link leads in a circle")
+            raise InputError(f"cannot write {shown}: its link leads in a circle")
         if not target.parent.is_dir():
-            raise InputError(f"cannot write {path}: there is no folder {target.parent}")
+            raise InputError(f"cannot write {shown}: there is no folder {target.parent}")
         if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
-            raise InputError(f"cannot write {path}: it is not a writable regular file")
+            raise InputError(f"cannot write {shown}: it is not a writable regular file")
         if os.path.ismount(target) or not _may_replace(target):
-            raise InputError(f"cannot write {path}: it cannot be replaced, expected another name")
+            raise InputError(f"cannot write {shown}: it cannot be replaced, expected another name")
         # os.access() tells root that a read-only file system is writable: only a trial tells.
         part = _beside(target)
         part.touch(exist_ok=False)
         part.unlink()
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+        raise InputError(f"cannot write {shown}: {error.strerror}") from error
 
 
 def _may_replace(target):
@@ -165,7 +169,7 @@ def check_folder(path, names):
     if not existing.is_dir():
         raise InputError(f"cannot write to {path}: {existing} is not a folder")
     for name in names:
-        check_output((folder if folder.exists() else existing) / name)
+        check_output((folder if folder.exists() else existing) / name, Path(path) / name)
 
 
 @contextmanager

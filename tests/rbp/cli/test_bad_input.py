@@ -585,6 +585,12 @@ def test_output_folder_is_read_only(refused):
     refused([*argv, "--out", "/proc/out.npz"], "cannot write", "/proc/out.npz")
 
 
+def test_output_folder_that_cannot_be_made(refused):
+    rbp.Problem(**good()).save(refused.folder / "problem.npz")
+    argv = ["testbench", refused.folder / "problem.npz", "--out", "/proc/x"]
+    refused(argv, "cannot write /proc/x/rbp_core.v")
+
+
 def test_output_is_a_device(refused):
     rbp.Problem(**good()).save(refused.folder / "problem.npz")
     argv = ["train", refused.folder / "problem.npz", "--updates", 10**9, "--engine", "golden"]
