@@ -30,6 +30,9 @@ from rbp.problem import Problem
 
 __all__ = ["add"]
 
+MANY_WEIGHTS = 100_000
+"""Of a core whose Verilog takes so long to write that it is said: each weight is a line of it."""
+
 
 def add(verbs):
     """Its verbs, with their flags."""
@@ -150,6 +153,8 @@ def _verilog(arguments):
 
     verilog.check_outputs(arguments.out, force=arguments.force)
     config = _core(arguments.device, given_machine(arguments))
+    if (weights := config.entries * config.macs) > MANY_WEIGHTS:
+        stage(f"writing a core of {weights} weights, some {weights // 25_000} seconds")
     print("wrote", *verilog.write(config, arguments.out, arguments.device, arguments.name))
 
 

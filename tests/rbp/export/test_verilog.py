@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_soft_multipliers_are_said(tmp_path, capsys):
     argv = ["--units", 9, "--macs", 9, "--device", "up5k", "--out", tmp_path / "core.v"]
     assert run("verilog", *argv) == 0
     assert "all are built of logic" in capsys.readouterr().err
+
+
+def test_a_large_core_is_said_to_take_long(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(verilog, "write", lambda *_: [])  # it does
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for entries, said in ((50_000, False), (1_000_000, True)):
+        argv = ["--units", 9, "--macs", 2, "--entries", entries, "--out", tmp_path / "core.v"]
+        assert run("verilog", *argv) == 0
+        err = capsys.readouterr().err
+        assert ("writing a core of 2000000 weights, some 80 seconds\n" in err) == said == bool(err)
 
 
 # names
