@@ -8,6 +8,7 @@ core, there with its own slots. A layered network's C++ makes no steps: it passe
 import copy
 import ctypes
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -125,25 +126,23 @@ def _seconds(job, least=0.3, before=lambda: ()):
     return best
 
 
-def _minibatches(problem, layers, updates, batch):
-    """A job of scikit-learn's: as many updates of a network of the same layers, float64 as it is
-    made; None where it is not installed."""
+def _classifier(problem, layers, batch, epochs=10):
+    """Seconds of an update of scikit-learn's, a network of the same layers; None where it is not
+    installed. It learns all patterns in batches, so many times."""
     try:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
     except ImportError:
         return None
     first, last = 1 + np.cumsum((0, *layers))[[0, -2]]
     shown = 0.5 + problem.inputs[:, first : first + layers[0]]
     answers = problem.targets[:, last : last + layers[-1]].argmax(axis=1)
-    parts = [np.arange(k * batch, (k + 1) * batch) % len(shown) for k in range(updates)]
-    learner = MLPClassifier(layers[1:-1], activation="logistic", solver="sgd", batch_size=batch)
-    learner.partial_fit(shown[:batch], answers[:batch], classes=np.unique(answers))
-
-    def job():
-        for part in parts:
-            learner.partial_fit(shown[part], answers[part])
-
-    return job
+    made = {"activation": "logistic", "solver": "sgd", "n_iter_no_change": epochs + 1}
+    learner = MLPClassifier(layers[1:-1], batch_size=batch, max_iter=epochs, **made)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        seconds = _seconds(lambda: learner.fit(shown, answers))
+    return seconds / (epochs * -(-len(shown) // batch))
 
 
 def cpu(jobs):
@@ -173,10 +172,10 @@ def cpu(jobs):
             "C++, float32": _seconds(cpp),
             "NumPy, float64": _seconds(partial(_update, reference, updates), 0),
         }
-        if job.layers is not None:
-            mlp = _minibatches(problem, job.layers, updates, settings.batch_of(problem))
-            ways |= {"scikit-learn's MLP": _seconds(mlp)} if mlp else {}
         ways = {way: seconds / updates for way, seconds in ways.items()}
+        if job.layers is not None:
+            other = _classifier(problem, job.layers, settings.batch_of(problem))
+            ways |= {"scikit-learn, MLPClassifier": other} if other else {}
         for row, cycles in _cores(structures(problem)[0], steps, measured):
             way = f"{row.device}, {row.lanes} × {row.macs} multipliers"
             ways[way] = cycles / updates / measured[row.command]["fmax_mhz"]["median"] * 1e-6
