@@ -26,7 +26,14 @@ def cycles(result: Result, core: Config | None = None, **flags: int | None) -> i
     **flags
         ``macs``, ``lanes`` and ``slots`` other than those of the result.
 
-    Raises :class:`~rbp.errors.InputError` where the core does not hold the network.
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        The core does not hold the network, or a batch of its patterns.
     """
     check_type("result", result, Result)
     wrong = set(flags) - {"macs", "lanes", "slots"}
