@@ -61,7 +61,7 @@ def equal(one, other):
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("engine", ["float64", "golden", "rtl"])
+@pytest.mark.parametrize("engine", ["float64", "golden", "model", "rtl"])
 def test_an_interrupt_saves_what_was_reached(problem, tmp_path, engine, which):
     """130 and one line; continued, the file is as if it had never been stopped."""
     out = tmp_path / "r.npz"
