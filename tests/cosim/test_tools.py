@@ -51,7 +51,7 @@ def one_line(done, code):
     return done.stderr
 
 
-TRAIN = "train p.npz --updates 2 --out r.npz"
+TRAIN = "train p.npz --updates 2 --engine rtl --out r.npz"
 
 HOSTILE = {
     "VERILATOR_ROOT": "/nowhere",
