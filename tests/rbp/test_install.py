@@ -142,7 +142,7 @@ def test_numpy_is_enough(bare):
 @pytest.mark.parametrize(
     ("line", "package", "extra"),
     [
-        ("train p.npz --updates 3 --out r.npz", "cocotb_tools", "rtl"),
+        ("train p.npz --updates 3 --engine rtl --out r.npz", "cocotb_tools", "rtl"),
         ("figure1 --engine golden --out f", "matplotlib", "plot"),
         ("analyse p.npz --out f", "matplotlib", "plot"),
         ("verilog --units 3 --out core.v", "amaranth", "rtl"),

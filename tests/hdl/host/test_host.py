@@ -106,8 +106,9 @@ def host(folder, given, settings, *, arrays=False):
     (folder / "problem.h").write_text(c_source(given, settings))
     if arrays:
         for name in ("learning", "resting"):
-            path = folder / f"{name}.h"
-            program.write(core, given, path, name=name, recall=name == "resting")
+            recall = name == "resting"
+            found = program.arrays(core, given, recall=recall)
+            program.write(core, found, folder / f"{name}.h", name=name, core="net", recall=recall)
     warn = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-missing-braces"]
     command = [
         "gcc",

@@ -270,7 +270,7 @@ def test_what_fits_with_spram():
 
 
 BAD = {
-    "device": (["--device", "virtex"], "device", "up5k, hx8k, ecp5-25k", "virtex"),
+    "device": (["--device", "virtex"], "device", "up5k (iCEBreaker), hx8k", "virtex"),
     "no device": ([], "--device"),
     "grade": (["--device", "ecp5-25k", "--grade", 9], "grade of ecp5-25k", "6, 7, 8", "9"),
     "grade of an iCE40": (["--device", "up5k", "--grade", 6], "grade of up5k", "none", "6"),
@@ -286,8 +286,8 @@ BAD = {
     "order 0": (["--device", "up5k", "--order", "0"], "order", "1 … 3", "0"),
     "too many products": (
         ["--device", "up5k", "--order", "3", "--units", "40"],
-        "products must be 1 … 4096",
-        "not 11480",
+        "a core at most 4096: expected --products",
+        "11480 products",
     ),
     "feature": (["--device", "up5k", "--feature", "relu"], "feature", "identity", "relu"),
     "spram": (["--device", "ecp5-25k", "--spram"], "spram is for up5k", "not ecp5-25k"),
