@@ -5,18 +5,21 @@ import warnings
 from rbp.cmodel.build import NoCompiler
 from rbp.cmodel.model import Model
 
-__all__ = ["MOST_THREADS", "modelled"]
+__all__ = ["MOST_THREADS", "runner"]
 
 MOST_THREADS = 256
 
 
-def modelled(machine, threads):
-    """The compiled model of a golden machine; None, and a warning, where it cannot be made."""
+def runner(machine, engine, threads):
+    """(what runs a machine, the engine that it is): the compiled model where that is asked for;
+    golden, and a warning, where it cannot be made; for other engines the machine itself."""
+    if engine != "model":
+        return machine, engine
     try:
-        return Model(machine, threads)
+        return Model(machine, threads), engine
     except NoCompiler as error:
         why = str(error)
     except OSError as error:  # there is no room for it, or what was kept is of no use
         why = f"cannot keep the compiled model: {error}"
     warnings.warn(f"{why}; golden runs instead, with the same bits", RuntimeWarning, stacklevel=3)
-    return None
+    return machine, "golden"

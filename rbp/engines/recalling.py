@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from rbp.checks import finite, integer, numbers, plain, raw_words, shown
 from rbp.engines.core import on_core
-from rbp.engines.model import MOST_THREADS, modelled
+from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import InputError
 from rbp.files import check_keys
 from rbp.machine import (
@@ -83,11 +83,9 @@ def recall(
             steps.append(run.settle_steps)
             settled.append(run.settled)
         else:
-            model = modelled(resting, threads) if engine == "model" else None
-            if model is None and engine == "model":
-                engine = "golden"
+            resting, engine = runner(resting, engine, threads)
             with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
-                relaxed = (model or resting).relax(errors=False)
+                relaxed = resting.relax(errors=False)
             found.append(relaxed.x)
             steps.append(relaxed.steps[:, 0])
             settled.append(~relaxed.unsettled[:, 0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from rbp.checks import integer
 from rbp.engines.core import on_core
-from rbp.engines.model import MOST_THREADS, modelled
+from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import PRESETS, ROLES
 from rbp.machine import check_callable, machine, origin, rounded
@@ -50,9 +50,9 @@ def train(
         model makes the updates of 50 ms or so before it calls for each of them.
     pause, reached : callable, optional
         Both or none. Where ``pause()`` is true after an update, which the model asks every 50 ms
-        or so, ``reached(result)`` is called with
-        what the training has come to, which can be saved and continued. Where that returns true the
-        training ends there, and ``train`` returns the same.
+        or so, ``reached(result)`` is called with what the training has come to, which can be saved
+        and continued. Where that returns true the training ends there, and ``train`` returns the
+        same.
     threads : int
         Of the model, among which the patterns of a batch are shared; no bit changes.
     **flags
@@ -77,9 +77,7 @@ def train(
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
     start = machine(problem, settings, engine, earlier)
-    model = modelled(start, threads) if engine == "model" else None
-    if engine == "model" and model is None:
-        engine = "golden"
+    learner, engine = runner(start, engine, threads)
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
     seen = getattr(progress, "seen", None)
 
@@ -94,17 +92,16 @@ def train(
     }
     if engine == "rtl":
         run = on_core("train", settings.config(problem), start, updates, progress, **watched)
-    elif model is not None:
-        run = _in_parts(model, updates, progress, **watched)
+    elif engine == "model":
+        run = _in_parts(learner, updates, progress, **watched)
     else:
-        run = _stepped(start, updates, progress, **watched)
+        run = _stepped(learner, updates, progress, **watched)
     return finished(run)
 
 
 def _stepped(start, updates, progress, seen, pause, reached):
     """Train in Python."""
     energy, steps = [], []
-
     for done in range(1, updates + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # float64 may diverge
             relaxed = start.update()
