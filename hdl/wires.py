@@ -35,7 +35,10 @@ class HostSignature(wiring.Signature):
     """A word port, seen from the master, which holds its request while ``wait`` is high.
 
     The request is done in the first cycle without ``wait``; ``r_data`` is valid in that cycle.
+    ``refused`` is high for a cycle where it was refused, 1 … :attr:`VERDICT` cycles after it.
     """
+
+    VERDICT = 3
 
     def __init__(self, address_width):
         super().__init__(
@@ -46,6 +49,7 @@ class HostSignature(wiring.Signature):
                 "r_en": Out(1),
                 "r_data": In(32),
                 "wait": In(1),
+                "refused": In(1),
             }
         )
 

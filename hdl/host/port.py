@@ -102,6 +102,7 @@ class HostPort(wiring.Component):
         ]
         m.d.comb += [
             self.decoder.addr.eq(bus.addr),
+            bus.refused.eq(self.refuses),
             run.start.eq(self.train | self.recall),
             run.clear.eq(self.clear),
             run.set.eq(self.word),
