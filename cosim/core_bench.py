@@ -15,10 +15,11 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
 
-from rbp.cosim.driver import Driver, Idle, Read
 from rbp.hdl.host.memory_map import Area
 from rbp.hdl.layouts import Phase
 from rbp.hdl.timing import Timing
+from rbp.host.driver import Driver
+from rbp.host.requests import Fetch, Idle, Read
 
 PERIOD = 10  # ns
 
@@ -41,6 +42,9 @@ class Host:
                 await self.clock.cycles(self.random.randrange(1, 12))
             if isinstance(request, Idle):
                 answer = await self.clock.cycles(request.cycles)
+            elif isinstance(request, Fetch):
+                words = range(request.address, request.address + request.count)
+                answer = [await self._access(Read(address)) for address in words]
             else:
                 answer = await self._access(request)
 

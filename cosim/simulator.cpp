@@ -73,4 +73,6 @@ bool simulator_read(Simulator *s, uint32_t address, uint32_t *data) {
     s->core.eval();
     return patience;
 }
+
+bool simulator_irq(Simulator *s) { return s->core.irq; }
 }

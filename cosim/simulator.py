@@ -2,7 +2,7 @@
 
 import ctypes
 
-from rbp.cosim.driver import Read, Write
+from rbp.host.requests import Fetch, Read, Write
 
 __all__ = ["Simulator"]
 
@@ -34,6 +34,8 @@ class Simulator:
             ctypes.POINTER(ctypes.c_uint32),
         ]
         lib.simulator_read.restype = ctypes.c_bool
+        lib.simulator_irq.argtypes = [ctypes.c_void_p]
+        lib.simulator_irq.restype = ctypes.c_bool
         self._lib = lib
         self._core = lib.simulator_new(seed, reset)
 
@@ -57,8 +59,13 @@ class Simulator:
             raise TimeoutError(f"A read of {address:#x} was not answered in a million cycles")
         return word.value
 
+    @property
+    def irq(self):
+        """The core's interrupt."""
+        return self._lib.simulator_irq(self._core)
+
     def do(self, procedure):
-        """Carry out a procedure of :class:`rbp.cosim.driver.Driver`; returns what it returns."""
+        """Carry out a procedure of :class:`rbp.host.driver.Driver`; returns what it returns."""
         answer = None
         try:
             while True:
@@ -67,6 +74,8 @@ class Simulator:
                     answer = self.write(request.address, request.data)
                 elif isinstance(request, Read):
                     answer = self.read(request.address)
+                elif isinstance(request, Fetch):
+                    answer = [self.read(request.address + k) for k in range(request.count)]
                 else:
                     answer = self.run(request.cycles)
         except StopIteration as stop:

@@ -26,6 +26,9 @@ class Family:
 
 GREATEST_UNITS = 1024
 
+GREATEST_ACTIVATIONS = 8
+"""Which a core's description has room for."""
+
 GREATEST_COLUMNS = 4096
 """M, which the memory map's columns and a device's memories hold."""
 
@@ -135,6 +138,8 @@ class Config:
             raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
         if self.spram and self.device.memory != 1:
             raise ValueError(f"spram is for memories of one cycle, not those of {self.family}")
+        if (count := len(self.activations)) > GREATEST_ACTIVATIONS:
+            raise ValueError(f"activations must be at most {GREATEST_ACTIVATIONS}, not {count}")
         try:
             assert [activation(name) for name in self.activations]
         except (KeyError, AssertionError) as error:
@@ -146,7 +151,6 @@ class Config:
         low, high = self.eta_shifts
         if not -8 <= low <= high <= 3:
             raise ValueError(f"eta_shifts must lie in -8 … 3, not {self.eta_shifts!r}")
-        least = self.units + self.macs + 2  # a column of W, and what is kept free
         if self.log_depth is None:
             object.__setattr__(
                 self, "log_depth", 1 << max(8, (self.units + self.macs + 1).bit_length())

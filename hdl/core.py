@@ -39,18 +39,21 @@ class Core(wiring.Component):
         Word port over :mod:`rbp.hdl.host.memory_map`.
     phase : Out(Phase)
         What the run under way is doing.
+    irq : Out
+        What the host waits for is there, see IRQ_ENABLE.
     """
 
     def __init__(self, config):
         self.config = config
-        super().__init__({"bus": In(HostSignature(AddressMap(config).width)), "phase": Out(Phase)})
+        bus = HostSignature(AddressMap(config).width)
+        super().__init__({"bus": In(bus), "phase": Out(Phase), "irq": Out(1)})
 
     def ports(self):
-        """Plain port names for Verilog: ``bus_addr`` …, ``phase``; besides ``clk`` and ``rst``."""
+        """Plain port names for Verilog: ``bus_addr`` …; besides ``clk`` and ``rst``."""
         bus = {
             f"bus_{name}": (getattr(self.bus, name), None) for name in self.bus.signature.members
         }
-        return {**bus, "phase": (self.phase.as_value(), None)}
+        return {**bus, "phase": (self.phase.as_value(), None), "irq": (self.irq, None)}
 
     def elaborate(self, platform):
         m = Module()
@@ -127,6 +130,7 @@ class Core(wiring.Component):
             host.started.eq(carousel.serving),
             host.resting.eq(carousel.resting & ~training.update),
             self.phase.eq(training.phase),
+            self.irq.eq(host.irq),
         ]
         self._report(m, host, training, log, lanes[0])
         self._flags(m, host, weights, lanes)

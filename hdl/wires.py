@@ -175,10 +175,20 @@ class Report(wiring.Signature):
 
 
 class LogPort(wiring.Signature):
-    """The host to the log: the oldest word, and to take it out."""
+    """The host to the log: any of its words, and up to where they are read."""
 
     def __init__(self, config):
-        super().__init__({"pop": Out(1), "head": In(32), "count": In(range(config.log_depth + 1))})
+        super().__init__(
+            {
+                "address": Out(range(config.log_depth)),
+                "word": In(32),
+                "count": In(range(config.log_depth + 1)),  # not yet read
+                "read": In(range(2 * config.log_depth)),
+                "set": Out(1),  # up to where: ``upto``
+                "upto": Out(32),
+                "refused": In(1),  # a cycle later: there are not so many
+            }
+        )
 
 
 class Run(wiring.Signature):

@@ -8,10 +8,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.fixed import within
-from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.host.memory_map import DESCRIBES, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
 
 __all__ = ["Decoder"]
+
+WORDS = [r.name for r in REGISTERS] + ["DESCRIPTION", "LOG"]
 
 READABLE = {region for region, (access, _) in STATE.items() if "r" in access}
 
@@ -24,7 +26,7 @@ class Decoder(wiring.Component):
     addr, address : In, Out
         The bus'; the same a cycle later, as is all that follows.
     hit : Out
-        A flag for each register.
+        A flag for each register, for those of the description, and for the log.
     area, region, unit, slot, lane : Out
         Fields of the address; the last four where it is one of the state.
     word, bank : Out
@@ -42,7 +44,7 @@ class Decoder(wiring.Component):
             {
                 "addr": In(amap.width),
                 "address": Out(amap.width),
-                "hit": Out(data.StructLayout({r.name: 1 for r in REGISTERS})),
+                "hit": Out(data.StructLayout({name: 1 for name in WORDS})),
                 "area": Out(Area),
                 "region": Out(Region),
                 "unit": Out(amap.unit_bits),
@@ -77,11 +79,14 @@ class Decoder(wiring.Component):
         ]
 
         coming, wanted = self.addr[: amap.offset_bits], self.addr[amap.offset_bits :]
-        for r in REGISTERS:
-            hit = Signal(name=f"hit_{r.name.lower()}", reset_less=True)
-            at = (wanted == Area.REGISTERS.value) & (coming == amap.register(r.name))
-            m.d.sync += hit.eq(at)
-            m.d.comb += self.hit[r.name].eq(hit)
+        registers = wanted == Area.REGISTERS.value
+        at = {r.name: registers & (coming == amap.register(r.name)) for r in REGISTERS}
+        at["DESCRIPTION"] = registers & (coming[3:] == DESCRIBES >> 3)
+        at["LOG"] = (wanted == Area.LOG.value) & ~coming[amap.log_bits :].any()
+        for name, found in at.items():
+            hit = Signal(name=f"hit_{name.lower()}", reset_less=True)
+            m.d.sync += hit.eq(found)
+            m.d.comb += self.hit[name].eq(hit)
         of_state, of_flags = self._state(coming)
         in_weights = wanted[1:] == 1 if config.momentum else wanted == Area.WEIGHTS.value
         flags = {name: Signal(name=name, reset_less=True) for name in ("state", "flags", "weights")}

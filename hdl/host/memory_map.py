@@ -2,25 +2,32 @@
 
 Addresses count 32-bit words. The upper three bits choose the area:
 
-    0  registers    offset, as in REGISTERS
+    0  registers    offset, as in REGISTERS; from 32 on, what was built, as in DESCRIPTION
     1  state        {lane, region, slot, unit}    pattern a is slot a div L of lane a mod L
     2  weights      {bank, entry}                 bank p has row p of an entry; written only
     3  velocities   the same, where momentum is built in
     4  program      a word, see rbp.hdl.layouts.word_layout; written only
     5  products     of a column, its factors; in a higher order; written only
     6  folds        two words a term; in a higher order; written only
+    7  log          word n since the last CLEAR at n modulo its words; read only
 
 Regions of the state are those of :class:`rbp.hdl.layouts.Region`; :data:`STATE` says what each
 holds. A word of the state is read with its sign in all upper bits.
 
 An access is *refused* where nothing has that address, where it cannot be read or written, while a
-run is under way (but for CONTROL, and for the state of a core that can be refilled), and where a
-start's settings do not fit. Then nothing happens, a read gives 0, and STATUS has the bit
+run is under way (but for CONTROL, LOG_READ, IRQ_ENABLE, the log, and the state of a core that can
+be refilled), where a start's settings do not fit, and where LOG_READ is beyond what was
+written. Then nothing happens, a read gives 0, and STATUS has the bit
 ``refused`` until a CLEAR. A register that was given a value beyond its range refuses starts until
 it has one within.
 
 A core that can be refilled takes writes to the state while it runs, too, of patterns that are not
 of the batch under way.
+
+*Every access can be repeated*, since a link may lose an answer: the second one does no harm. A read
+changes nothing: the log keeps its words until LOG_READ says that they are read. What is started, a
+run or a column, has a tag: a start with the tag of the last one is not done again, nor refused. All
+else writes plain words.
 
 Units are numbered so that those that are held come first, which have no rows. The program and ROWS
 come before the weights. CLEAR makes the velocities of the program's entries 0, too, which
@@ -30,71 +37,34 @@ A column j of W is read by writing j to COLUMN: N words of log follow, w[H][j] â
 velocities, with bit 16. A weight that is written, or a run that is started, waits for them.
 """
 
-from dataclasses import dataclass
-
 from amaranth.lib import enum
 
+from rbp.hdl.host.description import DESCRIPTION
+from rbp.hdl.host.register import Field, Register
 from rbp.hdl.layouts import Region
 
 __all__ = [
+    "ADDRESSED",
+    "DESCRIBES",
     "IDENTITY",
     "LOG_FIELDS",
     "REGISTERS",
     "STATE",
+    "TAG",
     "AddressMap",
     "Area",
-    "Field",
-    "Register",
     "greatest",
 ]
 
 AREA_BITS = 3
-IDENTITY = 0x52425033  # "RBP3"
+IDENTITY = 0x52425034
+"""``RBP``, and the version of this map."""
 
 
-@dataclass(frozen=True)
-class Field:
-    """Bits of a word. ``option``: the attribute of Config without which they must be 0."""
-
-    name: str
-    low: int
-    width: int
-    doc: str
-    option: str | None = None
-
-    @property
-    def mask(self):
-        return ((1 << self.width) - 1) << self.low
-
-    @property
-    def bits(self):
-        """``low-high``, as a manual says it."""
-        return str(self.low) if self.width == 1 else f"{self.low}-{self.low + self.width - 1}"
-
-
-@dataclass(frozen=True)
-class Register:
-    """A word of the register area. Access: ``ro``, ``rw``, ``wo``."""
-
-    name: str
-    access: str
-    doc: str
-    fields: tuple[Field, ...] = ()
-
+TAG = Field("TAG", 24, 4, "what is started: not done again where it is that of the last; 0: none")
 
 REGISTERS = (
-    Register("IDENTITY", "ro", f"0x{IDENTITY:08x}"),
-    Register(
-        "SHAPE",
-        "ro",
-        "what is built",
-        (
-            Field("UNITS", 0, 11, "the greatest N"),
-            Field("MACS", 11, 11, "P"),
-            Field("LANES", 22, 4, "L"),
-        ),
-    ),
-    Register("SLOTS", "ro", "patterns that a lane holds", (Field("SLOTS", 0, 9, "slots"),)),
+    Register("IDENTITY", "ro", f"0x{IDENTITY:08x}: RBP in its upper bits, then the map's version"),
     Register(
         "CONTROL",
         "wo",
@@ -104,6 +74,7 @@ REGISTERS = (
             Field("RECALL", 1, 1, "start a recall, in which no unit is clamped"),
             Field("CLEAR", 2, 1, "end a run at once; counters, STATUS, log and FIRST become 0"),
             Field("STOP", 3, 1, "end the training after the update under way"),
+            TAG,
         ),
     ),
     Register(
@@ -118,6 +89,9 @@ REGISTERS = (
             Field("SATURATED_WEIGHT", 5, 1, "the same of a weight"),
             Field("REFUSED", 6, 1, "an access was refused"),
             Field("SATURATED_VELOCITY", 7, 1, "a velocity was clamped", "momentum"),
+            Field("DONE", 8, 1, "the run that was started last has ended"),
+            Field("LOG_HALF", 9, 1, "the log is half full"),
+            Field("TAG", 24, 4, "of the last start; 0: none"),
         ),
     ),
     Register("UPDATES", "rw", "updates still to make, up to 16777215; 0: until stopped"),
@@ -172,12 +146,32 @@ REGISTERS = (
         (
             Field("COLUMN", 0, 16, "column of W"),
             Field("VELOCITIES", 16, 1, "of the velocities instead", "momentum"),
+            TAG,
         ),
     ),
-    Register("LOG_COUNT", "ro", "words in the log"),
-    Register("LOG", "ro", "the oldest word, which is taken out; without a word, anything"),
+    Register("LOG_COUNT", "ro", "words in the log that are not yet read"),
+    Register(
+        "LOG_READ",
+        "rw",
+        "words of the log that the host has read since the last CLEAR, modulo twice its words",
+    ),
+    Register(
+        "IRQ_ENABLE",
+        "rw",
+        "when irq is high",
+        (
+            Field("DONE", 0, 1, "while STATUS has DONE"),
+            Field("LOG_HALF", 1, 1, "while STATUS has LOG_HALF"),
+        ),
+    ),
 )
 """In order of their addresses."""
+
+DESCRIBES = 32
+"""The address of the first word of :data:`~rbp.hdl.host.description.DESCRIPTION`."""
+
+ADDRESSED = dict(enumerate(REGISTERS)) | dict(enumerate(DESCRIPTION, start=DESCRIBES))
+"""All words of the register area, by address."""
 
 LOG_FIELDS = (
     Field("X_STEPS", 0, 15, "Euler steps of x"),
@@ -221,6 +215,7 @@ class Area(enum.Enum, shape=3):
     PROGRAM = 4
     PRODUCTS = 5
     FOLDS = 6
+    LOG = 7
 
 
 def _bits(count):
@@ -241,8 +236,10 @@ class AddressMap:
         self.tables = {Area.PROGRAM: config.words}
         if config.higher:
             self.tables |= {Area.PRODUCTS: config.products, Area.FOLDS: 2 * config.folds}
+        self.log_bits = _bits(config.log_depth)
         self.offset_bits = max(
-            5,
+            6,
+            self.log_bits,
             self.unit_bits + self.slot_bits + self.lane_bits + self.region_bits,
             self.word_bits + self.bank_bits,
             *map(_bits, self.tables.values()),
@@ -254,8 +251,12 @@ class AddressMap:
         return self.offset_bits + AREA_BITS
 
     def register(self, name):
-        """Address of a register."""
-        return next(k for k, r in enumerate(REGISTERS) if r.name == name)
+        """Address of a register, or of a word of the description."""
+        return {r.name: k for k, r in ADDRESSED.items()}[name]
+
+    def log(self, n):
+        """Address of word n of the log since the last CLEAR."""
+        return self.at(Area.LOG, n % self.config.log_depth)
 
     def state(self, region, pattern, unit):
         """Address of a word of a pattern's state; the unit by its number in the machine.

@@ -3,17 +3,20 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.fixed import gate, within
+from rbp.hdl.host.commands import Commands
 from rbp.hdl.host.decode import Decoder
+from rbp.hdl.host.description import description
+from rbp.hdl.host.handing import Handing
+from rbp.hdl.host.interrupt import Interrupt
 from rbp.hdl.host.memory_map import IDENTITY, REGISTERS, AddressMap, Area
 from rbp.hdl.host.read import READABLE, Reader
 from rbp.hdl.host.settings import SettingsRegisters
-from rbp.hdl.layouts import Region, settings_layout
-from rbp.hdl.timing import Timing
+from rbp.hdl.host.states import StateAccess
+from rbp.hdl.layouts import settings_layout
 from rbp.hdl.wires import HostSignature, LogPort, Run, StatePort, Store, tables
 
 __all__ = ["HostPort"]
@@ -28,10 +31,10 @@ class HostPort(wiring.Component):
 
     A read takes :attr:`rbp.hdl.host.read.Reader.latency` cycles, a write two, of X and CLAMPED
     three and four; a word of the program, a weight, a column and a start wait for the carousel, a
-    CLEAR until a run has ended. What is refused does
-    nothing, reads as 0, and is noted in STATUS. While a run is under way, that is all but CONTROL,
-    and reads of registers and the log. A core that can be refilled takes writes to the state then
-    as well, as soon as there is room.
+    CLEAR until a run has ended. What is refused does nothing, reads as 0, and is noted in STATUS.
+    While a run is under way, that is all but CONTROL, LOG_READ, IRQ_ENABLE, and reads of registers
+    and the log. A core that can be refilled takes writes to the state then as well, as soon as
+    there is room.
 
     Members
     -------
@@ -54,6 +57,8 @@ class HostPort(wiring.Component):
     resting, saturated : In
         The carousel rests; flags, for STATUS.
     log : LogPort
+    irq : Out
+        What the host waits for is there.
     """
 
     def __init__(self, config):
@@ -73,24 +78,24 @@ class HostPort(wiring.Component):
                 "resting": In(1),
                 "saturated": In(5 if config.momentum else 4),
                 "log": Out(LogPort(config)),
+                "irq": Out(1),
             }
         )
         self.decoder, self.reader = Decoder(config), Reader(config)
         self.registers = SettingsRegisters(config)
+        self.commands, self.interrupt = Commands(), Interrupt()
+        self.handing, self.access = Handing(config), StateAccess(config)
+        self.train, self.recall = self.commands.train, self.commands.recall
+        self.clear, self.asked = self.commands.clear, self.commands.asked
         self.refused, self.refuses = Signal(), Signal()  # since a CLEAR; the latter an event
         self.refusals = []
         names = [r.name for r in REGISTERS if r.access != "ro" and r.name != "CONTROL"]
         names += ["WEIGHTS", *(area.name for area in self.map.tables)]
         self.done = {name: Signal(name=f"done_{name.lower()}") for name in names}
         self.quiet = Signal()  # no run is under way
-        self.asked = Signal(2)  # a start, while it is looked at
-        self.train, self.recall, self.clear = Signal(), Signal(), Signal(init=1)
-        # what is written, a cycle after it is taken, when the address is still there; with it a
-        # bank of c, so a word that several banks hold is taken as many times
-        self.word, self.turn = Signal(32, reset_less=True), Signal(2)
-        self.taken, self.goes_on = Signal(), Signal()
-        self.doing, self.running, self.fills = Signal(), Signal(), Signal()
-        self.pending, self.pending_probe = Signal(), Signal()  # to be handed to the carousel
+        self.always = self.decoder.hit.LOG_READ | self.decoder.hit.IRQ_ENABLE
+        # what is written, a cycle after it is taken, when the address is still there
+        self.word, self.doing, self.running = Signal(32, reset_less=True), Signal(), Signal()
 
     def elaborate(self, platform):
         m = Module()
@@ -103,54 +108,49 @@ class HostPort(wiring.Component):
         m.d.comb += [
             self.decoder.addr.eq(bus.addr),
             bus.refused.eq(self.refuses),
-            run.start.eq(self.train | self.recall),
-            run.clear.eq(self.clear),
             run.set.eq(self.word),
         ]
-        self._states(m)
         self._read(m)
         self._write(m)
-        if self.config.refill:
-            self._fill(m)
-        self._run(m)
+        self._states(m)
         self._command(m)
         self._keep(m)
+        self._hand(m)
+        self._events(m)
         return m
 
     def _states(self, m):
-        """The lanes' state memories: read at the present address, written a cycle later."""
-        at, region = self.decoder, self.decoder.region
-        bank, writing = Signal(2, reset_less=True), Signal(self.config.lanes)
-        last_turn = Mux(region == Region.X, 1, gate(Const(2), region == Region.CLAMPED))
-        m.d.comb += self.goes_on.eq(self.turn != last_turn)
-        with m.If(self.taken):
-            m.d.sync += self.turn.eq(gate(self.turn + 1, self.goes_on))
-        everywhere = at.to_flags.replicate(self.config.lanes)
-        m.d.sync += [
-            bank.eq(Mux(region == Region.X_START, 2, self.turn)),
-            writing.eq(gate((1 << at.lane) | everywhere, self.doing & at.to_state)),
-        ]
-        for k, state in enumerate(self.states):
-            m.d.comb += [
-                state.select.eq(self.quiet),
-                state.write.eq(writing[k]),
-                state.region.eq(region),
-                state.bank.eq(bank),
-                state.slot.eq(at.slot),
-                state.unit.eq(at.unit),
-                state.data.eq(self.word),
-            ]
+        """Words of the state."""
+        m.submodules.access = access = self.access
+        for name in "region slot unit lane to_state to_flags".split():
+            m.d.comb += getattr(access, name).eq(getattr(self.decoder, name))
+        for name in "word doing running quiet".split():
+            m.d.comb += getattr(access, name).eq(getattr(self, name))
+        for mine, theirs in zip(access.states, self.states, strict=True):
+            connect(m, mine, flipped(theirs))
+        with m.If(access.fills):
+            m.d.comb += self.bus.wait.eq(access.waits)
 
     def _read(self, m):
-        """By way of the reader; a word of the log is taken out."""
+        """By way of the reader."""
         config, bus, run, hit = self.config, self.bus, self.run, self.decoder.hit
+        built = Array(Const(word, 32) for word in description(config))
         values = {
             "IDENTITY": Const(IDENTITY, 32),
-            "SHAPE": Const(config.units | config.macs << 11 | config.lanes << 22),
-            "SLOTS": Const(config.slots),
-            "STATUS": Cat(run.phase, self.saturated[:4], self.refused, self.saturated[4:]),
+            "STATUS": Cat(
+                run.phase,
+                self.saturated[:4],
+                self.refused,
+                self.saturated[4:] if config.momentum else Const(0, 1),
+                self.interrupt.events,
+                Const(0, 14),
+                self.commands.tag,
+            ),
             "LOG_COUNT": self.log.count,
-            "LOG": self.log.head,
+            "LOG_READ": self.log.read,
+            "IRQ_ENABLE": self.interrupt.enable,
+            "DESCRIPTION": built[self.decoder.address[:3]],
+            "LOG": self.log.word,
             "UPDATES": run.updates,
             "UNSETTLED": run.unsettled,
             "SKIPPED": run.skipped,
@@ -173,84 +173,53 @@ class HostPort(wiring.Component):
         with m.If(reading & ~reader.arrived):
             m.d.comb += bus.wait.eq(1)
         self.refusals.append(reader.arrived & ~reader.found)
-        with m.If(reader.arrived):
-            m.d.comb += self.log.pop.eq(hit.LOG & (self.log.count != 0))
+        m.d.comb += self.log.address.eq(self.decoder.address)
 
     def _write(self, m):
         """Done in the cycle after it was decoded, and kept a cycle later; a weight or a column is
         handed to the carousel."""
         bus, at = self.bus, self.decoder
-        decoded, pending, pending_probe = Signal(), self.pending, self.pending_probe
+        decoded, handing = Signal(), self.handing
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
-        m.d.comb += [self.write.eq(pending), self.probe.eq(pending_probe)]
-        with m.If(self.started):
-            m.d.sync += [pending.eq(0), pending_probe.eq(0)]
         written = [at.hit[r.name] for r in REGISTERS if r.access != "ro"]
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
         to_carousel = at.to_weights | at.to_table.PROGRAM | at.hit.COLUMN | at.hit.CONTROL
-        blocked = pending | pending_probe | (to_carousel & ~self.resting)
+        blocked = self.write | self.probe | (to_carousel & ~self.resting)
         m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
         with m.If(bus.w_en):
             m.d.comb += [
                 self.doing.eq(decoded & self.quiet & ~blocked),
-                self.taken.eq(self.doing & at.to_state),
-                bus.wait.eq(~decoded | (self.quiet & (blocked | (at.to_state & self.goes_on)))),
+                bus.wait.eq(
+                    ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
+                ),
             ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
-        asks = Signal()  # for a column, which a cycle later is pending, or not one
-        m.d.sync += asks.eq(self.done["COLUMN"])
-        self.refusals += [self.doing & ~mapped, asks & ~pending_probe]
-
-    def _fill(self, m):
-        """Words of the state while a run is under way."""
-        at, stood = self.decoder, self.fills  # long enough for all of it to have reached the lane
-        for k in range(1 + Timing(self.config).reach):
-            stood_q = Signal(name=f"fills_q{k + 1}")
-            m.d.sync += stood_q.eq(stood & ~self.taken)
-            stood = stood_q
-        m.d.comb += self.fills.eq(self.running & at.to_state & ~at.to_flags)
-        for k, state in enumerate(self.states):
-            m.d.comb += state.fill.eq(self.fills & stood & (at.lane == k))
-        filled = Cat(state.filled for state in self.states).any()
-        with m.If(self.fills):
-            m.d.comb += [self.taken.eq(filled), self.bus.wait.eq(~filled | self.goes_on)]
-
-    def _run(self, m):
-        """Of all else, a run takes STOP, and CLEAR, which waits until it has ended."""
-        run, control, data = self.run, self.decoder.hit.CONTROL, self.bus.w_data
-        clears = control & data[2]
-        with m.If(self.quiet):
-            m.d.sync += run.stop.eq(0)
-        m.d.sync += run.abort.eq(~self.quiet & (run.abort | (self.running & clears)))
-        mine, stops = self.running & ~self.fills, control & data[2:4].any()
-        with m.If(mine & clears):
-            m.d.comb += self.bus.wait.eq(1)
-        with m.If(mine & stops):
-            m.d.sync += run.stop.eq(1)
-        self.refusals.append(mine & ~stops & (~control | data[:2].any()))
+        self.refusals += [self.doing & ~mapped, handing.refused]
 
     def _command(self, m):
-        """CONTROL is done at once; a start that fits, two cycles later."""
-        data, registers = self.bus.w_data, self.registers
-        commands = self.doing & self.decoder.hit.CONTROL
-        train, recall, clear = data[:3]
-        start = commands & (train | recall) & ~clear
-        errors = self.settings.errors
-        m.d.comb += [registers.errors.eq(train), registers.set_errors.eq(start)]
-        m.d.sync += [
-            self.clear.eq(commands & clear),
-            self.asked.eq(Cat(start, self.asked[0])),
-            self.train.eq(self.asked[1] & registers.fit & errors),
-            self.recall.eq(self.asked[1] & registers.fit & ~errors),
+        """CONTROL; of a run, its end."""
+        m.submodules.commands = commands = self.commands
+        run, control, registers = self.run, self.decoder.hit.CONTROL, self.registers
+        mine = self.running & ~self.access.fills
+        m.d.comb += [
+            commands.data.eq(self.bus.w_data),
+            commands.word.eq(self.word),
+            commands.doing.eq(self.doing & control),
+            commands.running.eq(mine & control),
+            commands.quiet.eq(self.quiet),
+            commands.fit.eq(registers.fit),
+            commands.errors.eq(self.settings.errors),
+            registers.errors.eq(self.bus.w_data[0]),
+            registers.set_errors.eq(commands.set_errors),
+            run.start.eq(self.train | self.recall),
+            run.clear.eq(self.clear),
+            run.stop.eq(commands.stop),
+            run.abort.eq(commands.abort),
         ]
-        unknown = data[4:].any() | (clear & (train | recall))
-        unfit = self.asked[1] & ~registers.fit
-        self.refusals += [commands & unknown, unfit, registers.refused]
-        m.d.sync += [
-            self.refuses.eq(reduce(or_, self.refusals)),
-            self.refused.eq((self.refused & ~(commands & clear)) | self.refuses),
-        ]
+        with m.If(commands.waits):
+            m.d.comb += self.bus.wait.eq(1)
+        self.refusals += [mine & ~control & ~self.always, commands.refused, registers.refused]
 
     def _keep(self, m):
         """What was written, by where to."""
@@ -259,7 +228,8 @@ class HostPort(wiring.Component):
         here = {name: at.hit[name] for name in at.hit.shape().members}
         here |= {name: at.to_table[name] for name in at.to_table.shape().members}
         here |= {"WEIGHTS": at.to_weights}
-        m.d.sync += [signal.eq(self.doing & here[name]) for name, signal in done.items()]
+        written = self.doing | (self.running & self.always)
+        m.d.sync += [signal.eq(written & here[name]) for name, signal in done.items()]
         for area in self.map.tables:
             table = getattr(self, area.name.lower())
             m.d.comb += [
@@ -280,18 +250,45 @@ class HostPort(wiring.Component):
         ]
         if config.random_start:
             m.d.comb += run.random.eq(registers.settings.random)
-        with m.If(done["WEIGHTS"]):
-            m.d.sync += [
-                self.pending.eq(1),
-                self.store.word.eq(word),
-                self.store.address.eq(at.word),
-                self.store.bank.eq(at.bank),
-            ]
-            if config.momentum:
-                m.d.sync += self.store.velocity.eq(at.area == Area.VELOCITIES)
-        with m.If(done["COLUMN"]):
-            other = word[16 + config.momentum :].any()
-            fits = within(word[:16], config.columns - 1) & ~other
-            m.d.sync += [self.pending_probe.eq(fits), self.probe_column.eq(word)]
-            if config.momentum:
-                m.d.sync += self.store.velocity.eq(word[16])
+
+    def _hand(self, m):
+        """To the carousel."""
+        m.submodules.handing = handing = self.handing
+        at = self.decoder
+        m.d.comb += [
+            handing.word.eq(self.word),
+            handing.weight.eq(self.done["WEIGHTS"]),
+            handing.column.eq(self.done["COLUMN"]),
+            handing.bank.eq(at.bank),
+            handing.entry.eq(at.word),
+            handing.velocity.eq(at.area == Area.VELOCITIES),
+            handing.again.eq(self.commands.again),
+            handing.started.eq(self.started),
+            self.commands.column.eq(handing.is_column),
+            self.write.eq(handing.write),
+            self.probe.eq(handing.probe),
+            self.probe_column.eq(handing.probe_column),
+        ]
+        connect(m, handing.store, flipped(self.store))
+
+    def _events(self, m):
+        """How far the log is read, what the host waits for, and what was refused."""
+        m.submodules.interrupt = interrupt = self.interrupt
+        log, enables, word = self.log, self.done["IRQ_ENABLE"], self.word
+        unknown = word[2:].any()
+        m.d.comb += [
+            log.set.eq(self.done["LOG_READ"]),
+            log.upto.eq(word),
+            interrupt.busy.eq(self.run.busy),
+            interrupt.start.eq(self.run.start),
+            interrupt.clear.eq(self.clear),
+            interrupt.half.eq(log.count[-2:].any()),
+            interrupt.set.eq(enables & ~unknown),
+            interrupt.word.eq(word),
+            self.irq.eq(interrupt.irq),
+        ]
+        self.refusals += [log.refused, enables & unknown]
+        m.d.sync += [
+            self.refuses.eq(reduce(or_, self.refusals)),
+            self.refused.eq((self.refused & ~self.commands.forgets) | self.refuses),
+        ]

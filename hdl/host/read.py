@@ -14,10 +14,11 @@ __all__ = ["READABLE", "Reader"]
 
 READABLE = {
     "IDENTITY": 32,
-    "SHAPE": 32,
-    "SLOTS": 9,
-    "STATUS": 8,
+    "STATUS": 28,
     "LOG_COUNT": 16,
+    "LOG_READ": 16,
+    "IRQ_ENABLE": 2,
+    "DESCRIPTION": 32,
     "LOG": 32,
     "UPDATES": 24,
     "UNSETTLED": 24,
@@ -25,7 +26,7 @@ READABLE = {
     "CYCLES": 32,
     "CYCLES_HIGH": 16,
 }
-"""Registers that can be read, and their bits."""
+"""What can be read but for the state, and its bits."""
 
 
 class Reader(wiring.Component):
@@ -68,7 +69,7 @@ class Reader(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included: a word of a lane's, or the log's next, and two
+        """Cycles of a read, the first included: a word of a lane's, or of the log, and two
         registers; as many more as a write of that word takes where memories are slow."""
         time = Timing(self.config)
         return time.look + 4 + (time.memory - 1)

@@ -1,10 +1,10 @@
-"""Log: what a run reports, word by word, for the host to fetch."""
+"""Log: what a run reports, word by word, for the host to read."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rbp.hdl.fixed import unreset
+from rbp.hdl.fixed import gate, unreset
 from rbp.hdl.primitives.ram import Ram
 from rbp.hdl.wires import LogPort, Report
 
@@ -12,20 +12,21 @@ __all__ = ["Log"]
 
 
 class Log(wiring.Component):
-    """Queue of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
+    """A ring of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
-    Both ends have a register first, away from the logic that pushes and pops: ``count`` changes two
-    cycles after, ``space`` three. Who pushes may have a register too, so ``space`` ends with three
-    words free.
+    A word stays where it is, and can be read again, until the host says that it has read up to
+    there. Both ends have a register first, away from the logic that pushes and reads: ``count``
+    changes two cycles after, ``space`` three. Who pushes may have a register too, so ``space`` ends
+    with three words free.
 
     Members
     -------
     clear : In
-        Remove all words.
+        Remove all words; the next one is word 0.
     report : Report
         Append a word.
     host : LogPort
-        The oldest word, the memory's latency and two cycles after the pop before.
+        Word n is at n modulo the depth. It is there the memory's latency after its address.
     """
 
     def __init__(self, config):
@@ -40,27 +41,33 @@ class Log(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        depth = self.config.log_depth
+        host, depth = self.host, self.config.log_depth
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         newest = Signal(range(depth), reset_less=True)
-        oldest, count = Signal.like(newest), unreset(m, self.host.count, "count")
-        push, pop = Signal(), Signal()
-        word = Signal(32, reset_less=True)
-        m.d.sync += [push.eq(self.report.push & ~self.clear), pop.eq(self.host.pop & ~self.clear)]
-        m.d.sync += word.eq(self.report.word)
+        count, read = unreset(m, host.count, "count"), unreset(m, host.read, "read")
+        push, word = Signal(), Signal(32, reset_less=True)
+        m.d.sync += [push.eq(self.report.push & ~self.clear), word.eq(self.report.word)]
         m.d.comb += [
             ram.w_en.eq(push),
             ram.w_addr.eq(newest),
             ram.w_data.eq(word),
-            ram.r_addr.eq(oldest),
-            self.host.head.eq(ram.r_data),
+            ram.r_addr.eq(host.address),
+            host.word.eq(ram.r_data),
         ]
+        # by how much the host has read on, and whether a word says more than there can be
+        asked, beyond = Signal(), Signal()
+        on, done = Signal.like(read), Signal.like(count)
+        fits = ~beyond & (on <= count)
+        m.d.sync += [
+            asked.eq(host.set & ~self.clear),
+            beyond.eq(host.upto[len(read) :].any()),
+            on.eq(host.upto - read),
+        ]
+        m.d.comb += [done.eq(gate(on, asked & fits)), host.refused.eq(asked & ~fits)]
         m.d.sync += self.report.space.eq(count < depth - 3)
         with m.If(push):
             m.d.sync += newest.eq(newest + 1)
-        with m.If(pop):
-            m.d.sync += oldest.eq(oldest + 1)
-        m.d.sync += count.eq(count + push - pop)
+        m.d.sync += [read.eq(read + done), count.eq(count + push - done)]
         with m.If(self.clear):
-            m.d.sync += [newest.eq(0), oldest.eq(0), count.eq(0)]
+            m.d.sync += [newest.eq(0), read.eq(0), count.eq(0)]
         return m

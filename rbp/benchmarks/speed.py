@@ -20,12 +20,12 @@ from rbp.cmodel.build import compiled
 from rbp.cmodel.model import Model
 from rbp.cosim import run
 from rbp.cosim.build import library
-from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.fpga import baselines
 from rbp.fpga.memories import block_rams
 from rbp.golden.training import Learning
 from rbp.hdl.schedule import Schedule
+from rbp.host.driver import Driver
 from rbp.machine import machine, structures
 from rbp.paper import figure1
 from rbp.settings import Settings

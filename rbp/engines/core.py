@@ -13,8 +13,8 @@ def on_core(job, config, machine, *arguments, **options):
     """
     with named():
         from rbp.cosim import run
-        from rbp.cosim.driver import BadAnswer
         from rbp.hdl.program import holding
+        from rbp.host.requests import BadAnswer
 
     try:
         core = holding(config, machine.structure, rounded=True)

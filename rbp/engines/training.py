@@ -139,7 +139,7 @@ def _in_parts(model, updates, progress, seen, pause, reached):
 
 
 def _run(start, energy, steps):
-    """The same fields as those of ``rbp.cosim.run.Run``."""
+    """The same fields as those of ``rbp.host.session.Run``."""
     return SimpleNamespace(
         weights=start.weights,
         velocity=start.velocity,

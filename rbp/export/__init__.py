@@ -2,5 +2,5 @@
 model in C++.
 
 May import: rbp.checks, rbp.engines, rbp.machine, rbp.errors, rbp.files, rbp.settings, rbp.fpga,
-rbp.golden, rbp.hdl, rbp.cosim, rbp.cmodel.
+rbp.golden, rbp.hdl, rbp.host, rbp.cosim, rbp.cmodel.
 """

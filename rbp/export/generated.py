@@ -31,6 +31,8 @@ PORTS = (
     ("bus_r_en", "in", "read; held while bus_wait is high"),
     ("bus_r_data", "out", "word read, in the first cycle without bus_wait"),
     ("bus_wait", "out", "the request is not done yet"),
+    ("bus_refused", "out", "high for a cycle, 1 to 3 cycles after a request that was refused"),
+    ("irq", "out", "what IRQ_ENABLE waits for is there"),
     ("phase", "out", "what the core is doing; 0: idle"),
 )
 """Signals of a core's port: name, direction, meaning."""

@@ -3,8 +3,9 @@
 from rbp.export.dense import dense
 from rbp.export.generated import NAME, formats, title
 from rbp.export.manual import ACCESS, FIELDS, meaning
-from rbp.export.words import core_key, fold_layout, of_rules
+from rbp.export.words import fold_layout, of_rules
 from rbp.golden.relaxation import Settling
+from rbp.hdl.host.description import core_key
 from rbp.hdl.host.memory_map import IDENTITY, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.settings import Settings

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rbp.cosim.driver import Driver
 from rbp.errors import InputError
 from rbp.export.generated import NAME, check_files, check_name, made_by
 from rbp.export.verilog import command
-from rbp.export.words import core_key
 from rbp.files import output_name, write_all
 from rbp.fpga.machines import check_kind, check_units, problem_of
+from rbp.hdl.host.description import core_key
 from rbp.hdl.host.memory_map import AddressMap, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.program import compiled
+from rbp.host.driver import Driver
 from rbp.machine import machine, unclamped
 from rbp.settings import Settings
 

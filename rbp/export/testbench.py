@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from rbp.checks import integer
-from rbp.cosim.driver import Driver, Write
 from rbp.errors import InputError
 from rbp.export import verilog
 from rbp.export.generated import NAME, check_files, check_name, made_by
@@ -21,6 +20,8 @@ from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.program import holding
 from rbp.hdl.timing import Timing
+from rbp.host.driver import Driver
+from rbp.host.requests import Write
 from rbp.machine import machine, origin, unclamped
 
 __all__ = ["check_outputs", "paths", "write"]
@@ -113,10 +114,12 @@ class _Script:
     def __init__(self, config):
         self.config, self.map, self.driver = config, AddressMap(config), Driver(config)
         self.program, self.names = [], {}
+        self.log_read = 0  # words of the log
 
     def load(self, machine):
         """All of a machine, into a core that may hold anything; by the program that it has by then,
         the weights and velocities stay."""
+        self.log_read = 0
         requests = list(self.driver.load(machine))
         program = self.driver.program.encode(self.config.columns)
         same, self.program = program == self.program, program
@@ -156,7 +159,7 @@ class _Script:
                 energy = int((j[rows % self.config.lanes == lane] ** 2).sum())
                 for half in range(2):
                     meaning = f"update {update}, J² of lane {lane}, word {half}"
-                    yield self._log(energy >> 32 * half, meaning)
+                    yield from self._log(energy >> 32 * half, meaning)
         yield Step(IDLE, 0, 0, "wait")
         yield self._register("UNSETTLED", machine.unsettled)
         yield self._register("SKIPPED", machine.skipped)
@@ -183,7 +186,10 @@ class _Script:
             yield Step(WRITE, request.address, request.data, meaning)
 
     def _log(self, word, meaning, bits=32):
-        return Step(LOG, self.map.register("LOG"), word, meaning, bits)
+        """Read a word of the log, and say that it is read."""
+        yield Step(LOG, self.map.log(self.log_read), word, meaning, bits)
+        self.log_read = (self.log_read + 1) % (2 * self.config.log_depth)
+        yield Step(WRITE, self.map.register("LOG_READ"), self.log_read, "LOG_READ")
 
     def _register(self, name, word):
         return Step(READ, self.map.register(name), word, name)
@@ -192,7 +198,7 @@ class _Script:
         for row, steps, unsettled in zip(rows, relaxed.steps, relaxed.unsettled, strict=True):
             halves = steps | unsettled << 15
             word = sum(int(half) << 16 * k for k, half in enumerate(halves))
-            yield self._log(word, f"steps of {meaning.format(row)}")
+            yield from self._log(word, f"steps of {meaning.format(row)}")
 
     def _weights(self, weights, symbol, area=Area.WEIGHTS):
         structure, bits = self.driver.structure, self.config.formats.weight.width
@@ -204,9 +210,9 @@ class _Script:
             for row in rows:
                 if row < len(structure.order):
                     meaning = f"{symbol}[{structure.order[row]}][{j}]"
-                    yield self._log(numbered[row, column], meaning, bits)
+                    yield from self._log(numbered[row, column], meaning, bits)
                 else:
-                    yield self._log(0, "of no row", 0)
+                    yield from self._log(0, "of no row", 0)
 
     def _state(self, region, words):
         for a, row in enumerate(words):

@@ -7,7 +7,7 @@
 // A line of the .hex files is a step, {what to do, bits to compare, address, word}:
 //   0  write the word
 //   1  read, and compare with the word
-//   2  wait until the log holds a word, read it, and compare
+//   2  wait until the log holds a word, read it there, and compare
 //   3  wait until the run has ended
 module NAME_tb;
   localparam ADDRESS_BITS = @ADDRESS_BITS@;
@@ -22,9 +22,12 @@ module NAME_tb;
   wire [31:0] bus_r_data;
   wire bus_wait;
   wire [1:0] phase;
+  wire bus_refused, irq;
+  wire unused = &{1'b0, bus_refused, irq};
   NAME core (
     .clk(clk), .rst(rst), .bus_addr(bus_addr), .bus_w_data(bus_w_data), .bus_w_en(bus_w_en),
-    .bus_r_en(bus_r_en), .bus_r_data(bus_r_data), .bus_wait(bus_wait), .phase(phase)
+    .bus_r_en(bus_r_en), .bus_r_data(bus_r_data), .bus_wait(bus_wait),
+    .bus_refused(bus_refused), .phase(phase), .irq(irq)
   );
 
   initial begin

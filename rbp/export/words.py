@@ -1,7 +1,5 @@
 """Words of a core's program and tables, and what a program must keep: for the manual and for C."""
 
-import zlib
-
 import numpy as np
 from amaranth.lib import data
 
@@ -9,7 +7,7 @@ from rbp.golden.program import compile_program
 from rbp.hdl.layouts import word_layout
 from rbp.hdl.timing import Timing
 
-__all__ = ["core_key", "fold_layout", "of_program", "of_rules", "table"]
+__all__ = ["fold_layout", "of_program", "of_rules", "table"]
 
 _WORD = {
     "column": "0 ... {top}; {none}: no column",
@@ -37,17 +35,6 @@ def of_rules(config):
     """Numbers of the rules of :mod:`rbp.golden.program`, by name."""
     rules = Timing(config).rules
     return {"gap": rules.gap, "late": rules.late, "shortest": rules.shortest, "ahead": rules.ahead}
-
-
-def core_key(config):
-    """A number that two cores share only where they take the same words of a network.
-
-    Slots, the range of η, the log and the memories' kind do not count.
-    """
-    names = ("units", "macs", "entries", "words", "preset", "activations", "order", "products")
-    names += ("folds", "feature", "momentum", "random_start")
-    found = {name: getattr(config, name) for name in names} | of_rules(config)
-    return zlib.crc32(repr(found).encode())
 
 
 def table(rows):

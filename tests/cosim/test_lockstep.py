@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from rbp.cosim.driver import Write
 from rbp.cosim.run import Mismatch, lockstep
 from rbp.golden.config import Config
 from rbp.hdl.host.memory_map import AddressMap
 from rbp.hdl.layouts import Region
 from rbp.hdl.program import compiled
+from rbp.host.requests import Write
 from tests.networks import associative, draw, example1
 
 LAYERS = np.arange(12)[:, None] // 3 == np.arange(12)[None, :] // 3 + 1

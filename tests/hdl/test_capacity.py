@@ -9,7 +9,6 @@ import pytest
 
 from rbp.cosim import run
 from rbp.cosim.build import library
-from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.structure import Structure
@@ -18,6 +17,7 @@ from rbp.hdl.host.memory_map import Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.program import compiled, holding
 from rbp.hdl.timing import Timing
+from rbp.host.driver import Driver
 from tests.networks import draw, equal, on_schedule
 
 CORES = {

@@ -8,7 +8,6 @@ import pytest
 
 from rbp.cosim import run
 from rbp.cosim.build import library
-from rbp.cosim.driver import Driver
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.relaxation import Settling
@@ -17,6 +16,7 @@ from rbp.golden.training import Learning
 from rbp.hdl.host.memory_map import IDENTITY, Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.schedule import Schedule, utilisation
+from rbp.host.driver import Driver
 from tests.networks import associative, draw, example1, on_schedule, single
 
 
@@ -232,7 +232,7 @@ def test_what_was_loaded_can_be_read(loaded):
     core, driver, machine = loaded
     assert core.do(driver.read("IDENTITY")) == IDENTITY
     assert core.do(driver.read("SHAPE")) == 15 | 5 << 11 | driver.config.lanes << 22
-    assert core.do(driver.read("SLOTS")) == 4
+    assert core.do(driver.read("OPTIONS")) & 0x1FF == 4
     assert (core.do(driver.read_state(Region.X_START, 4)) == machine.start).all()
     assert (core.do(driver.read_weights()) == machine.weights).all()
     assert (core.do(driver.read_weights()) == machine.weights).all()
@@ -273,7 +273,8 @@ def test_what_follows_a_column_waits_for_it(shape):
         machine.weights = machine.structure.from_machine(numbered)
         rows = program.blocks * macs  # with those of nobody, 0
         expected = np.concatenate([np.pad(c, (0, rows - units)) for c in columns]) & 0xFFFF
-        words = [core.do(driver.read("LOG")) & 0xFFFF for _ in range(3 * rows)]
+        words = [word & 0xFFFF for word in core.do(driver.fetch(0, 3 * rows))]
+        core.do(driver.taken(3 * rows))
         assert words == expected.tolist()
         reports = []
         core.do(driver.reports(2, reports.append))
@@ -291,7 +292,7 @@ def test_a_read_of_the_state_across_a_runs_end_is_refused_or_right(loaded):
     assert right
     seen = []
     for begin in range(cycles - 12, cycles + 12):
-        core.do(driver.write("CONTROL", 4))
+        core.do(driver.clear())
         core.do(driver.start_recall())
         core.run(begin)
         word = core.read(driver.map.state(Region.X, 0, 11))

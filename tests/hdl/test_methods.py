@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from rbp.cosim.build import library
-from rbp.cosim.driver import Driver
 from rbp.cosim.run import lockstep, train
 from rbp.cosim.simulator import Simulator
 from rbp.golden import pe
@@ -15,6 +14,7 @@ from rbp.golden.config import Config
 from rbp.golden.noise import start_word, stream_start
 from rbp.golden.relaxation import Settling
 from rbp.golden.training import Learning
+from rbp.host.driver import Driver
 from tests.networks import associative, draw, equal, on_schedule
 from tests.support import words
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import rbp
-from rbp.cosim.driver import Driver
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.config import Config
+from rbp.host.driver import Driver
 from rbp.machine import machine, origin
 
 

@@ -10,14 +10,15 @@ import pytest
 
 from rbp.cosim import run
 from rbp.cosim.build import library
-from rbp.cosim.driver import BadAnswer, Driver, Read, Write
 from rbp.cosim.simulator import Simulator
 from rbp.golden.config import Config
 from rbp.golden.features import monomials
 from rbp.golden.relaxation import Settling
 from rbp.golden.training import Learning
-from rbp.hdl.host.memory_map import REGISTERS, STATE, Area, greatest
+from rbp.hdl.host.memory_map import ADDRESSED, IDENTITY, REGISTERS, STATE, Area, greatest
 from rbp.hdl.layouts import Region
+from rbp.host.driver import Driver
+from rbp.host.requests import BadAnswer, Fetch, Idle, Read, Write, describe
 from tests.networks import associative
 
 TRAIN, RECALL, CLEAR, STOP = 1, 2, 4, 8
@@ -57,6 +58,7 @@ class Host:
         """The driver has its program, as if it had loaded it."""
         for _ in self.driver.load(machine):
             pass
+        self.core.do(self.driver.attach())
 
     def loaded(self, machine):
         """Loads it, and gives the words of each table, by address."""
@@ -86,7 +88,8 @@ class Host:
 
 def words(config, amap):
     """Every address of the map: (may be read, may be written), idle."""
-    found = {amap.register(r.name): ("r" in r.access, "w" in r.access) for r in REGISTERS}
+    found = {k: ("r" in r.access, "w" in r.access) for k, r in ADDRESSED.items()}
+    found |= {amap.log(n): (True, False) for n in range(config.log_depth)}
     patterns, units = range(config.lanes * config.slots), range(config.units)
     for region, (access, _) in STATE.items():
         for a in patterns if region != Region.FLAGS else range(1):
@@ -102,17 +105,12 @@ def words(config, amap):
     return found
 
 
-REGISTERS_ACCESS = {"ro": "r", "wo": "w", "rw": "rw"}
-
-
 @everywhere
 def test_every_address(name):
     """What the map has can be reached; all else is refused, reads 0, and changes nothing."""
     host = Host(name)
     config, amap, core = host.config, host.driver.map, host.core
-    access = {r.name: REGISTERS_ACCESS[r.access] for r in REGISTERS}
-    mapped = {amap.register(n): ("r" in a, "w" in a) for n, a in access.items()}
-    mapped |= {k: v for k, v in words(config, amap).items() if k not in mapped}
+    mapped = words(config, amap)
     host.write("CONTROL", CLEAR)
     readable, writable = set(), set()
     machine = host.machine(1)
@@ -251,7 +249,7 @@ def test_clear_ends_any_run_at_any_time(name):
             host.write("UPDATES", 0)
             host.write("CONTROL", command)
             host.core.run(begin)
-            host.write("CONTROL", CLEAR)
+            host.core.do(host.driver.clear())
             assert not host.core.do(host.driver.busy())
             assert host.core.do(host.driver.read("LOG_COUNT")) == 0
             assert host.core.do(host.driver.counters()) == (0, 0, 0, set())
@@ -262,7 +260,7 @@ def test_clear_ends_any_run_at_any_time(name):
 def test_commands_are_one_in_a_write(name):
     host = Host(name)
     machine = host.machine(2)
-    for command in (CLEAR | TRAIN, CLEAR | RECALL, 1 << 4, 1 << 31):
+    for command in (CLEAR | TRAIN, CLEAR | RECALL, 1 << 4, 1 << 23, 1 << 28, 1 << 31):
         host.core.do(host.driver.load(machine))
         host.write("CONTROL", command)
         assert host.refused()
@@ -436,11 +434,211 @@ def test_a_clear_makes_the_velocities_zero(name):
             assert (host.core.do(host.driver.read_weights(Area.VELOCITIES)) == 0).all()
 
 
+@everywhere
+def test_it_describes_itself(name):
+    host = Host(name)
+    assert host.core.do(describe()) == host.config
+
+
+def test_what_is_no_core_is_said():
+    """Nor one whose map this program does not know."""
+    for identity, said in (
+        (IDENTITY + 1, "the core's map is of version 5, this program's 4"),
+        (0, "it answers 0x00000000, where a core says 0x52425034"),
+    ):
+        with pytest.raises(BadAnswer, match=said):
+            list(answered(describe(), identity))
+
+
+@everywhere
+def test_everything_twice(name):
+    """As over a link that loses each answer: each request is done again, and nothing changes."""
+    host = Host(name)
+    host.core = Twice(host.core)
+    machine = host.machine(2)
+    for seed in range(3):
+        host.learns(host.machine(2, seed=seed), updates=5)
+    host.core.do(host.driver.load(machine))
+    host.core.do(host.driver.start_recall())
+    reports = []
+    host.core.do(host.driver.reports(2, reports.append, training=False))
+    assert len(reports) == 1
+    assert not host.refused()
+
+
+class Twice:
+    """Carries out each request twice, the second time a while later."""
+
+    def __init__(self, core):
+        self.core, self.rng = core, np.random.default_rng(5)
+
+    def __getattr__(self, name):
+        return getattr(self.core, name)
+
+    def do(self, procedure):
+        return self.core.do(self.twice(procedure))
+
+    def twice(self, procedure):
+        answer = None
+        while True:
+            try:
+                request = procedure.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            yield request
+            yield Idle(int(self.rng.integers(300)))
+            answer = yield request
+
+
+@everywhere
+def test_a_tag_is_of_one_start(name):
+    """The same tag starts nothing, during the run and after it; another one, or none, does."""
+    host = Host(name)
+    host.core.do(host.driver.load(host.machine(2)))
+    core, map_, reports = host.core, host.driver.map, []
+
+    def start(tag, command=TRAIN):
+        core.write(map_.register("UPDATES"), 1)
+        core.write(map_.register("CONTROL"), command | tag << 24)
+        return core.do(host.driver.busy())
+
+    def finish():
+        core.do(host.driver.reports(2, reports.append))
+
+    assert start(3)
+    core.write(map_.register("CONTROL"), TRAIN | 3 << 24)
+    assert not host.refused()
+    finish()
+    assert not start(3)
+    assert not start(3, RECALL)
+    assert not host.refused()
+    for tag in (4, 3, 0, 0):
+        assert start(tag)
+        finish()
+    assert len(reports) == 5
+    assert start(15)
+    core.write(map_.register("CONTROL"), TRAIN | 14 << 24)
+    assert host.refused()  # another start, while that one runs
+    host.write("CONTROL", CLEAR)
+    host.driver.log_read = 0
+    assert start(15)  # forgotten
+    finish()
+    core.write(map_.register("BATCH"), 0)
+    core.write(map_.register("CONTROL"), TRAIN | 1 << 24)
+    assert host.refused()  # it does not fit, so its tag is not kept
+    core.write(map_.register("BATCH"), 2)
+    assert start(1)
+
+
+def test_the_log_stays_until_it_is_read():
+    """Any word, as often as one likes; and what was not written cannot be read on."""
+    host = Host("lanes")
+    driver, core = host.driver, host.core
+    depth = host.config.log_depth
+    core.do(driver.load(host.machine(2)))
+    core.do(driver.start_training(20))
+    while core.do(driver.busy()):
+        core.run(100)
+    count = core.do(driver.read("LOG_COUNT"))
+    assert count == 20 * (2 + 2 * host.config.lanes) < depth
+    words = core.do(driver.fetch(0, count))
+    assert core.do(driver.fetch(0, count)) == words
+    assert core.do(driver.read("LOG_COUNT")) == count
+    for beyond in (count + 1, depth + count, 2 * depth - 1, 2 * depth, 2**31):
+        host.write("LOG_READ", beyond)
+        assert host.refused()
+        assert core.do(driver.read("LOG_READ")) == 0
+        assert core.do(driver.read("LOG_COUNT")) == count
+    for upto in (0, 5, 5, count - 1, count, count):
+        host.write("LOG_READ", upto)
+        assert core.do(driver.read("LOG_READ")) == upto
+        assert core.do(driver.read("LOG_COUNT")) == count - upto
+
+
+def test_another_host_goes_on():
+    """It finds the beginning of a report, and how far the training is, whenever the first one
+    was lost."""
+    for lost in (1, 7, 20, 33, 50, 77, 150):
+        host = Host("lanes")
+        machine, first, second = host.machine(2), [], []
+        golden = deepcopy(machine)
+        host.core.do(host.driver.load(machine))
+        host.core.do(host.driver.start_training(40))
+        asks = host.driver.reports(2, first.append)
+        host.core.do(request for request in _some(asks, lost, host.core))
+        host.driver = driver = Driver(host.config)
+        host.knows(machine)
+        driver.expected = 40
+        _, left = host.core.do(driver.attach())
+        assert left <= 40 - len(first)
+        host.core.do(driver.reports(2, second.append))
+        energies = [golden.update().energy for _ in range(40)]
+        assert [r.energy for r in second] == energies[40 - len(second) :]
+        assert len(first) + len(second) >= 40
+        assert (host.core.do(driver.read_weights()) == golden.weights).all()
+
+
+def _some(procedure, count, core):
+    """The first requests of a procedure, carried out by themselves."""
+    answer = None
+    for _ in range(count):
+        try:
+            request = procedure.send(answer)
+        except StopIteration:
+            break
+        answer = core.do(_one(request))
+    return iter(())
+
+
+def _one(request):
+    return (yield request)
+
+
+@everywhere
+def test_interrupts(name):
+    """irq is high while what was enabled stands."""
+    host = Host(name)
+    core, driver = host.core, host.driver
+    core.do(driver.load(host.machine(2)))
+
+    def status():
+        return core.do(driver.read("STATUS")) >> 8 & 3, core.irq
+
+    length = 2 + 2 * host.config.lanes
+    half = -(-host.config.log_depth // 2 // length)
+    assert status() == (0, 0)
+    host.write("IRQ_ENABLE", 1)
+    core.do(driver.start_training(1))
+    while core.do(driver.busy()):
+        assert status() == (0, 0) or status()[0] == 1
+    core.run(4)
+    assert status() == (1, 1)
+    host.write("IRQ_ENABLE", 2)
+    core.run(4)
+    assert status() == (1, 0)
+    core.do(driver.start_training(half))  # with the one of before, half full
+    host.write("IRQ_ENABLE", 2)
+    while core.do(driver.busy()):
+        core.run(50)
+    core.run(4)
+    assert status() == (3, 1)
+    assert core.do(driver.read("IRQ_ENABLE")) == 2
+    driver.expected = half + 1
+    core.do(driver.reports(2, lambda report: None))
+    core.run(4)
+    assert status() == (1, 0)
+    host.write("IRQ_ENABLE", 4)
+    assert host.refused()
+    assert core.do(driver.read("IRQ_ENABLE")) == 2
+    host.write("CONTROL", CLEAR)
+    assert status() == (0, 0)
+
+
 def test_an_empty_log_gives_nothing_up():
     host = Host("one lane")
     host.write("CONTROL", CLEAR)
-    for _ in range(5):
-        host.core.do(host.driver.read("LOG"))
+    for n in range(5):
+        host.core.read(host.driver.map.log(n))
         assert host.core.do(host.driver.read("LOG_COUNT")) == 0
     machine = host.machine(2)
     host.learns(machine)
@@ -472,7 +670,8 @@ def answered(procedure, answer):
     request = next(procedure)
     while True:
         yield request
-        request = procedure.send(answer if isinstance(request, Read) else None)
+        given = [answer] * request.count if isinstance(request, Fetch) else None
+        request = procedure.send(answer if isinstance(request, Read) else given)
 
 
 def replies(procedure, driver, registers):
@@ -481,7 +680,8 @@ def replies(procedure, driver, registers):
     request = next(procedure)
     while True:
         yield request
-        request = procedure.send(names.get(getattr(request, "address", None), 0))
+        given = names.get(getattr(request, "address", None), 0)
+        request = procedure.send([0] * request.count if isinstance(request, Fetch) else given)
 
 
 @pytest.mark.parametrize("busy", [1, 0])
@@ -510,7 +710,7 @@ def test_a_core_that_reports_too_often_is_given_up():
 def test_a_column_that_does_not_come_is_given_up():
     driver = planned()
     asked = replies(driver.read_weights(), driver, {"LOG_COUNT": 4})
-    with pytest.raises(TimeoutError, match="column 0: the log holds 4 of 6 weights"):
+    with pytest.raises(TimeoutError, match="column 0: the log holds 4 of 30 weights"):
         list(asked)
 
 

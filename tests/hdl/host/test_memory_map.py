@@ -5,7 +5,9 @@ from itertools import product
 import pytest
 
 from rbp.golden.config import Config
-from rbp.hdl.host.memory_map import REGISTERS, AddressMap, Area
+from rbp.golden.tables import SAMPLES, register
+from rbp.hdl.host.description import DESCRIPTION, Unknown, described, description
+from rbp.hdl.host.memory_map import ADDRESSED, DESCRIBES, REGISTERS, AddressMap, Area
 from rbp.hdl.layouts import Region
 
 CONFIGS = {
@@ -42,7 +44,8 @@ def addresses(config):
     words = product(range(config.macs), range(config.entries), written_areas(config))
     patterns = range(config.lanes * config.slots)
     return (
-        [amap.register(r.name) for r in REGISTERS]
+        [amap.register(r.name) for r in ADDRESSED.values()]
+        + [amap.log(n) for n in range(config.log_depth)]
         + [amap.state(*word) for word in product(Region, patterns, units)]
         + [amap.weight(*word) for word in words]
         + [amap.at(area, k) for area, size in table_sizes(config).items() for k in range(size)]
@@ -98,9 +101,9 @@ def test_fields(name):
 
 def test_areas():
     """Three bits, in the order that the map says."""
-    assert [area.value for area in Area] == list(range(7))
+    assert [area.value for area in Area] == list(range(8))
     assert [area.name for area in Area] == [
-        *("REGISTERS", "STATE", "WEIGHTS", "VELOCITIES", "PROGRAM", "PRODUCTS", "FOLDS"),
+        *("REGISTERS", "STATE", "WEIGHTS", "VELOCITIES", "PROGRAM", "PRODUCTS", "FOLDS", "LOG"),
     ]
     amap = AddressMap(CONFIGS["one unit"])
     assert amap.width == amap.offset_bits + 3
@@ -113,4 +116,57 @@ def test_registers():
     assert all(r.doc for r in REGISTERS)
     amap = AddressMap(CONFIGS["one unit"])
     assert [amap.register(name) for name in names] == list(range(len(names)))
-    assert len(names) <= 1 << amap.offset_bits
+    assert len(names) <= DESCRIBES
+    assert DESCRIBES % 8 == 0
+    assert [amap.register(r.name) for r in DESCRIPTION] == list(range(DESCRIBES, DESCRIBES + 8))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_core_describes_itself(name):
+    """From its words alone, all of its configuration; and its address map."""
+    config = CONFIGS[name]
+    words = description(config)
+    assert len(words) == len(DESCRIPTION) == 8
+    assert all(0 <= word < 1 << 32 for word in words)
+    assert described(words) == config
+
+
+def test_each_option_is_in_the_description():
+    base = {"units": 5, "macs": 2, "slots": 3}
+    for changed in (
+        *({name: base[name] + 1} for name in base),
+        *({"lanes": n} for n in (2, 8)),
+        *({"preset": name} for name in ("w8", "w18")),
+        *({"family": name} for name in ("ice40", "ice40hx", "ecp5")),
+        {"activations": ("tanh", "sin", "logistic")},
+        {"momentum": True},
+        {"random_start": True},
+        {"refill": True},
+        {"spram": True},
+        {"eta_shifts": (-8, 3)},
+        {"log_depth": 16},
+        {"entries": 1 << 20},
+        {"words": 5000},
+        {"products": 7, "order": 2, "feature": "sin", "folds": 9},
+    ):
+        config = Config(**base | changed)
+        assert described(description(config)) == config
+        assert description(config) != description(Config(**base)) or not changed
+
+
+@pytest.mark.parametrize("word", range(8))
+def test_what_describes_no_core_is_said(word):
+    """Each word, with all bits set, is refused or is another core's."""
+    config = Config(units=5, macs=2)
+    words = description(config)
+    words[word] = 0xFFFFFFFF
+    with pytest.raises(Unknown):
+        described(words)
+
+
+def test_a_function_of_the_users_own():
+    name = register([SAMPLES / 9, SAMPLES * 0 + 1 / 9])
+    config = Config(units=5, macs=2, activations=("tanh", name))
+    with pytest.raises(Unknown, match="a function of code 15 is not known here"):
+        described(description(config))
+    assert described(description(config), own=[name]) == config

@@ -1,6 +1,4 @@
-"""Log: a queue, and nothing is lost."""
-
-from collections import deque
+"""Log: a ring, and nothing is lost."""
 
 import numpy as np
 import pytest
@@ -14,46 +12,72 @@ DEPTH = 8
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
 @pytest.mark.parametrize("pushes", [0.2, 0.5, 0.9])
-def test_queue(pushes, family):
-    """Against a deque: who pushes waits for space, and does so a cycle later; who pops waits for a
-    word; now and then a clear.
+def test_ring(pushes, family):
+    """Against a list: who pushes waits for space, and does so a cycle later; who reads looks at any
+    word that is there, and says now and then up to where it has read, or more than there is.
 
-    The head is looked at when it has stood for the memory's latency.
+    A word is looked at when its address has stood for the memory's latency.
     """
     config = Config(units=2, macs=1, log_depth=DEPTH, family=family)
     latency = FAMILIES[family].memory
-    rng, line, queue = np.random.default_rng(3), timeline(), deque()
-    counts, spaces, heads, stable, space, pushed, popped = [], [], {}, 0, False, [], False
-    push = False
-    for cycle in range(1500):
+    rng, line = np.random.default_rng(3), timeline()
+    written, read, at = [], 0, 0  # words since the last clear; how many of them are read
+    counts, spaces, reads, refusals, words = [], [], [], [], {}
+    push = space = clear = False
+    pushed, asked, stood = [], None, 0
+    for cycle in range(3000):
         filling = cycle // 100 % 2  # to the brim, to the bottom
         will_push = rng.random() < max(pushes, filling) and space
-        pop = rng.random() < min(pushes, 1 - filling) and len(queue) > 0 and stable >= latency
         clear = rng.random() < 0.003
         word = int(rng.integers(1 << 32))
-        report = {"report.push": push, "report.word": word}
-        line[cycle] = report | {"host.pop": pop, "clear": clear}
-        counts.append(len(queue))
+        upto = None
+        if rng.random() < min(pushes, 1 - filling):
+            on = int(rng.integers(DEPTH + 1) if rng.random() < 0.2 else rng.integers(3))
+            upto = (read + on) % (2 * DEPTH)
+            if rng.random() < 0.05:
+                upto += 2 * DEPTH << int(rng.integers(28))
+        if rng.random() < 0.3:
+            at, stood = int(rng.integers(DEPTH)), 0
+        line[cycle] = {
+            "report.push": push,
+            "report.word": word,
+            "clear": clear,
+            "host.address": at,
+            "host.set": upto is not None,
+            "host.upto": upto or 0,
+        }
+        count = len(written) - read
+        counts.append(count)
+        reads.append(read % (2 * DEPTH))
         spaces.append(space)
-        space = len(queue) < DEPTH - 3  # known a cycle late
-        if queue and stable >= latency:
-            heads[cycle] = queue[0]
-        stable = 0 if pop or popped or clear or not queue else stable + 1
-        if popped:
-            queue.popleft()
-        popped = pop and not clear
-        queue.extend(pushed)
-        pushed = [word] * push
+        space = count < DEPTH - 3  # known a cycle late
+        there = [n for n in range(max(0, len(written) - DEPTH), len(written)) if n % DEPTH == at]
+        if stood >= latency + 1 and there and not pushed:
+            words[cycle] = written[there[0]]
+        stood = 0 if pushed or clear else stood + 1
+        refusals.append(asked is not None and not 0 <= asked[0] <= count)
+        if asked is not None and not refusals[-1]:
+            read += asked[0]
+        asked = None
+        if upto is not None and not clear:  # seen from what is read by now, a cycle late
+            beyond = upto >= 2 * DEPTH
+            before = reads[-1]
+            asked = (-1 if beyond else (upto - before) % (2 * DEPTH),)
+        written += pushed
+        pushed = [word] * push if not clear else []
         if clear:
-            queue.clear()
-            pushed.clear()
+            written, read = [], 0
         push = will_push
-    seen = play(Log(config), line, ["host.count", "host.head", "report.space"], cycles=1500)
+    outputs = ["host.count", "host.read", "host.refused", "host.word", "report.space"]
+    seen = play(Log(config), line, outputs, cycles=3000)
     assert seen["host.count"] == counts
+    assert seen["host.read"] == reads
+    assert seen["host.refused"] == refusals
     assert seen["report.space"] == spaces
-    assert {cycle: seen["host.head"][cycle] for cycle in heads} == heads
+    assert {cycle: seen["host.word"][cycle] for cycle in words} == words
     assert set(counts) == set(range(DEPTH + 1))
-    assert len(heads) > 200
+    assert len(words) > 200
+    assert 10 < sum(refusals)
 
 
 def test_depth():

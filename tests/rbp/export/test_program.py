@@ -12,9 +12,9 @@ from rbp.cli import main
 from rbp.export.header import header
 from rbp.export.manual import manual
 from rbp.export.program import arrays
-from rbp.export.words import core_key
 from rbp.fpga.machines import flags, machine
 from rbp.golden.program import BUBBLE, Program
+from rbp.hdl.host.description import core_key
 from rbp.hdl.layouts import word_layout
 from rbp.hdl.timing import Timing
 from tests.rbp.export.test_lint import CONFIGS
