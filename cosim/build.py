@@ -130,10 +130,12 @@ def library(config):
     return verilated([build(config) / "core.v"])
 
 
-def verilated(sources, *flags):
-    """The same of any Verilog with a module ``core`` of a core's ports."""
-    wrapper = Path(__file__).parent / "simulator.cpp"
-    return _model("library", sources, flags, wrapper, lambda: ["-shared"]) / "core"
+def verilated(sources, *flags, wrapper="simulator"):
+    """The same of any Verilog with a module ``core`` of a core's ports; or, by the wrapper
+    ``line``, of ``clk``, ``rx`` and ``tx``."""
+    source = Path(__file__).parent / f"{wrapper}.cpp"
+    kind = {"simulator": "library"}.get(wrapper, wrapper)
+    return _model(kind, sources, flags, source, lambda: ["-shared"]) / "core"
 
 
 def bench(config, bus=None):

@@ -144,6 +144,6 @@ class Loader:
         """W, or the velocities, N×M: P words an entry, those of no connection 0."""
         numbered = self.structure.to_machine(weights)
         numbered[: self.structure.first] = 0
-        for entry, row in enumerate(self.program.pack(numbered)):
-            for bank, word in enumerate(row):
+        for bank, words in enumerate(self.program.pack(numbered).T):  # addresses in turn
+            for entry, word in enumerate(words):
                 yield Write(self.map.weight(bank, entry, area), int(word) & 0xFFFFFFFF)

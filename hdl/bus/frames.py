@@ -1,0 +1,42 @@
+"""Frames of a serial link: what both of its ends agree upon.
+
+Bytes between two FLAGs are a frame, as in PPP (RFC 1662): a byte of it that is FLAG or ESCAPE goes
+as ESCAPE and the byte XOR 0x20. That needs no memory where a frame is sent, which COBS does, and a
+UP5K has no block RAM to spare; it costs 0.8 % of the line on random words, 2.4 bytes a frame.
+
+A request:   sequence number, operation, address (3 bytes, lowest first), words, CRC
+An answer:   sequence number, kind, words, 1 if any was refused else 0, CRC
+
+Operation: bits 0-5 words less one, bit 6 all at one address, bit 7 write. Words go lowest byte
+first. CRC: CRC-16/IBM-3740 of the bytes before it, highest byte first.
+
+A request is done if its number is one more than that of the last one done, or if its address has
+the bit SYNC, by which a host begins. Else nothing is done, and the answer is of the kind LOST, with
+the number that is due; so, too, where a frame arrives damaged. So nothing is done twice, nor out of
+order; and since each access can be repeated (:mod:`rbp.hdl.host.memory_map`), a host that begins
+anew does no harm.
+"""
+
+from amaranth.lib import crc
+
+__all__ = ["CRC", "DONE", "ESCAPE", "FLAG", "FLIP", "LOST", "RING", "SYNC", "WORDS", "check_sum"]
+
+FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
+DONE, LOST = 0, 1
+"""Kinds of an answer."""
+
+SYNC = 1 << 23
+"""Bit of an address: whatever the number, this one is due."""
+
+WORDS = 64
+"""Of a frame, at most."""
+
+RING = 512
+"""Bytes of requests, without FLAGs and ESCAPEs, that the core's end keeps until they are done."""
+
+CRC = crc.catalog.CRC16_IBM_3740(8)
+
+
+def check_sum(data):
+    """The CRC of some bytes."""
+    return CRC.compute(data)
