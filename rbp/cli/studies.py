@@ -2,13 +2,14 @@
 
 import os
 
-from rbp.cli.options import add_verb, engine_flag, option, prepare, source_in, stage
+from rbp.cli.options import add_verb, engine_flag, flag, option, prepare, source_in, stage
 from rbp.cli.watch import Progress
 from rbp.errors import InputError
 from rbp.extras import require
 from rbp.files import check_folder, check_output, npz, write_all
 from rbp.golden.config import FAMILIES
 from rbp.paper import analyse, examples, figure1
+from rbp.paper.mnist.network import SIZES
 
 __all__ = ["add"]
 
@@ -27,6 +28,9 @@ def add(verbs):
     verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
     verb.add_argument("--test", metavar="TEST.npz", help="where to write its test set, if any")
     verb.add_argument("--list", action="store_true", help="list the names")
+    size = f"of mnist: side of its pictures, {' or '.join(map(str, SIZES))} (default: {SIZES[0]})"
+    flag(verb, "size", int, "S", size)
+    flag(verb, "data", str, "FOLDER", "of mnist: where its IDX files are, instead of those inside")
 
     verb = add_verb(
         verbs,
@@ -81,6 +85,7 @@ def _example(arguments):
     if arguments.name is None or arguments.out is None:
         raise InputError("a name and --out are required, or --list (see rbp example --help)")
     example = examples.find(arguments.name)
+    options = _options(arguments, example)
     check_output(arguments.out)
     contents = {}
     if arguments.test is not None:
@@ -88,19 +93,31 @@ def _example(arguments):
             having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
             raise InputError(f"example {example.name} has no test set: expected one of {having}")
         check_output(arguments.test)
-        contents[arguments.test] = npz(example.test())
-    contents[arguments.out] = npz(example.problem().arrays())
+        test = example.test(**options)
+        contents[arguments.test] = npz(test)
+    contents[arguments.out] = npz(example.problem(**options).arrays())
     write_all(contents)
     print(f"wrote {arguments.out}; to train it:")
     print(examples.command(example, arguments.out))
     if arguments.test:
-        print(f"wrote {arguments.test}; to see how many answers are right:")
+        kept = len(test["targets"])
+        print(f"wrote {arguments.test}, {kept} patterns; to see how many answers are right:")
         print(f"rbp score result.npz --data {arguments.test}")
     elif example.test:
         print("--test TEST.npz writes patterns that were kept back, for rbp score")
     low, high = FAMILIES["ice40"].eta_shifts
     if not low <= (shift := example.flags.get("eta_shift", 0)) <= high:
         print(f"an iCE40 core for it is built with --eta {min(low, shift)}:{max(high, shift)}")
+
+
+def _options(arguments, example):
+    """Those that were given; refuses what the example does not take."""
+    given = {name: getattr(arguments, name) for name in ("size", "data") if name in arguments}
+    for name in given:
+        if name not in example.options:
+            having = ", ".join(e.name for e in examples.EXAMPLES.values() if name in e.options)
+            raise InputError(f"--{name} is not of example {example.name}, but of {having}")
+    return given
 
 
 def _figure1(arguments):

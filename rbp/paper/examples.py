@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rbp.checks import choice
 from rbp.paper import figure1
+from rbp.paper.mnist import network as mnist
 from rbp.paper.networks import (
     association,
     digit_classes,
@@ -46,10 +47,12 @@ class Example:
 
     name: str
     description: str
-    problem: Callable[[], Problem]
+    problem: Callable[..., Problem]
     flags: dict
-    test: Callable[[], dict] | None = None
+    test: Callable[..., dict] | None = None
     """Makes what :func:`rbp.cli.info.score` reads, of patterns kept back."""
+    options: tuple[str, ...] = ()
+    """Keyword arguments that ``problem`` and ``test`` take."""
 
 
 def find(name) -> Example:
@@ -165,6 +168,14 @@ EXAMPLES = {
             digit_classes,
             {"updates": 800, "batch": 16, "slots": 32, "eta_shift": -2},
             digits_data,
+        ),
+        Example(
+            "mnist",
+            "MNIST's digits, 14×14, 196-30-10: 8,000 to learn, 2,000 kept back, one an update",
+            mnist.problem,
+            {"updates": 80000, "batch": 1, "eta_shift": -2},
+            mnist.kept_back,
+            ("size", "data"),
         ),
         Example(
             "digit-memory",
