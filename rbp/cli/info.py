@@ -1,5 +1,7 @@
 """``rbp info``: what is in a file of the project's; ``rbp score``: how many answers are right."""
 
+import re
+
 import numpy as np
 
 from rbp import engines
@@ -9,7 +11,7 @@ from rbp.files import check_keys, read_npz
 from rbp.problem import Problem
 from rbp.result import NOISE, Result
 
-__all__ = ["describe", "energies", "kind_of", "plot", "score"]
+__all__ = ["describe", "energies", "fields", "kind_of", "plot", "score"]
 
 STATES = ("states", "values", "settle_steps", "settled")
 
@@ -131,6 +133,29 @@ def plot(kind, made, path):
         axes.figure.colorbar(axes.imshow(shown, cmap="RdBu", aspect="auto"))
         across = "from unit" if kind == "problem" else "unit"
         axes.set(title=values, xlabel=across, ylabel="to unit" if kind == "problem" else "pattern")
+
+
+def fields(kind, made, size):
+    """(K×H×W float, K units): receptive fields in the weights of a problem or a result.
+
+    Of each unit that all units with inputs feed, the weights from them as a picture. ``size`` is
+    ``HxW``. Raises :class:`~rbp.errors.InputError`.
+    """
+    if kind not in ("problem", "result"):
+        raise InputError(f"fields are of weights: expected a problem or a result, not {kind}")
+    problem = made.problem if kind == "result" else made
+    found, inputs = re.fullmatch(r"(\d+)x(\d+)", size), (problem.inputs != 0).any(axis=0)
+    height, width = map(int, found.groups()) if found else (0, 0)
+    if not 0 < height * width == inputs.sum():
+        raise InputError(
+            f"fields must be HxW, with H·W = {inputs.sum()}, the units with inputs, not {size!r}"
+        )
+    if problem.monomials is not None:
+        raise InputError("fields are of a network of first order, not of one that sums products")
+    units = np.flatnonzero(problem.connected[:, inputs].all(axis=1))
+    if not len(units):
+        raise InputError("fields are of units that all units with inputs feed: there is none")
+    return made.weights[np.ix_(units, np.flatnonzero(inputs))].reshape(-1, height, width), units
 
 
 def score(result, data, engine, progress=None):

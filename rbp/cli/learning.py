@@ -20,7 +20,9 @@ from rbp.cli.options import (
     threads_flag,
 )
 from rbp.cli.watch import Keeper, Progress, tell
+from rbp.errors import InputError
 from rbp.files import check_output, read_npz
+from rbp.paper.plots import fields_file
 
 __all__ = ["add"]
 
@@ -113,11 +115,17 @@ def add(verbs):
         "info",
         _info,
         "what is in a file: a problem, a result, cues or states",
-        "--plot draws E of a result by the update, and the arrays of all others.",
+        "--plot draws E of a result by the update, and the arrays of all others; with --fields, "
+        "the weights of each unit that the inputs feed.",
         "rbp info result.npz --plot energy.png",
     )
     verb.add_argument("file", metavar="FILE.npz", help="any file of rbp")
     verb.add_argument("--plot", metavar="FILE.png", help="draw it")
+    verb.add_argument(
+        "--fields",
+        metavar="HxW",
+        help="draw weights from the units with inputs, which are a picture of H times W",
+    )
 
 
 def _train(arguments):
@@ -223,8 +231,12 @@ def _verify(arguments):
 def _info(arguments):
     if arguments.plot is not None:
         check_output(arguments.plot)
+    elif arguments.fields is not None:
+        raise InputError("--fields says what is drawn: expected --plot FILE.png too")
     kind, made, lines = info.describe(arguments.file)
-    if arguments.plot is not None:
+    if arguments.fields is not None:
+        fields_file(arguments.plot, *info.fields(kind, made, arguments.fields))
+    elif arguments.plot is not None:
         info.plot(kind, made, arguments.plot)
     print(f"{arguments.file}: {'a ' * (kind not in ('cues', 'states'))}{kind}")
     print("\n".join(f"  {line}" for line in lines))

@@ -17,6 +17,7 @@ __all__ = [
     "DOCS",
     "draw_analysis",
     "draw_cut",
+    "fields_file",
     "figure_file",
     "key",
     "letter",
@@ -40,13 +41,32 @@ def new_figure(width, height):
 
 
 @contextmanager
-def figure_file(path):
-    """Axes; what is drawn there is written to a picture, whole or not at all."""
-    figure, picture = new_figure(7, 4.5), io.BytesIO()
-    yield figure.subplots()
+def figure_file(path, width=7, height=4.5, rows=1, columns=1):
+    """Axes, or an array of them; what is drawn there is written to a picture, whole or not at all.
+
+    ``width`` and ``height`` are in inches.
+    """
+    figure, picture = new_figure(width, height), io.BytesIO()
+    yield figure.subplots(rows, columns, squeeze=rows * columns == 1)
     figure.savefig(picture, format="png", dpi=130)
     with written(path) as file:
         file.write(picture.getvalue())
+
+
+def fields_file(path, fields, units):
+    """Write receptive fields (K×H×W) as pictures with the number of the unit above each.
+
+    Red is negative, blue positive; each has its own scale.
+    """
+    columns = min(len(fields), 10)
+    rows = -(-len(fields) // columns)
+    with figure_file(path, columns, 1.2 * rows, rows, columns) as axes:
+        for ax in np.ravel(axes):
+            ax.axis("off")
+        for ax, field, unit in zip(np.ravel(axes), fields, units, strict=False):
+            most = np.abs(field).max()
+            ax.imshow(field, cmap="RdBu", vmin=-most, vmax=most)
+            ax.set_title(str(unit), fontsize=7)
 
 
 def save_record(record, figure, folder, stem, dpi=130):
