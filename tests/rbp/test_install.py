@@ -139,6 +139,15 @@ def test_numpy_is_enough(bare):
         bare.good(f"recall {engine}.npz --engine {engine} --cues c.npz --out s.npz")
 
 
+def test_digits_and_their_licence(bare):
+    """What ships as data is there, with the words that must stand beside it."""
+    bare.good("example mnist --out mnist.npz --test mnist-test.npz")
+    beside = bare.site / "rbp" / "paper" / "mnist" / "LICENSE.md"
+    (told,) = bare.site.glob("rbp-*.dist-info/licenses/rbp/paper/mnist/LICENSE.md")
+    assert beside.read_text() == told.read_text()
+    assert "CC BY-SA 3.0" in told.read_text()
+
+
 @pytest.mark.parametrize(
     ("line", "package", "extra"),
     [
