@@ -19,7 +19,11 @@ from rbp.fpga.machines import machine
 ROOT = Path(__file__).resolve().parents[1]
 
 CONTENTS = {
-    "Start": ["docs/tutorial", "docs/howto/data", "docs/howto/classifier", "docs/howto/recall"],
+    "Start": [
+        "docs/tutorial",
+        "docs/mnist",
+        *(f"docs/howto/{name}" for name in ("data", "classifier", "recall")),
+    ],
     "How to": [f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog")],
     "Background": ["docs/paper", "docs/glossary", "docs/roadmap", "CONTRIBUTING"],
     "Reference": [
