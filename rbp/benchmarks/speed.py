@@ -30,7 +30,7 @@ from rbp.machine import machine, structures
 from rbp.paper import figure1
 from rbp.settings import Settings
 
-__all__ = ["FLAGS", "Job", "cpu", "layered_rival", "rival", "simulation"]
+__all__ = ["FLAGS", "Job", "cpu", "growth", "layered_rival", "rival", "simulation"]
 
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 TOLERANCE = 4 * 2.0**-14
@@ -168,9 +168,9 @@ def cpu(jobs):
         anew = partial(_anew, golden)
         ways = {
             "model": _seconds(lambda model, u=updates: model.train(u), before=anew),
-            "golden, NumPy": _seconds(partial(_update, golden, updates), 0),
+            "golden, NumPy": _seconds(_update, before=partial(_copy, golden, updates)),
             "C++, float32": _seconds(cpp),
-            "NumPy, float64": _seconds(partial(_update, reference, updates), 0),
+            "NumPy, float64": _seconds(_update, before=partial(_copy, reference, updates)),
         }
         ways = {way: seconds / updates for way, seconds in ways.items()}
         if job.layers is not None:
@@ -208,9 +208,26 @@ def _cores(structure, steps, measured):
     return [(row, cycles) for row, cycles in found if row.units == least[row.device]]
 
 
+def growth(problems, steps=20):
+    """A row a problem: its connections, and µs of the compiled model for an update of ``steps``
+    steps of x and of y, however soon they settle."""
+    for problem in problems:
+        golden = machine(problem, Settings(fixed_steps=steps), "golden")
+        connections = problem.connected.sum()
+        updates = max(2, 500_000 // connections)
+        anew = partial(_anew, golden)
+        seconds = _seconds(lambda model, u=updates: model.train(u), 1, anew)
+        yield {"connections": int(connections), "us_per_update": seconds / updates * 1e6}
+
+
 def _anew(golden):
     """The compiled model of a copy, as what a job takes."""
     return (Model(copy.deepcopy(golden)),)
+
+
+def _copy(learner, updates):
+    """What :func:`_update` takes, of a copy."""
+    return copy.deepcopy(learner), updates
 
 
 def _update(learner, updates):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import rbp
 from rbp.benchmarks import bench, speed
 from rbp.fpga import baselines
 from rbp.golden.training import Learning
@@ -79,3 +80,25 @@ def test_rows_of_simulation():
     rows = list(speed.simulation())
     assert [row["times_cpp"] == 1 for row in rows] == [True, False, False]
     assert all(row["kilocycles_per_second"] > 0 for row in rows)
+
+
+def test_rows_of_growth():
+    """Connections are counted where they are, and steps are as many as were asked for."""
+    dense, sparse = figure1.problem(), examples.find("xor").problem()
+    rows = list(speed.growth([dense, sparse]))
+    assert [row["connections"] for row in rows] == [15 * 15, 3 * 3 + 1 * 4]
+    assert rows[0]["us_per_update"] > rows[1]["us_per_update"] > 0
+    assert bench._exponent((x, 3 * x**0.8) for x in (10, 100, 1000)) == pytest.approx(0.8)
+
+
+def test_the_networks_of_mnist():
+    """30 hidden units, 10 outputs and a bias, which learn in batches of 16 within 3 + 3 steps."""
+    jobs = [job for job in bench._jobs() if job.name.startswith("MNIST")]
+    assert [job.layers for job in jobs] == [(196, 30, 10), (784, 30, 10)]
+    for job in jobs:
+        pixels = job.layers[0]
+        assert job.problem.units == 1 + pixels + 40
+        assert job.problem.connected.sum() == 30 * (pixels + 1) + 10 * 31
+        steps = rbp.train(job.problem, 2, **job.flags).settle_steps
+        assert steps.shape == (2, 16, 2)
+        assert (steps == 3).all()
