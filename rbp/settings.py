@@ -236,6 +236,11 @@ class Settings:
             flags = {"fixed_steps": None} | flags
         return replace(self, **flags)
 
+    def sized(self, **sizes: int | None) -> "Settings":
+        """These with another machine, which changes no bit: those of ``macs``, ``lanes`` and
+        ``slots`` that are not None."""
+        return replace(self, **{name: size for name, size in sizes.items() if size is not None})  # type: ignore[arg-type]
+
     def for_recall(self) -> "Settings":
         """The same without what belongs to training."""
         none = dict.fromkeys(("step_limit", "fixed_steps", "start"))

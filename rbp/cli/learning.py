@@ -216,7 +216,7 @@ def _verify(arguments):
     result = result_in(arguments.result)
     since = None if arguments.since is None else result_in(arguments.since)
     prepare(arguments.engine)
-    counts = engines.verify(
+    verified = engines.verify(
         result,
         arguments.engine,
         arguments.updates,
@@ -224,8 +224,9 @@ def _verify(arguments):
         Progress("update"),
         **given_flags(arguments),
     )
-    compared = ", ".join(f"{count:,} {_NAMES.get(name, name)}" for name, count in counts.items())
-    print(f"{arguments.engine} and {result.engine} are equal in {compared}")
+    counts = verified.counts.items()
+    compared = ", ".join(f"{count:,} {_NAMES.get(name, name)}" for name, count in counts)
+    print(f"{verified.engine} and {result.engine} are equal in {compared}")
 
 
 def _info(arguments):

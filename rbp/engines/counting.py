@@ -13,7 +13,14 @@ from rbp.result import Result
 __all__ = ["cycles"]
 
 
-def cycles(result: Result, core: Config | None = None, **flags: int | None) -> int:
+def cycles(
+    result: Result,
+    core: Config | None = None,
+    *,
+    macs: int | None = None,
+    lanes: int | None = None,
+    slots: int | None = None,
+) -> int:
     """Clock cycles of a core for all updates of a result, from its steps; exact.
 
     Patterns that the core does not hold are loaded by the host, each batch in its turn. The host is
@@ -25,8 +32,8 @@ def cycles(result: Result, core: Config | None = None, **flags: int | None) -> i
         Of any engine; of ``float64``, the steps are its own.
     core : rbp.golden.config.Config, optional
         By default the one that engine ``rtl`` takes.
-    **flags
-        ``macs``, ``lanes`` and ``slots`` other than those of the result.
+    macs, lanes, slots : int, optional
+        Of that one, other than those of the result; not with ``core``.
 
     Returns
     -------
@@ -38,14 +45,13 @@ def cycles(result: Result, core: Config | None = None, **flags: int | None) -> i
         The core does not hold the network, or a batch of its patterns.
     """
     check_type("result", result, Result)
-    wrong = set(flags) - {"macs", "lanes", "slots"}
-    if wrong or (core and flags):
-        raise TypeError(f"flags must be macs, lanes and slots, without a core, not {sorted(flags)}")
+    if core is not None and (macs, lanes, slots) != (None, None, None):
+        raise InputError("core and macs, lanes or slots were given: expected one or the other")
     with named():
         from rbp.hdl.program import holding
         from rbp.hdl.schedule import Schedule
 
-    settings = result.settings.overridden(**{k: v for k, v in flags.items() if v is not None})
+    settings = result.settings.sized(macs=macs, lanes=lanes, slots=slots)
     structure = structures(result.problem)[0]
     try:
         if core is None:

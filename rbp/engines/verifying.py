@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,19 @@ from rbp.golden.formats import ROLES
 from rbp.machine import check_type
 from rbp.result import ENGINES, NOISE, Result
 
-__all__ = ["verify"]
+__all__ = ["Verified", "verify"]
 
 OF_UPDATES = ("energy", "settle_steps")
-MACHINE = ("macs", "lanes", "slots")
 AT_THE_END = ("weights_raw", "velocities", "states", "errors", "unsettled", "skipped", "saturated")
+
+
+class Verified(NamedTuple):
+    """What was compared, and equal."""
+
+    engine: str
+    """The engine that trained again; golden where the model could not be compiled."""
+    counts: dict[str, int]
+    """How many numbers of each kind."""
 
 
 def verify(
@@ -26,8 +34,11 @@ def verify(
     updates: int | None = None,
     since: Result | None = None,
     progress: Callable[[int, int], Any] | None = None,
-    **flags: int | None,
-) -> dict[str, int]:
+    *,
+    macs: int | None = None,
+    lanes: int | None = None,
+    slots: int | None = None,
+) -> Verified:
     """Train what made a result again on another engine, and compare word by word.
 
     Parameters
@@ -45,13 +56,13 @@ def verify(
         training begins with its problem.
     progress : callable, optional
         As in :func:`rbp.train`, of the other engine.
-    **flags
-        ``macs``, ``lanes`` and ``slots`` of the machine, which change no bit.
+    macs, lanes, slots : int, optional
+        Of the machine, which change no bit; by default those of the result.
 
     Returns
     -------
-    dict
-        How many numbers of each kind were compared. All were equal.
+    Verified
+        All numbers were equal.
 
     Raises
     ------
@@ -63,24 +74,23 @@ def verify(
     check_type("result", result, Result)
     choice("engine", engine, ENGINES)
     _check_words(result, engine)
-    if set(flags) - {*MACHINE}:
-        raise TypeError(f"flags must be of {', '.join(MACHINE)}, not {', '.join(flags)}")
     first = 0 if since is None else _point(result, since)
     last = result.updates if updates is None else first + updates
     integer("updates", last - first, 1, result.updates - first)
-    settings = asdict(result.settings) | {k: v for k, v in flags.items() if v is not None}
+    settings = asdict(result.settings.sized(macs=macs, lanes=lanes, slots=slots))
     start = since or result.problem
 
     def trained(which, watched=None):
         return train(start, last - first, which, watched, **settings)
 
-    got = trained(engine, progress)
-    found = _compared(OF_UPDATES, got, result, slice(first, last), engine, "the result")
-    if last == result.updates:
-        return found | _compared(AT_THE_END, got, result, ..., engine, "the result")
-    expected = trained(result.engine)
-    _compared(OF_UPDATES, expected, result, slice(first, last), result.engine, "the result")
-    return found | _compared(AT_THE_END, got, expected, ..., engine, result.engine)
+    got, rows = trained(engine, progress), slice(first, last)
+    found = _compared(OF_UPDATES, got, result, rows, "the result")
+    expected, against = result, "the result"
+    if last < result.updates:
+        expected = trained(result.engine)
+        _compared(OF_UPDATES, expected, result, rows, against)
+        against = expected.engine
+    return Verified(got.engine, found | _compared(AT_THE_END, got, expected, ..., against))
 
 
 def _check_words(result, engine):
@@ -109,12 +119,12 @@ def _point(result, since):
     return first
 
 
-def _compared(names, one, other, rows, engine, against):
+def _compared(names, one, other, rows, against):
     """How many numbers of each name are equal: all, or CheckFailed."""
     counts = {}
     for name in names:
         pair = (np.asarray(_numbers(name, r))[rows] for r in (one, other))
-        counts[name] = _equal(name, *pair, rows, engine, against)
+        counts[name] = _equal(name, *pair, rows, one.engine, against)
     return counts
 
 

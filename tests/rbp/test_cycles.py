@@ -63,7 +63,9 @@ def test_bad_input():
         rbp.cycles(result, Config(units=5, macs=2))
     with pytest.raises(InputError, match="a batch of 5 patterns does not fit: the core holds 4"):
         rbp.cycles(result, Config(units=6, macs=2, slots=4))
-    with pytest.raises(TypeError, match="flags must be macs, lanes and slots, .*seed"):
+    with pytest.raises(InputError, match="core and macs, lanes or slots were given"):
+        rbp.cycles(result, Config(units=6, macs=2), lanes=2)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'seed'"):
         rbp.cycles(result, seed=2)
     with pytest.raises(InputError, match="macs"):
         rbp.cycles(result, macs=7)

@@ -120,18 +120,22 @@ def test_golden_where_no_compiler_is(case, fresh, monkeypatch, tmp_path):
 
 def test_one_line_of_the_command(tmp_path):
     problem().save(tmp_path / "p.npz")
-    argv = ["train", "p.npz", "--updates", "2", "--out", "r.npz"]
-    done = subprocess.run(
-        [sys.executable, "-m", "rbp", *argv],
-        env=os.environ | {"CXX": "no-such-compiler"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0
-    assert done.stdout.endswith("in 2 updates (golden); wrote r.npz\n")
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("rbp: no C++ compiler is installed, expected: no-such-compiler")
+    rbp.train(problem(), 2).save(tmp_path / "made.npz")
+    for argv, begin, end in (
+        (["train", "p.npz", "--updates", "2", "--out", "r.npz"], "E ", "(golden); wrote r.npz\n"),
+        (["verify", "made.npz", "--engine", "model"], "golden and model are equal in 2 E, ", "\n"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "rbp", *argv],
+            env=os.environ | {"CXX": "no-such-compiler"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, len(done.stderr.splitlines())) == (0, 1)
+        assert done.stdout.startswith(begin)
+        assert done.stdout.endswith(end)
+        assert done.stderr.startswith("rbp: no C++ compiler is installed, expected: no-such-")
 
 
 def test_a_full_disk(fresh, monkeypatch):
