@@ -40,14 +40,15 @@ class Learning:
         assert len({self.seed, self.draw, self.start_seed} - {None}) <= 1
 
     def patterns(self, total, t):
-        """Which of ``total`` patterns the update takes whose first rank-1 update is t, in order.
+        """Which of ``total`` patterns the update takes whose first rank-1 update is t, in order;
+        of an array of t, a row each.
 
         Drawn: ⌊A·z / 2¹⁶⌋, z the upper 16 bits of the state from which the noise of t comes.
         """
         if self.draw is not None:
             z = stream_start(start_word(self.draw, self.first_draw(total, t)))
-            return np.array([total * (z >> 16) >> 16])
-        return (t + np.arange(self.batch or total)) % total
+            return np.asarray(total * (z >> 16) >> 16)[..., None]
+        return (np.asarray(t)[..., None] + np.arange(self.batch or total)) % total
 
     def first_draw(self, total, t):
         """The first hash of the batch that begins with the rank-1 update t.

@@ -11,12 +11,16 @@ from functools import partial
 
 import numpy as np
 
+from rbp.hdl import relax_schedule
 from rbp.hdl.datapath.noise import NoiseSeed
 from rbp.hdl.fold_schedule import relax, terms_of
 from rbp.hdl.program import compiled
 from rbp.hdl.timing import Timing
 
 __all__ = ["Schedule", "utilisation"]
+
+FEW = 8
+"""So many relaxations are counted quicker by themselves."""
 
 
 def utilisation(structure, macs, settle_steps, cycles):
@@ -72,39 +76,84 @@ class Schedule:
         ``learning`` (:class:`rbp.golden.training.Learning`), ``patterns``, A, and t, the rank-1
         updates before, say which patterns these are of.
         """
-        settle_steps = np.asarray(settle_steps)
-        count = settle_steps.shape[1]
-        now = free = 0  # the run's cycle; the first in which the carousel may start a RELAX
-        for steps in settle_steps:
-            held = list(map(int, learning.patterns(patterns, t)))
-            rounds = self._rounds(held, patterns)
-            ready = now + self._before_deal(held, learning)
-            settled, dealt = self.relaxed(now, ready, free, held, steps)
-            hashes = learning.draw is None or learning.start_seed is not None
-            now, last = self._update(settled, dealt, rounds, hashes)
-            free = last + self.time.before_relax
-            t += count
-        return max(now, free) + self.time.drain + 1
+        steps = np.asarray(settle_steps)
+        held = learning.patterns(patterns, t + np.arange(len(steps)) * steps.shape[1])
+        now, free = self._updates(steps, held, learning, patterns)
+        return int(now.sum() + max(0, free[-1])) + self.time.drain + 1
 
-    def _rounds(self, held, patterns):
+    def runs(self, settle_steps, learning, patterns):
+        """Cycles (updates) of a training of one update by each of the ``settle_steps``."""
+        steps = np.asarray(settle_steps)
+        held = np.tile(learning.patterns(patterns, 0), (len(steps), 1))
+        now, free = self._updates(steps, held, learning, patterns, apart=True)
+        return now + np.maximum(0, free) + self.time.drain + 1
+
+    def _updates(self, steps, held, learning, patterns, *, apart=False):
+        """How long each update takes, and how long behind it the carousel is not yet free for a
+        RELAX (updates each); ``apart``: it is free before each of them.
+
+        What follows the relaxations takes as long wherever it begins, so that of all updates is
+        counted first, once for each kind.
+        """
+        hashes = learning.draw is None or learning.start_seed is not None
+        lanes = held % self.config.lanes
+        closes = (lanes == self.config.lanes - 1) | (held == patterns - 1)
+        kinds, which = np.unique(np.hstack([lanes, closes]), axis=0, return_inverse=True)
+        batch, behind = held.shape[1], []
+        for kind in kinds.tolist():
+            rounds = self._rounds(kind[:batch], kind[batch:])
+            looks, now, last = self._update(rounds, hashes)
+            behind.append((looks, now, last + self.time.before_relax - now))
+        looks, after, over = np.array(behind)[which.reshape(-1)].T
+        free = np.zeros_like(over) if apart else np.append(0, over[:-1])
+        settled, dealt = self._relaxations(self._before_deal(held, learning), free, lanes, steps)
+        return np.maximum(dealt + looks, settled + self.time.reach) + 1 + after, over
+
+    def _relaxations(self, ready, free, lanes, steps):
+        """(settled, dealt) of relaxations that begin at 0, as :attr:`relaxed` says; equal ones
+        are counted once, and many side by side."""
+        batch = lanes.shape[1]
+        rows = np.column_stack([ready, free, lanes, steps.reshape(len(steps), -1)])
+        rows, which = np.unique(rows, axis=0, return_inverse=True)
+        ready, free, lanes, steps = np.split(rows, [1, 2, 2 + batch], axis=1)
+        steps, found = steps.reshape(-1, batch, 2), np.empty((2, len(rows)), np.int64)
+        groups, of = np.unique(lanes, axis=0, return_inverse=True)
+        for k, group in enumerate(groups):
+            picked = np.flatnonzero(of.reshape(-1) == k)
+            given = ready[picked, 0], free[picked, 0], group, steps[picked]
+            if self._side_by_side(given[-1]):
+                found[:, picked] = relax_schedule.relax(self, *given)
+            else:
+                for at, r, f, some in zip(picked, *given[:2], given[-1], strict=True):
+                    found[:, at] = self.relaxed(0, int(r), int(f), group.tolist(), some)
+        return found[:, which.reshape(-1)]
+
+    def _side_by_side(self, steps):
+        """Whether relaxations are so many, and such, that :mod:`rbp.hdl.relax_schedule` counts
+        them."""
+        many = len(steps) >= FEW and not self.config.higher
+        return many and steps.any(axis=2).all() and relax_schedule.regular(self, steps.shape[1])
+
+    @staticmethod
+    def _rounds(lanes, closes):
         """The lanes that take part in each round of updates: behind the last lane, and behind the
         last pattern, another begins."""
-        lanes, rounds = self.config.lanes, [[]]
-        for a in held:
-            rounds[-1].append(a % lanes)
-            if a % lanes == lanes - 1 or a == patterns - 1:
+        rounds = [[]]
+        for lane, is_last in zip(lanes, closes, strict=True):
+            rounds[-1].append(lane)
+            if is_last:
                 rounds.append([])
         return [r for r in rounds if r]
 
     def _before_deal(self, held, learning):
-        """Cycles that the deal waits: to draw the pattern, and x(t0) of each."""
-        wait, start = 0, learning.start_seed is not None
+        """Cycles that the deal of each update waits: to draw the pattern, and x(t0) of each."""
+        wait, start = np.zeros(len(held), np.int64), learning.start_seed is not None
         if learning.draw is not None:
-            wait += NoiseSeed.latency + 17 + held[0] + 1
+            wait += NoiseSeed.latency + 17 + held[:, 0] + 1
         if start:
             tick = self.time.reach + self.time.memory + self.time.factor + 2
-            hashed = len(held) - (learning.draw is not None)  # the draw's hash serves its start
-            wait += NoiseSeed.latency * hashed + (2 + self.rows * tick) * len(held)
+            hashed = held.shape[1] - (learning.draw is not None)  # the draw's hash serves its start
+            wait += NoiseSeed.latency * hashed + (2 + self.rows * tick) * held.shape[1]
         return wait
 
     def _relax(self, begin, ready, free, held, steps):
@@ -154,13 +203,14 @@ class Schedule:
                 return not backward
         return bool(ring) and ring[0][0] <= start and bool(ring[0][2][0])
 
-    def _update(self, settled, now, rounds, hashes):
-        """(first cycle of what follows, first in which the carousel is free) behind the updates."""
+    def _update(self, rounds, hashes):
+        """(cycles to look up each lane, behind the deal; from when all have and are idle: to what
+        follows the updates, until the carousel is free)."""
         lanes, sweep = self.config.lanes, len(self.program)
-        for lane in range(lanes):
-            now += 1 + (NoiseSeed.latency if hashes and lane in rounds[0] else 1)
-        now = max(now, settled + self.time.reach) + 1
-        last = 0
+        looks = sum(
+            1 + (NoiseSeed.latency if hashes and lane in rounds[0] else 1) for lane in range(lanes)
+        )
+        now = last = 0
         # with a single port an UPDATE takes another turn
         another = (sweep + self.time.before_update) * self.config.spram
         for k, following in enumerate([*rounds[1:], []]):
@@ -172,4 +222,4 @@ class Schedule:
         if self.config.momentum:
             started = max(now + NoiseSeed.latency + 1, last + self.time.before_update) + another
             now, last = started + 1, started + sweep
-        return now + (2 + 2 * self.time.reach) * lanes + 1, last
+        return looks, now + (2 + 2 * self.time.reach) * lanes + 1, last

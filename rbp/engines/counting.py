@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from rbp.errors import InputError
 from rbp.extras import named
 from rbp.golden.config import Config
@@ -61,12 +59,10 @@ def cycles(
         raise InputError(f"no core holds the network: {error}") from error
     learning, patterns = settings.learning(), result.problem.patterns
     if patterns <= core.lanes * core.slots:
-        return int(schedule.cycles(result.settle_steps, learning, patterns))
+        return schedule.cycles(result.settle_steps, learning, patterns)
     batch, learning = result.settle_steps.shape[1], replace(learning, batch=None)
     if batch > core.lanes * core.slots:
         raise InputError(
             f"a batch of {batch} patterns does not fit: the core holds {core.lanes * core.slots}"
         )
-    # each update is a run of its own, so equal steps take equal cycles
-    kinds, counts = np.unique(result.settle_steps, axis=0, return_counts=True)
-    return int(counts @ [schedule.cycles(steps[None], learning, batch) for steps in kinds])
+    return int(schedule.runs(result.settle_steps, learning, batch).sum())

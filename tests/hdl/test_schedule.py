@@ -5,7 +5,9 @@ import pytest
 
 from rbp.cosim import run
 from rbp.golden.config import Config
+from rbp.golden.structure import Structure
 from rbp.golden.training import Learning
+from rbp.hdl import relax_schedule
 from rbp.hdl.schedule import Schedule
 from tests.networks import associative, draw
 
@@ -61,3 +63,27 @@ def test_cycles(name, network):
                 got.settle_steps, learning, patterns
             )
             assert got.cycles == counted, (patterns, flags)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 5])
+def test_side_by_side(lanes):
+    """Relaxations counted side by side end as those that are counted one at a time."""
+    rng, counted = np.random.default_rng(lanes), 0
+    for units, macs in ((2, 1), (5, 2), (9, 4), (20, 3)):
+        config = Config(units=units, macs=macs, lanes=lanes, slots=4)
+        connected = rng.random((units, units)) < 0.6
+        flags = rng.random((2, units)) < 0.4
+        schedule = Schedule(config, Structure.of(connected, *flags))
+        for batch in range(1, 4 * lanes + 1):
+            if not relax_schedule.regular(schedule, batch):
+                continue
+            steps = rng.integers(1, 8, (9, batch, 2))
+            steps[..., 1] *= rng.integers(0, 2, (9, batch))
+            held = (rng.integers(0, lanes) + np.arange(batch)) % lanes
+            ready, free = rng.integers(0, 99, (2, 9))
+            found = np.transpose(relax_schedule.relax(schedule, ready, free, held, steps))
+            for row, *given, some in zip(found, ready, free, steps, strict=True):
+                begun = map(int, given)
+                assert tuple(row) == schedule.relaxed(0, *begun, held.tolist(), some)
+                counted += 1
+    assert counted > 50
