@@ -1,6 +1,6 @@
 """Fixed points of a network, their stability (12), and their basins of attraction, in float64.
 
-There is no engine to choose: Newton's method and eigenvalues need states and g that are not rounded.
+There is no engine to choose: Newton's method and eigenvalues need states that are not rounded.
 What is analysed is the free network (1), without clamps, as ``rbp recall`` lets it settle, once for
 each input I among the patterns.
 """
