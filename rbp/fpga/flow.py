@@ -22,11 +22,14 @@ from rbp.hdl.harness import Harness
 __all__ = [
     "NETLIST",
     "PE_STAT",
+    "REPORT",
     "SHARE",
     "STAT",
     "design",
     "gates",
+    "pack",
     "place",
+    "route",
     "synthesise",
     "utilisation",
     "versions",
@@ -46,7 +49,13 @@ TOOLS = {
 
 DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.json"
 GATES = "gates.v"
-PINS, REPORT, LOG = "pins.lpf", "report.json", "nextpnr.log"
+REPORT, LOG, PLACED = "report.json", "nextpnr.log", "placed.txt"
+IMAGE = "image"
+
+PINS = {"ice40": "pins.pcf", "ecp5": "pins.lpf"}
+OF_IMAGE = {"ice40": ("--pcf", "--asc"), "ecp5": ("--lpf", "--textcfg")}
+"""Arguments of nextpnr's: constraints, and what is packed into an image."""
+PACKERS = {"ice40": ("icepack", ()), "ecp5": ("ecppack", ("--compress",))}
 
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
@@ -158,16 +167,47 @@ def place(netlist, device, grade, seed, *, planned=False):
 
     ``planned``: with a floor plan.
     """
+    pins = ["--lpf", PINS["ecp5"], "--lpf-allow-unconstrained"] if device.pins else []
+    folder = _placed(netlist, device, grade, seed, pins, planned)
+    return json.loads((folder / REPORT).read_text())
+
+
+def route(netlist, device, grade, seed, *, planned=False):
+    """As :func:`place`, of a design of which the device's constraints name every pin.
+
+    Returns the folder of its report, for :func:`pack`, too.
+    """
+    kind = device.place.split()[0]
+    constraints, placed = OF_IMAGE[kind]
+    pins = [constraints, PINS[kind], placed, PLACED]
+    return _placed(netlist, device, grade, seed, pins, planned)
+
+
+def pack(routed, device):
+    """The bytes that configure a device, of what was routed."""
+    kind = device.place.split()[0]
+    packer, arguments = PACKERS[kind]
+    command = tools.python(TOOLS[kind].replace("-", "_"), f"_run_{packer}_argv")
+
+    def make(folder):
+        source = os.path.join("..", routed.name, PLACED)
+        tools.run([*command, *arguments, source, IMAGE], folder)
+
+    content = (routed.name, arguments, version(TOOLS[kind]))
+    return (cached(BUILD, "image", content, make) / IMAGE).read_bytes()
+
+
+def _placed(netlist, device, grade, seed, pins, planned):
+    """Folder in which nextpnr has run."""
     tool, *arguments = device.place.split()
     arguments += (device.with_plan if planned else device.without_plan).split()
     if grade is not None:
         arguments += ["--speed", str(grade)]
-    if device.pins:
-        arguments += ["--lpf", PINS, "--lpf-allow-unconstrained"]
+    arguments += pins
     arguments += ["--freq", str(device.frequency), "--seed", str(seed), "--timing-allow-fail"]
 
     def make(folder):
-        (folder / PINS).write_text(device.pins)
+        (folder / PINS[tool]).write_text(device.pins)
         files = ["--json", os.path.join("..", netlist.name, NETLIST), "--report", REPORT]
         try:
             _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
@@ -178,7 +218,6 @@ def place(netlist, device, grade, seed, *, planned=False):
                 raise
             (folder / REPORT).write_text(json.dumps({"utilization": used}))
 
-    folder = cached(
+    return cached(
         BUILD, "placed", (netlist.name, arguments, device.pins, version(TOOLS[tool])), make
     )
-    return json.loads((folder / REPORT).read_text())

@@ -17,7 +17,16 @@ from rbp.fpga.floorplan import floorplan
 from rbp.fpga.machines import machine
 from rbp.golden.config import Config
 
-__all__ = ["Target", "critical_path", "run", "summary", "target"]
+__all__ = [
+    "Target",
+    "critical_path",
+    "packed_cells",
+    "reached",
+    "run",
+    "summary",
+    "synthesised",
+    "target",
+]
 
 # Of each kind: yosys's cells, and how many LUT4s one amounts to; nextpnr's name.
 _CELLS = {
@@ -84,39 +93,22 @@ def target(name, *, grade=None, **flags) -> Target:
 def run(target, *, seeds=3, progress=None) -> dict:
     """Synthesise, place and route; what ``synth.json`` holds.
 
-    Raises :class:`~rbp.errors.InputError` where the core does not fit. ``progress`` is told what
-    is being done.
+    Raises InputError where the core does not fit. ``progress`` is told what is being done.
     """
     seeds, tell = integer("seeds", seeds, 1, 99), progress or (lambda text: None)
     chosen, config = target.device, target.config
     tell("elaboration")
     rtlil = flow.design(config, chosen)
-    expected = block_rams(chosen, rtlil)
-    if expected > chosen.brams * 1.25:  # so clear that yosys need not count
-        raise _too_big(target, {"bram": (expected, chosen.brams)})
     tell("synthesis")
-    plan = floorplan(config, chosen, rtlil) if target.planned else {}
-    netlist = flow.synthesise(rtlil, chosen, target.soft, plan)
-    used, pe = _counts(netlist / flow.STAT), _counts(netlist / flow.PE_STAT)["lut4"]
-    has = {"lut4": chosen.luts, "ff": chosen.luts, "bram": chosen.brams, "dsp": chosen.dsps}
-    if config.spram:
-        has["spram"] = chosen.sprams
-    used = {kind: used[kind] for kind in has}
-    over = {kind: (used[kind], has[kind]) for kind in used if used[kind] > has[kind]}
-    if over:
-        raise _too_big(target, over, pe)
+    netlist, cells, pe = synthesised(target, rtlil)
     reports = []
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
         report = flow.place(netlist, chosen, target.grade, seed, planned=target.planned)
-        packed = next(
-            report["utilization"][kind] for kind in _PACKED if kind in report["utilization"]
-        )
-        if "fmax" not in report:
-            raise _too_big(target, {"packed": (packed["used"], packed["available"])}, pe)
+        packed = packed_cells(target, report, pe)
         reports.append(report)
-    reports.sort(key=_fmax)
-    fmax = [_fmax(report) for report in reports]
+    reports.sort(key=reached)
+    fmax = [reached(report) for report in reports]
     middle = reports[(seeds - 1) // 2]
     return {
         "device": chosen.name,
@@ -128,8 +120,8 @@ def run(target, *, seeds=3, progress=None) -> dict:
             "seeds": seeds,
         },
         "cells": {
-            **{kind: {"used": used[kind], "available": has[kind]} for kind in used},
-            chosen.cells: {kind: packed[kind] for kind in ("used", "available")},
+            **cells,
+            chosen.cells: packed,
         },
         "pe_lut4": pe,
         "harness_ff": int(rtlil.split(maxsplit=2)[1]),
@@ -137,6 +129,39 @@ def run(target, *, seeds=3, progress=None) -> dict:
         "fits": True,
         "versions": flow.versions(chosen),
     }
+
+
+def synthesised(target, rtlil):
+    """(folder of the netlist, ``{kind: {"used": …, "available": …}}``, LUT4s of a PE) of a design.
+
+    Raises :class:`~rbp.errors.InputError` where it needs more than the device has.
+    """
+    chosen, config = target.device, target.config
+    expected = block_rams(chosen, rtlil)
+    if expected > chosen.brams * 1.25:  # so clear that yosys need not count
+        raise _too_big(target, {"bram": (expected, chosen.brams)})
+    plan = floorplan(config, chosen, rtlil) if target.planned else {}
+    netlist = flow.synthesise(rtlil, chosen, target.soft, plan)
+    used, pe = _counts(netlist / flow.STAT), _counts(netlist / flow.PE_STAT)["lut4"]
+    has = {"lut4": chosen.luts, "ff": chosen.luts, "bram": chosen.brams, "dsp": chosen.dsps}
+    if config.spram:
+        has["spram"] = chosen.sprams
+    over = {kind: (used[kind], has[kind]) for kind in has if used[kind] > has[kind]}
+    if over:
+        raise _too_big(target, over, pe)
+    return netlist, {k: {"used": used[k], "available": has[k]} for k in has}, pe
+
+
+def packed_cells(target, report, pe):
+    """``{"used": …, "available": …}`` of logic cells in nextpnr's report.
+
+    Raises :class:`~rbp.errors.InputError` where they are too many.
+    """
+    found = report["utilization"]
+    packed = next(found[kind] for kind in _PACKED if kind in found)
+    if "fmax" not in report:
+        raise _too_big(target, {"packed": (packed["used"], packed["available"])}, pe)
+    return {kind: packed[kind] for kind in ("used", "available")}
 
 
 def _counts(path):
@@ -155,7 +180,8 @@ def _is(name, cell):
     return name.startswith(cell) if cell in ("SB_DFF", "SB_RAM40_4K") else name == cell
 
 
-def _fmax(report):
+def reached(report):
+    """Fmax in MHz, of nextpnr's report: that of the slowest clock."""
     return round(min(clock["achieved"] for clock in report["fmax"].values()), 2)
 
 
