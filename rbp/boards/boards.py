@@ -122,7 +122,7 @@ _ULX3S_25F = Board(
     platform=("ulx3s", "ULX3S_25F_Platform"),
     oscillator="clk25 0",
     lights={"busy": "led 0", "learning": "led 1", "error": "led 2"},
-    core={"units": 64, "macs": 16, "preset": "w18"},
+    core={"units": 128, "macs": 16, "preset": "w18"},
     clock=100_000_000,
     programmer=("openFPGALoader", "-b", "ulx3s", "{}"),
     package=_LOADER,
@@ -141,6 +141,7 @@ _ULX3S = (
         name="ulx3s-45f",
         title="ULX3S 45F",
         device="ecp5-45k",
+        core=_ULX3S_25F.core | {"lanes": 2},
         platform=("ulx3s", "ULX3S_45F_Platform"),
     ),
     replace(
@@ -148,6 +149,7 @@ _ULX3S = (
         name="ulx3s-85f",
         title="ULX3S 85F",
         device="ecp5-85k",
+        core=_ULX3S_25F.core | {"units": 256},
         platform=("ulx3s", "ULX3S_85F_Platform"),
     ),
 )
@@ -156,6 +158,7 @@ _ECPIX5_45 = replace(
     name="ecpix5-45",
     title="ECPIX-5 45F",
     device="ecp5-45k",
+    core=_ULX3S_25F.core | {"lanes": 2},
     platform=("ecpix5", "ECPIX545Platform"),
     oscillator="clk100 0",
     lights=_RGB,
@@ -166,6 +169,7 @@ _ECPIX5_85 = replace(
     name="ecpix5-85",
     title="ECPIX-5 85F",
     device="ecp5-85k",
+    core=_ULX3S_25F.core | {"units": 256},
     platform=("ecpix5", "ECPIX585Platform"),
 )
 _ORANGECRAB = replace(

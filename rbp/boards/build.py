@@ -23,7 +23,7 @@ from rbp.fpga import flow, synth
 from rbp.fpga.machines import flags
 from rbp.hdl.boards.top import Top
 
-__all__ = ["Design", "Routed", "check_outputs", "design", "paths", "routed", "write"]
+__all__ = ["Design", "Routed", "check_outputs", "design", "paths", "routed", "summary", "write"]
 
 SEEDS = 3
 """Placements that are tried until one holds the clock."""
@@ -114,7 +114,8 @@ def design(name, *, clock=None, baud=None, **given):
     baud = integer("baud", chosen.baud if baud is None else baud, clocks.BAUD[0], clocks.BAUD[-1])
     made = Design(chosen, target, clock, baud)
     made = replace(made, clock=int(made.pll.frequency))
-    return made if made.divisor else None
+    clocks.divisor(made.clock, baud)  # refused here, before a long job
+    return made
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,19 @@ def record(design, found, image):
         "cells": found.cells,
         "versions": flow.versions(design.target.device),
     }
+
+
+def summary(report):
+    """A few lines for the terminal."""
+    clock, serial = report["clock_mhz"], report["serial"]
+    yield (
+        f"{report['board']}: {clock['asked']:g} MHz asked, {clock['reached']:.2f} MHz reached "
+        f"(seed {clock['seed']}); {serial['baud']} baud, {serial['cycles_a_bit']} cycles a bit"
+    )
+    yield ", ".join(
+        f"{cell['used']} of {cell['available']} {synth.NAMES.get(kind, kind.replace('_', ' '))}"
+        for kind, cell in report["cells"].items()
+    )
 
 
 def write(design, folder, *, seeds=SEEDS, progress=None):

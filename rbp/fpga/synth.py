@@ -1,7 +1,7 @@
 """``rbp synth``: how big a core is on a device, and how fast.
 
-The core is synthesised once, and placed and routed with several seeds, since one alone says little.
-It is placed behind two pins (:mod:`rbp.hdl.harness`), whose registers are counted with it.
+It is synthesised once, and placed with several seeds, since one alone says little, behind two pins
+(:mod:`rbp.hdl.harness`), whose registers are counted with it.
 """
 
 import json
@@ -18,6 +18,7 @@ from rbp.fpga.machines import machine
 from rbp.golden.config import Config
 
 __all__ = [
+    "NAMES",
     "Target",
     "critical_path",
     "packed_cells",
@@ -37,7 +38,7 @@ _CELLS = {
     "spram": {"SB_SPRAM256KA": 1},
 }
 _PACKED = ("ICESTORM_LC", "TRELLIS_COMB")
-_NAMES = {
+NAMES = {
     "lut4": "LUT4s",
     "ff": "registers",
     "bram": "block RAMs",
@@ -93,7 +94,7 @@ def target(name, *, grade=None, **flags) -> Target:
 def run(target, *, seeds=3, progress=None) -> dict:
     """Synthesise, place and route; what ``synth.json`` holds.
 
-    Raises InputError where the core does not fit. ``progress`` is told what is being done.
+    Raises InputError where it does not fit. ``progress`` is told what is being done.
     """
     seeds, tell = integer("seeds", seeds, 1, 99), progress or (lambda text: None)
     chosen, config = target.device, target.config
@@ -181,7 +182,7 @@ def _is(name, cell):
 
 
 def reached(report):
-    """Fmax in MHz, of nextpnr's report: that of the slowest clock."""
+    """Fmax in MHz of nextpnr's report, of the slowest clock."""
     return round(min(clock["achieved"] for clock in report["fmax"].values()), 2)
 
 
@@ -223,7 +224,7 @@ def _split(cell, modules):
 
 def _too_big(target, over, pe_lut4=0):
     """What is short, and a smaller core that would fit."""
-    names = _NAMES | {"packed": target.device.cells.replace("_", " ")}
+    names = NAMES | {"packed": target.device.cells.replace("_", " ")}
     short = ", ".join(f"{used} of {has} {names[kind]}" for kind, (used, has) in over.items())
     if "spram" in over:
         used, has = over["spram"]
@@ -265,7 +266,7 @@ def _fewer_memories(target):
 
 
 def _smaller(config, **less):
-    """The same core with fewer slots, macs or units, and room for what it plays then."""
+    """The core with fewer slots, macs or units, and room for what it plays then."""
     plain = dict.fromkeys(("entries", "words", "folds", "log_depth"))
     if config.entries != replace(config, **plain).entries:  # of a network, not the dense one
         times = -(-config.macs // less.get("macs", config.macs))
@@ -278,9 +279,7 @@ def _fewer_macs(target, over, pe_lut4):
     config = target.config
     excess = max(used - has for used, has in over.values())
     macs = config.macs - -(-excess // (pe_lut4 * config.lanes))
-    if macs < 1:
-        return None
-    return f"about {macs} macs instead of {config.macs} would fit"
+    return f"about {macs} macs instead of {config.macs} would fit" if macs >= 1 else None
 
 
 def summary(record):

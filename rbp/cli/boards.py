@@ -1,0 +1,102 @@
+"""Verb of the boards: board."""
+
+from rbp.cli.options import add_verb, core_flags, given_machine, option, remark, stage
+from rbp.errors import InputError
+from rbp.extras import require
+
+__all__ = ["add"]
+
+JOBS = ("build", "flash")
+
+
+def add(verbs):
+    """Its verb, with its flags."""
+    verb = add_verb(
+        verbs,
+        "board",
+        _board,
+        "a core on a board: the file that configures it, and its programmer",
+        "build NAME writes into DIR the file, the Verilog, the pins, and NAME.json, which says the "
+        "clock, the cells and the block RAMs; it fails where the clock that is asked for is not "
+        "reached. flash NAME DIR runs the board's programmer. Beside --units or --like the machine "
+        "flags say all of the core, else what is different from the board's own.",
+        "rbp board build icebreaker --out build/icebreaker",
+    )
+    verb.add_argument("job", nargs="?", metavar="JOB", help="build or flash")
+    verb.add_argument("name", nargs="?", metavar="NAME", help="of the board")
+    verb.add_argument("folder", nargs="?", metavar="DIR", help="of rbp board build, to flash")
+    verb.add_argument("--list", action="store_true", help="the boards, and what each has")
+    verb.add_argument("--out", metavar="DIR", help="folder to build into, made if need be")
+    verb.add_argument("--clock", metavar="MHZ", help="of the core (default: the board's)")
+    verb.add_argument(
+        "--baud", type=int, metavar="B", help="bits a second, 115200 … 3000000 (default: its own)"
+    )
+    option(verb, "--seeds", 3, "K", "times to place, until the clock is reached, 1 … 99")
+    core_flags(verb)
+    verb.set_defaults(outputs=_outputs)
+
+
+def _outputs(arguments):
+    """None that an input could be: DIR is a folder."""
+    return ()
+
+
+def _board(arguments):
+    if arguments.list:
+        print("\n".join(_listed()))
+        return
+    if arguments.job not in JOBS:
+        wrong = "" if arguments.job is None else f", not {arguments.job!r}"
+        raise InputError(f"board must be given {' or '.join(JOBS)}, or --list{wrong}")
+    if arguments.name is None:
+        raise InputError(f"rbp board {arguments.job} needs a board's name (see rbp board --list)")
+    if arguments.job == "flash":
+        _flash(arguments)
+    else:
+        _build(arguments)
+
+
+def _listed():
+    from rbp.boards.boards import BOARDS
+
+    rows = [("name", "board", "device", "MHz", "baud", "core")]
+    rows += [
+        (b.name, b.title, b.device, f"{b.clock / 1e6:g}", str(b.baud), _words(b.core))
+        for b in BOARDS.values()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{word:{w}}" for word, w in zip(row, widths, strict=True)).rstrip()
+
+
+def _words(core):
+    return " ".join(
+        f"--{name}" if value is True else f"--{name} {value}" for name, value in core.items()
+    )
+
+
+def _flash(arguments):
+    from rbp.boards.flash import flash
+
+    if arguments.folder is None:
+        raise InputError(f"rbp board flash {arguments.name} needs the folder of rbp board build")
+    flash(arguments.name, arguments.folder)
+
+
+def _build(arguments):
+    from rbp.boards.boards import board
+
+    name = board(arguments.name).name
+    if arguments.out is None or arguments.folder is not None:
+        raise InputError(f"rbp board build {name} needs --out DIR, and no other folder")
+    for extra in ("fpga", "boards"):
+        require(extra)
+    from rbp.boards import build, clocks
+
+    clock = None if arguments.clock is None else clocks.megahertz(arguments.clock)
+    design = build.design(name, clock=clock, baud=arguments.baud, **given_machine(arguments))
+    build.check_outputs(design, arguments.out)
+    remark(design.target)
+    files, report = build.write(design, arguments.out, seeds=arguments.seeds, progress=stage)
+    print("\n".join(build.summary(report)))
+    print("wrote", *files)
