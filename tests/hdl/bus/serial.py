@@ -11,7 +11,7 @@ from rbp.golden.config import Config
 from rbp.hdl.bus.uart import Uart
 from rbp.hdl.core import Core
 
-DIVISOR = 16
+DIVISOR = 8
 
 
 class Serial(wiring.Component):

@@ -146,7 +146,7 @@ def test_garbage_before_and_between(library):
 
 def faulty(library, seed, rate=0.003, updates=8):
     """A training over a bad line; how many faults there were."""
-    line = Line(library, DIVISOR, patience=20_000)
+    line = Line(library, DIVISOR, patience=3_000)
     bad = Faulty(line, rate, seed)
     try:
         link = Link(bad)
@@ -163,8 +163,7 @@ def test_faults(library):
     for seed in range(30):
         for kind, count in faulty(library, seed).items():
             total[kind] += count
-    print(total)
-    assert min(total.values()) > 50
+    assert min(total.values()) > 20
 
 
 @pytest.mark.slow
