@@ -33,7 +33,7 @@ def simulated(name, baud=None, **flags):
     return line
 
 
-def serve(line, link, ready, ended):
+def serve(line, link, ready, ended=lambda: False):
     """Put a line behind a pseudo-terminal, of which ``link`` becomes a name, until ``ended()``.
 
     ``ready(path)`` is called once it can be opened.

@@ -6,7 +6,7 @@ from rbp.extras import require
 
 __all__ = ["add"]
 
-JOBS = ("build", "flash")
+JOBS = ("build", "flash", "info", "serve")
 
 
 def add(verbs):
@@ -15,14 +15,17 @@ def add(verbs):
         verbs,
         "board",
         _board,
-        "a core on a board: the file that configures it, and its programmer",
+        "a core on a board: the file that configures it, its programmer, and the board simulated",
         "build NAME writes into DIR the file, the Verilog, the pins, and NAME.json, which says the "
         "clock, the cells and the block RAMs; it fails where the clock that is asked for is not "
-        "reached. flash NAME DIR runs the board's programmer. Beside --units or --like the machine "
-        "flags say all of the core, else what is different from the board's own.",
+        "reached. flash NAME DIR runs the board's programmer. info --port P says what the core "
+        "behind a port is. serve NAME simulates the whole board behind a terminal, whose path it "
+        "prints, as a serial port for rbp train --engine board, until it is interrupted. Beside "
+        "--units or --like the machine flags say all of the core, else what is different from the "
+        "board's own.",
         "rbp board build icebreaker --out build/icebreaker",
     )
-    verb.add_argument("job", nargs="?", metavar="JOB", help="build or flash")
+    verb.add_argument("job", nargs="?", metavar="JOB", help="build, flash, info or serve")
     verb.add_argument("name", nargs="?", metavar="NAME", help="of the board")
     verb.add_argument("folder", nargs="?", metavar="DIR", help="of rbp board build, to flash")
     verb.add_argument("--list", action="store_true", help="the boards, and what each has")
@@ -31,6 +34,8 @@ def add(verbs):
     verb.add_argument(
         "--baud", type=int, metavar="B", help="bits a second, 115200 … 3000000 (default: its own)"
     )
+    verb.add_argument("--port", metavar="P", help="for info: a serial device, or sim:NAME")
+    verb.add_argument("--link", metavar="PATH", help="for serve: another name of the terminal")
     option(verb, "--seeds", 3, "K", "times to place, until the clock is reached, 1 … 99")
     core_flags(verb)
     verb.set_defaults(outputs=_outputs)
@@ -47,11 +52,16 @@ def _board(arguments):
         return
     if arguments.job not in JOBS:
         wrong = "" if arguments.job is None else f", not {arguments.job!r}"
-        raise InputError(f"board must be given {' or '.join(JOBS)}, or --list{wrong}")
+        raise InputError(f"board must be given {', '.join(JOBS)}, or --list{wrong}")
+    if arguments.job == "info":
+        _info(arguments)
+        return
     if arguments.name is None:
         raise InputError(f"rbp board {arguments.job} needs a board's name (see rbp board --list)")
     if arguments.job == "flash":
         _flash(arguments)
+    elif arguments.job == "serve":
+        _serve(arguments)
     else:
         _build(arguments)
 
@@ -100,3 +110,30 @@ def _build(arguments):
     files, report = build.write(design, arguments.out, seeds=arguments.seeds, progress=stage)
     print("\n".join(build.summary(report)))
     print("wrote", *files)
+
+
+def _info(arguments):
+    from rbp.engines.board import check_port, core_at
+    from rbp.export.generated import parameters
+
+    core = core_at(**check_port("board", arguments.port, arguments.baud))
+    width = max(map(len, parameters(core)))
+    for name, value in parameters(core).items():
+        print(f"{name:{width}}  {value}")
+
+
+def _serve(arguments):
+    from rbp.boards.boards import board
+
+    name = board(arguments.name).name
+    for extra in ("rtl", "boards"):
+        require(extra)
+    from rbp.boards import virtual
+
+    stage("preparing the board; to compile a new one takes some 30 seconds")
+    line = virtual.simulated(name, arguments.baud, **given_machine(arguments))
+
+    def ready(path):
+        print(f"{name} is at {path}; Ctrl-C ends it", flush=True)
+
+    virtual.serve(line, arguments.link, ready)

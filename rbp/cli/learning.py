@@ -11,6 +11,7 @@ from rbp.cli.options import (
     learning_flags,
     machine_flags,
     option,
+    port_flags,
     prepare,
     reading,
     result_in,
@@ -57,6 +58,7 @@ def add(verbs):
     verb.set_defaults(continues=True)  # a result may take its own place
     engine_flag(verb, None, "model, or that of the result")
     threads_flag(verb)
+    port_flags(verb)
     machine_flags(verb.add_argument_group("machine flags"), "as many as needed")
     learning_flags(verb)
 
@@ -73,6 +75,7 @@ def add(verbs):
     verb.add_argument("--out", required=True, metavar="STATES.npz", help="where to")
     engine_flag(verb, "model", "model")
     threads_flag(verb)
+    port_flags(verb)
     settling_flags(verb.add_argument_group("settling flags"))
 
     verb = add_verb(
@@ -100,6 +103,7 @@ def add(verbs):
     )
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     engine_flag(verb, "rtl", "rtl")
+    port_flags(verb)
     verb.add_argument(
         "--updates", type=int, metavar="K", help="only the first K updates (default: all)"
     )
@@ -147,6 +151,8 @@ def _train(arguments):
                 pause=keeper.pause,
                 reached=keeper.reached,
                 threads=arguments.threads,
+                port=arguments.port,
+                baud=arguments.baud,
                 **flags,
             )
             keeper.keep(result)
@@ -198,6 +204,8 @@ def _recall(arguments):
             arguments.engine,
             Progress("cue"),
             threads=arguments.threads,
+            port=arguments.port,
+            baud=arguments.baud,
             **given_flags(arguments),
         )
     states.save(arguments.out)
@@ -222,6 +230,8 @@ def _verify(arguments):
         arguments.updates,
         since,
         Progress("update"),
+        port=arguments.port,
+        baud=arguments.baud,
         **given_flags(arguments),
     )
     counts = verified.counts.items()

@@ -25,6 +25,7 @@ __all__ = [
     "name_flag",
     "option",
     "order_flag",
+    "port_flags",
     "prepare",
     "reading",
     "remark",
@@ -76,6 +77,16 @@ def engine_flag(verb, default, described, engines=ENGINES):
         default=default,
         metavar="E",
         help=f"{', '.join(engines)} (default: {described})",
+    )
+
+
+def port_flags(verb):
+    """``--port`` and ``--baud``, of engine board."""
+    verb.add_argument(
+        "--port", metavar="P", help="of the board: a serial device, or sim:NAME, simulated"
+    )
+    verb.add_argument(
+        "--baud", type=int, metavar="B", help="bits a second of the port (default: 1000000)"
     )
 
 

@@ -9,7 +9,7 @@ from rbp.checks import integer, shown
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 
-__all__ = ["BAUD", "check_port", "on_board"]
+__all__ = ["BAUD", "check_port", "core_at", "on_board"]
 
 BAUD = 1_000_000
 """Bits a second, unless another is asked for."""
@@ -45,19 +45,31 @@ def on_board(job, wanted, machine, *arguments, port, baud=None, **options):
     with named():
         from rbp.host import session
         from rbp.host.link import LinkError
-        from rbp.host.requests import BadAnswer, describe
+        from rbp.host.requests import BadAnswer
 
     own = [name for name in wanted.activations if name.startswith("table-")]
     with _linked(port, baud) as link:
-        try:
-            core = link.do(describe(own))
-        except BadAnswer as error:
-            raise InputError(f"{port}: {error}") from error
+        core = _described(link, port, own)
         machine = _fitted(core, wanted, machine)
         try:
             return getattr(session, job)(link, core, machine, *arguments, **options)
         except (LinkError, BadAnswer, TimeoutError) as error:
             raise CheckFailed(str(error)) from error
+
+
+def core_at(port, baud=None):
+    """The Config of the core behind a port."""
+    with _linked(port, baud) as link:
+        return _described(link, port)
+
+
+def _described(link, port, own=()):
+    from rbp.host.requests import BadAnswer, describe
+
+    try:
+        return link.do(describe(own))
+    except BadAnswer as error:
+        raise InputError(f"{port}: {error}") from error
 
 
 @contextmanager
