@@ -5,47 +5,58 @@
 
 namespace rbp {
 
-// r, to add before `shift` bits are dropped: of r << 4 of the noise, or half.
-template <class A> struct Rounding {
-    int shift, up, down;
-    A half;
+// r, to add before `shift` bits are dropped: of r << 4 of the noise, or half where all words are HALF.
+struct Rounding {
+    static constexpr uint16_t HALF = 1 << 15;
+    int shift, up, down, below;
 
-    explicit Rounding(int shift)
+    Rounding(int shift, bool noise)
         : shift(shift),
           up(std::max(shift - 16, 0)),
           down(std::max(16 - shift, 0)),
-          half((A(1) << shift) >> 1) {}
+          below(noise ? 8 : 0) {}
 
-    A operator()(const uint16_t *noise, int k) const {
-        return noise ? (A(noise[k] | 8) << up) >> down : half;
-    }
+    template <class A> A of(uint16_t word) const { return (A(word | below) << up) >> down; }
 };
 
-// w ← sat(w + ((y·φ + r) >> shift)) in slots of a row; `present`, where given, is 0 where there is no
-// weight, else w itself is. Returns whether something was clamped.
-template <class A, bool NOISE, bool PRESENT>
-bool move(int32_t *__restrict w, const int32_t *__restrict present, const int32_t *__restrict phi,
-          const uint16_t *__restrict noise, int count, A y, const Rounding<A> rounding,
-          const Format format, int32_t least) {
-    A bad = 0;
+// A pattern that moves a row: y, and φ and the noise in the slots of the row.
+struct Mover {
+    int32_t y;
+    const int32_t *phi;
+    const uint16_t *noise;
+};
+
+// w ← sat(w + ((y·φ + r) >> shift)) in slots of a row, by COUNT patterns one after the other. `here` is 0
+// where there is no weight, else -1; what becomes 0 is `least` instead. Returns whether something was
+// clamped.
+template <class A, int COUNT>
+bool move(int32_t *__restrict w, const int32_t *__restrict here, int count, const Mover *by,
+          const Rounding rounding, const Format format, const int32_t least) {
     const A min = format.min, max = format.max;
+    A y[COUNT], bad = 0;
+    const int32_t *__restrict phi[COUNT];
+    const uint16_t *__restrict noise[COUNT];
+    for (int p = 0; p < COUNT; p++) y[p] = by[p].y, phi[p] = by[p].phi, noise[p] = by[p].noise;
     for (int k = 0; k < count; k++) {
-        const A old = w[k], here = (PRESENT ? present[k] : w[k]) ? -1 : 0;
-        const A r = rounding(NOISE ? noise : nullptr, k), step = (y * phi[k] + r) >> rounding.shift;
-        const A full = old + (step & here);
-        const A cut = std::min(std::max(full, min), max);
-        bad |= full ^ cut;
-        w[k] = int32_t(cut ? cut : least & here);
+        A value = w[k];
+        for (int p = 0; p < COUNT; p++) {
+            const A step = (y[p] * phi[p][k] + rounding.of<A>(noise[p][k])) >> rounding.shift;
+            const A full = value + (step & here[k]), cut = std::min(std::max(full, min), max);
+            bad |= full ^ cut;
+            value = cut ? cut : least & here[k];
+        }
+        w[k] = int32_t(value);
     }
     return bad;
 }
 
 struct Weights {
-    Buffer<int32_t> w, v;  // of each slot
+    Buffer<int32_t> w, v, here;  // of each slot; here: -1 where there is a weight
 
     Weights(const Network &net)
         : w(int64_t(net.slots.size())),
-          v(net.momentum() ? int64_t(net.slots.size()) : 0) {}
+          v(net.momentum() ? int64_t(net.slots.size()) : 0),
+          here(int64_t(net.slots.size())) {}
 };
 
 class Learning {
@@ -59,17 +70,17 @@ class Learning {
           words((net.B + 1) * stride),
           places((net.B + 1) * stride),
           most(net.B),
-          row_phi(stride),
-          row_noise(stride) {
+          row_phi(net.B * stride),
+          row_noise((net.B + 1) * stride) {
         patterns.reserve(net.B);
+        moving.reserve(net.B);
         const int64_t span = net.rows.empty() ? 0 : net.rows.back().place + 1;
-        by_steps = span * stride <= 6 * int64_t(net.slots.size());
+        by_steps = !noisy() || span * stride <= 6 * int64_t(net.slots.size());
+        if (!noisy()) std::fill_n(words.get(), (net.B + 1) * stride, Rounding::HALF);
     }
 
-    // Rows first … last, by the batch; the noise's first hash is `draw`. Calls moved(row) for those
-    // whose weights have moved.
-    template <class Moved>
-    void run(const Batch &batch, int64_t draw, int first, int last, Tally &tally, Moved moved) {
+    // Rows first … last, by the batch; the noise's first hash is `draw`.
+    void run(const Batch &batch, int64_t draw, int first, int last, Tally &tally) {
         patterns.clear();
         for (int a = 0; a < net.B; a++) {
             if (batch.skip[a]) continue;
@@ -81,7 +92,7 @@ class Learning {
             patterns.push_back(a);
         }
         place = first < last ? net.rows[first].place : 0;
-        if (net.given.seed >= 0) {
+        if (noisy()) {
             for (size_t k = 0; k < patterns.size(); k++) hash(draw + patterns[k], k);
             if (net.momentum()) hash(draw + net.B, patterns.size());
         }
@@ -89,19 +100,16 @@ class Learning {
             const Row &row = net.rows[r];
             if (!row.any()) continue;
             go_to(row.place);
-            bool any = net.momentum();
-            for (size_t k = 0; k < patterns.size(); k++)
-                if (const int32_t y =
-                        batch.y[patterns[k] * batch.rows + r]) {  // of 0, r moves nothing
-                    any = true;
-                    rank_one(row, y, int(k), batch.phi + patterns[k] * stride, tally);
-                }
-            if (net.momentum()) apply(row, tally);
-            if (any) moved(row);
+            const bool small = choose(batch, r);
+            if (small ? move_row<int32_t>(row) : move_row<int64_t>(row))
+                tally.saturated |= net.momentum() ? RBP_VELOCITY : RBP_WEIGHT;
+            if (net.momentum() && apply(row)) tally.saturated |= RBP_WEIGHT;
         }
     }
 
   private:
+    bool noisy() const { return net.given.seed >= 0; }
+
     void hash(int64_t draw, size_t k) {
         const uint32_t z = stream_start(net.given.seed, draw);
         if (by_steps) noise.start(z, place, words + k * stride);
@@ -109,7 +117,7 @@ class Learning {
     }
 
     void go_to(int row) {
-        if (net.given.seed < 0 || !by_steps) {
+        if (!noisy() || !by_steps) {
             place = row;
             return;
         }
@@ -119,64 +127,71 @@ class Learning {
             for (int64_t k = 0; k < size; k++) at[k] = mix(at[k]);
     }
 
-    // r << 4 in the slots of a row.
-    const uint16_t *row_words(const Row &row, int k) {
-        if (net.given.seed < 0) return nullptr;
-        if (by_steps && row.from >= 0) return words + k * stride + row.from;
-        const int *columns = &net.slots[row.first];
-        uint16_t *out = row_noise;
-        if (by_steps) {
-            const uint16_t *from = words + k * stride;
-            for (int s = 0; s < row.count; s++) out[s] = from[columns[s]];
-        } else {
-            const uint16_t *from = places + k * stride, *orbit = noise.orbit(place);
-            for (int s = 0; s < row.count; s++) out[s] = orbit[from[columns[s]]];
+    // Who moves a row: of y = 0, r moves nothing. Returns whether 32 bits are enough for all.
+    bool choose(const Batch &batch, int r) {
+        const Row &row = net.rows[r];
+        moving.clear();
+        bool small = shift < 30;
+        for (int k = 0; k < int(patterns.size()); k++) {
+            const int32_t y = batch.y[patterns[k] * batch.rows + r];
+            if (!y) continue;
+            const int32_t *phi = batch.phi + patterns[k] * stride;
+            moving.push_back({y, in_slots(row, phi, row_phi + k * stride), noise_of(row, k)});
+            small &= std::abs(int64_t(y)) * most[k] + (int64_t(1) << shift) < 1 << 30;
         }
-        return out;
+        return small;
     }
 
-    void rank_one(const Row &row, int32_t y, int k, const int32_t *phi, Tally &tally) {
-        const uint16_t *r = row_words(row, k);
-        if (row.from >= 0) phi += row.from;
-        else {
-            int32_t *out = row_phi;
-            for (int s = 0; s < row.count; s++) out[s] = phi[net.slots[row.first + s]];
-            phi = out;
-        }
-        const bool small =
-            shift < 30 && std::abs(int64_t(y)) * most[k] + (int64_t(1) << shift) < 1 << 30;
-        if (small ? move_row<int32_t>(row, y, phi, r) : move_row<int64_t>(row, y, phi, r))
-            tally.saturated |= net.momentum() ? RBP_VELOCITY : RBP_WEIGHT;
+    // The words of a row's slots; of `own` where their columns are apart.
+    template <class T> const T *in_slots(const Row &row, const T *words, T *own) const {
+        if (row.from >= 0) return words + row.from;
+        for (int s = 0; s < row.count; s++) own[s] = words[net.slots[row.first + s]];
+        return own;
     }
 
-    template <class A> bool move_row(const Row &row, A y, const int32_t *phi, const uint16_t *r) {
-        int32_t *w = weights.w + row.first, *v = weights.v + row.first;
-        const Rounding<A> rounding(shift);
-        if (net.momentum()) {
-            if (r)
-                return move<A, true, true>(v, w, phi, r, row.count, y, rounding, net.velocity, 0);
-            return move<A, false, true>(v, w, phi, r, row.count, y, rounding, net.velocity, 0);
-        }
-        if (r)
-            return move<A, true, false>(w, nullptr, phi, r, row.count, y, rounding, net.weight, 1);
-        return move<A, false, false>(w, nullptr, phi, r, row.count, y, rounding, net.weight, 1);
+    // r << 4 in the slots of a row, of a pattern or, behind them, of momentum.
+    const uint16_t *noise_of(const Row &row, size_t k) {
+        uint16_t *own = row_noise + k * stride;
+        if (by_steps) return in_slots<uint16_t>(row, words + k * stride, own);
+        const uint16_t *from = in_slots<uint16_t>(row, places + k * stride, own),
+                       *orbit = noise.orbit(place);
+        for (int s = 0; s < row.count; s++) own[s] = orbit[from[s]];
+        return own;
     }
 
-    // w ← sat(w + round(v)), v ← v − ((v + r) >> friction), both of the v before.
-    void apply(const Row &row, Tally &tally) {
-        const uint16_t *r = row_words(row, int(patterns.size()));
+    template <class A> bool move_row(const Row &row) {
+        const bool momentum = net.momentum();
+        int32_t *moved = (momentum ? weights.v : weights.w) + row.first;
+        const int32_t *here = weights.here + row.first;
+        const Format &format = momentum ? net.velocity : net.weight;
+        const Rounding rounding(shift, noisy());
+        bool bad = false;
+        size_t k = 0;
+        for (; k + 4 <= moving.size(); k += 4)
+            bad |= move<A, 4>(moved, here, row.count, &moving[k], rounding, format, !momentum);
+        for (; k < moving.size(); k++)
+            bad |= move<A, 1>(moved, here, row.count, &moving[k], rounding, format, !momentum);
+        return bad;
+    }
+
+    // w ← sat(w + round(v)), v ← v − ((v + r) >> friction), both of the v before. Returns whether a
+    // weight was clamped.
+    bool apply(const Row &row) {
+        const uint16_t *r = noise_of(row, patterns.size());
         int32_t *w = weights.w + row.first, *v = weights.v + row.first, bad = 0;
-        const Rounding<int32_t> narrower(net.velocity.fraction - net.weight.fraction),
-            lost(int(net.given.friction));
+        const int32_t *present = weights.here + row.first;
+        const Format format = net.weight;
+        const Rounding narrower(net.velocity.fraction - format.fraction, noisy()),
+            lost(int(net.given.friction), noisy());
         for (int k = 0; k < row.count; k++) {
-            const int32_t here = w[k] ? -1 : 0;
-            const int32_t full = w[k] + ((v[k] + narrower(r, k)) >> narrower.shift),
-                          cut = net.weight.clamp(full);
+            const int32_t here = present[k];
+            const int32_t full = w[k] + ((v[k] + narrower.of<int32_t>(r[k])) >> narrower.shift),
+                          cut = format.clamp(full);
             bad |= (full ^ cut) & here;
             w[k] = (cut ? cut : 1) & here;
-            v[k] -= (v[k] + lost(r, k)) >> lost.shift;
+            v[k] -= (v[k] + lost.of<int32_t>(r[k])) >> lost.shift;
         }
-        if (bad) tally.saturated |= RBP_WEIGHT;
+        return bad;
     }
 
     const Network &net;
@@ -191,6 +206,7 @@ class Learning {
     std::vector<int64_t> most;       // their greatest |φ|
     Buffer<int32_t> row_phi;
     Buffer<uint16_t> row_noise;
+    std::vector<Mover> moving;
 };
 
 }  // namespace rbp

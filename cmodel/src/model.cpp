@@ -64,9 +64,10 @@ template <class S, class F> class Model : public rbp_model {
           team(int(net.given.threads)) {
         each_weight([&](int64_t slot, int64_t at) {
             weights.w[slot] = int32_t(state.weights[at]);
+            weights.here[slot] = weights.w[slot] ? -1 : 0;
             if (net.momentum()) weights.v[slot] = int32_t(state.velocity[at]);
         });
-        for (auto &row : net.rows) refresh(row);
+        refresh(0, int(net.rows.size()));
         int row = 0;
         for (int k = 0; k < team.size; k++) {
             workers.push_back(std::make_unique<Worker<S, F>>(net, products, weights));
@@ -121,8 +122,11 @@ template <class S, class F> class Model : public rbp_model {
                 each(slot, int64_t(row.unit) * net.M + net.units[net.slots[slot]]);
     }
 
-    void refresh(const Row &row) {
-        for (int64_t slot = row.first; slot < row.first + row.count; slot++)
+    // Of rows first … last.
+    void refresh(int first, int last) {
+        if (first == last) return;
+        const Row &end = net.rows[last - 1];
+        for (int64_t slot = net.rows[first].first; slot < end.first + end.count; slot++)
             exact[slot] = S(weights.w[slot]);
     }
 
@@ -188,8 +192,8 @@ template <class S, class F> class Model : public rbp_model {
         for (int k = 0; k < net.B; k++) state.skipped += batch.skip[k];
         team.run([&](int k) {
             Worker<S, F> &own = *workers[k];
-            own.learning.run(batch, draw, own.first, own.last, own.tally,
-                             [&](const Row &row) { refresh(row); });
+            own.learning.run(batch, draw, own.first, own.last, own.tally);
+            refresh(own.first, own.last);
         });
         state.t += net.B;
         count_in(state);
@@ -222,8 +226,8 @@ template <class S, class F> class Model : public rbp_model {
 rbp_model *rbp_create(const rbp_network *network, const rbp_state *state) try {
     Network net(*network, state->weights);
     const Bounds most(net, Products(net));
-    if (most.sums >= std::ldexp(1.0, 53)) return new Model<int128, int128>(std::move(net), *state);
-    if (most.folds >= std::ldexp(1.0, 63)) return new Model<double, int128>(std::move(net), *state);
+    if (most.sums >= std::ldexp(1.0, 53) || most.folds >= std::ldexp(1.0, 63))
+        return new Model<int128, int128>(std::move(net), *state);
     return new Model<double, int64_t>(std::move(net), *state);
 } catch (const std::exception &) {  // no memory, or no thread
     return nullptr;

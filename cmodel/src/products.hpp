@@ -46,55 +46,53 @@ class Products {
     int64_t most_terms = 0;
 
     // φ of columns from … to; `bad` of a lane is set where one was clamped.
-    template <int W, class S>
+    template <class S>
     void phi(int from, int to, const double *factors, S *phi, int32_t *bad) const {
         for (int c = from; c < to; c++) {
             int count;
             const int *at = net.factors(net.units[c], count);
-            double p[W];
-            product<W>(at, count, net.order, factors, p, bad);
-            for (int l = 0; l < W; l++) phi[int64_t(c) * BLOCK + l] = S(p[l]);
+            double p[BLOCK];
+            product(at, count, net.order, factors, p, bad);
+            for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = S(p[l]);
         }
     }
 
     // ∂φ/∂c of all terms; slopes are f'(c), null where f is the identity.
-    template <int W>
     void derivatives(const double *factors, const double *slopes, int32_t *out,
                      int32_t *bad) const {
         for (size_t t = 0; t < terms.size(); t++) {
             const Term &term = terms[t];
-            double p[W];
+            double p[BLOCK];
             int32_t unsaid = 0;
-            product<W>(term.others, term.count, net.order - 1, factors, p, bad);
+            product(term.others, term.count, net.order - 1, factors, p, bad);
             const double *slope = slopes + int64_t(term.unit) * BLOCK;
-            for (int l = 0; l < W; l++)
+            for (int l = 0; l < BLOCK; l++)
                 out[t * BLOCK + l] = slopes ? times(p[l] * slope[l], unsaid) : int32_t(p[l]);
         }
     }
 
     // Σ s·∂φ/∂c of a row's unit.
-    template <int W, class S>
+    template <class S>
     void fold(int row, const S *sums, const int32_t *derivatives, S *out) const {
-        S sum[W] = {};
+        S sum[BLOCK] = {};
         for (int64_t t = terms_of[row]; t < terms_of[row + 1]; t++) {
             const S *s = sums + int64_t(terms[t].column) * BLOCK;
-            for (int l = 0; l < W; l++) sum[l] += s[l] * derivatives[t * BLOCK + l];
+            for (int l = 0; l < BLOCK; l++) sum[l] += s[l] * derivatives[t * BLOCK + l];
         }
-        for (int l = 0; l < W; l++) out[l] = sum[l];
+        for (int l = 0; l < BLOCK; l++) out[l] = sum[l];
     }
 
   private:
     // Of `count` factors; golden makes them `length` by ones, which only clamps a product of none.
-    template <int W>
     void product(const int *at, int count, int length, const double *factors, double *p,
                  int32_t *bad) const {
         const double none = length ? net.state.clamp(int32_t(one)) : one;
-        for (int l = 0; l < W; l++) {
+        for (int l = 0; l < BLOCK; l++) {
             p[l] = count ? factors[int64_t(at[0]) * BLOCK + l] : none;
             if (!count) bad[l] |= none != one;
         }
         for (int k = 1; k < count; k++)
-            for (int l = 0; l < W; l++)
+            for (int l = 0; l < BLOCK; l++)
                 p[l] = times(p[l] * factors[int64_t(at[k]) * BLOCK + l], bad[l]);
     }
 

@@ -41,17 +41,15 @@ template <class S, class F> class Relaxation {
         keep = errors && net.given.keep;
         lanes.start(first, count);
         for (int l = 0; l < count; l++) load_x(l);
-        lanes.wide_enough([&](auto W) { begin_x<W>(); });
+        begin_x();
         lanes.settle(
-            net.given, 0, logs, batch, tally, [&](auto W) { step_x<W>(); },
-            [&](int l) { finish_x(l); }, [&](int to, int l) { move_x(to, l); });
+            net.given, 0, logs, batch, tally, [&] { step_x(); }, [&](int l) { finish_x(l); });
         if (!errors) return;
         lanes.start(first, count);
         for (int l = 0; l < count; l++) load_y(l);
-        if (net.order) lanes.wide_enough([&](auto W) { begin_y<W>(); });
+        if (net.order) begin_y();
         lanes.settle(
-            net.given, 1, logs, batch, tally, [&](auto W) { step_y<W>(); },
-            [&](int l) { finish_y(l); }, [&](int to, int l) { move_y(to, l); });
+            net.given, 1, logs, batch, tally, [&] { step_y(); }, [&](int l) { finish_y(l); });
     }
 
   private:
@@ -97,56 +95,57 @@ template <class S, class F> class Relaxation {
         }
     }
 
-    template <int W> void begin_x() {
+    void begin_x() {
         if (net.order) {
             std::fill_n(bad_phi, BLOCK, 0);  // those of lanes that were not looked at, too
-            products.template phi<W, S>(0, net.columns, factors, phi, bad_phi);
+            products.template phi<S>(0, net.columns, factors, phi, bad_phi);
             for (int l = 0; l < lanes.used; l++)
                 for (int c = 0; c < net.constant; c++)
                     of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
         }
-        constant_sums<S, W>(net, w, phi, base);
+        constant_sums<S>(net, w, phi, base);
     }
 
-    template <int W> void step_x() {
-        forward<S, W>(net, w, phi, base, sums);
-        const int32_t half = 1 << net.given.dt_shift >> 1;
-        const int dt = int(net.given.dt_shift);
-        int32_t bad_net[W] = {}, bad_state[W] = {}, most[W] = {};
+    void step_x() {
+        forward<S>(net, w, phi, base, sums);
+        const int dt = int(net.given.dt_shift), half = 1 << dt >> 1;
+        const Narrow<S> narrow = to_net;
+        const Format state = net.state;
+        int32_t bad_net[BLOCK] = {}, bad_state[BLOCK] = {}, most[BLOCK] = {};
         for (int r = 0; r < R; r++) {
             const S *s = sums + r * BLOCK;
-            int32_t *ur = u + r * BLOCK, *xr = x + r * BLOCK, g[W];
+            int32_t *ur = u + r * BLOCK, *xr = x + r * BLOCK, g[BLOCK];
             const int32_t *inputs = in + r * BLOCK, *table = net.given.g + net.table[r];
-            for (int l = 0; l < W; l++) ur[l] = to_net(s[l], bad_net[l]);
-            for (int l = 0; l < W; l++) g[l] = table[ur[l]];
-            for (int l = 0; l < W; l++) {
-                const int32_t full = g[l] + inputs[l], goal = net.state.clamp(full);
+            for (int l = 0; l < BLOCK; l++) ur[l] = narrow(s[l], bad_net[l]);
+            for (int l = 0; l < BLOCK; l++) g[l] = table[ur[l]];
+            for (int l = 0; l < BLOCK; l++) {
+                const int32_t full = g[l] + inputs[l], goal = state.clamp(full);
                 bad_state[l] |= full ^ goal;
                 const int32_t step = (goal - xr[l] + half) >> dt;
                 xr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
             }
             if (const int c = net.column_of[r]; c >= 0)
-                for (int l = 0; l < W; l++) phi[int64_t(c) * BLOCK + l] = S(xr[l]);
+                for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = S(xr[l]);
         }
         report(bad_net, RBP_NET);
         report(bad_state, RBP_STATE);
         std::memcpy(lanes.moved, most, sizeof most);
-        if (net.order) next_products<W>();
+        if (net.order) next_products();
     }
 
     // φ of the new x. Whether one is clamped counts once it is used: after a step, or in learning.
-    template <int W> void next_products() {
+    void next_products() {
         for (int unit : products.units) {
             if (net.still(unit)) continue;
             const int32_t *word = x + net.row_of[unit] * BLOCK;
-            for (int l = 0; l < W; l++)
+            for (int l = 0; l < BLOCK; l++)
                 factors[int64_t(unit) * BLOCK + l] =
                     !net.given.f ? word[l] : net.given.f[word[l] - net.state.min];
         }
         report(bad_phi, RBP_STATE);
         std::memset(bad_phi, 0, sizeof bad_phi);
-        products.template phi<W, S>(net.constant, net.columns, factors, phi, bad_phi);
+        products.template phi<S>(net.constant, net.columns, factors, phi, bad_phi);
     }
 
     void finish_x(int l) {
@@ -158,18 +157,6 @@ template <class S, class F> class Relaxation {
         for (int c = net.constant; c < net.columns; c++)
             of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
         of->clamped[slot(l)] = net.order && bad_phi[l];
-    }
-
-    void move_x(int to, int l) {
-        for (int r = 0; r < R; r++) {
-            x[r * BLOCK + to] = x[r * BLOCK + l];
-            in[r * BLOCK + to] = in[r * BLOCK + l];
-            base[r * BLOCK + to] = base[r * BLOCK + l];
-        }
-        for (int64_t c = net.constant; c < net.columns; c++)
-            phi[c * BLOCK + to] = phi[c * BLOCK + l];
-        for (int64_t unit : products.units) factors[unit * BLOCK + to] = factors[unit * BLOCK + l];
-        bad_phi[to] = bad_phi[l];
     }
 
     void load_y(int l) {
@@ -199,45 +186,49 @@ template <class S, class F> class Relaxation {
             });
     }
 
-    template <int W> void begin_y() {
+    void begin_y() {
         int32_t bad[BLOCK] = {};
-        products.template derivatives<W>(factors, !net.given.f_slope ? nullptr : slopes.get(),
+        products.derivatives(factors, !net.given.f_slope ? nullptr : slopes.get(),
                                          derivatives, bad);
         report(bad, RBP_STATE);
     }
 
     // The row's b, before it is narrowed, is that of nobody where its unit is clamped.
-    template <int W> void into_error(int r, int32_t *b, int32_t *bad) {
-        for (int l = 0; l < W; l++) b[l] = 0;
+    void into_error(int r, int32_t *b, int32_t *bad) {
+        for (int l = 0; l < BLOCK; l++) b[l] = 0;
         if (net.order && !net.clamp[net.rows[r].unit]) {
-            F sum[W];
-            products.template fold<W, F>(r, wide, derivatives, sum);
-            for (int l = 0; l < W; l++) b[l] = folded(sum[l], bad[l]);
+            F sum[BLOCK];
+            products.template fold<F>(r, wide, derivatives, sum);
+            for (int l = 0; l < BLOCK; l++) b[l] = folded(sum[l], bad[l]);
         } else if (const int c = net.column_of[r]; c >= 0) {
             const S *sum = sums + int64_t(c) * BLOCK;
-            for (int l = 0; l < W; l++) b[l] = to_error(sum[l], bad[l]);
+            const Narrow<S> narrow = to_error;
+            for (int l = 0; l < BLOCK; l++) b[l] = narrow(sum[l], bad[l]);
         }
     }
 
-    template <int W> void step_y() {
-        backward<S, W>(net, w, error_lanes, sums);
+    void step_y() {
+        backward<S>(net, w, error_lanes, sums);
         if (net.order)
             for (int64_t c = net.constant; c < net.columns; c++)
-                for (int l = 0; l < W; l++) wide[c * BLOCK + l] = F(sums[c * BLOCK + l]);
-        const int32_t half = 1 << net.given.dt_shift >> 1;
-        const int dt = int(net.given.dt_shift);
-        int32_t bad[W] = {}, most[W] = {};
+                for (int l = 0; l < BLOCK; l++) wide[c * BLOCK + l] = F(sums[c * BLOCK + l]);
+        const int dt = int(net.given.dt_shift), half = 1 << dt >> 1;
+        const Narrow<double> narrow = to_goal;
+        const Format format = net.error;
+        int32_t bad[BLOCK] = {}, most[BLOCK] = {};
         for (int r = 0; r < R; r++) {
-            int32_t b[W], *yr = y + r * BLOCK;
-            into_error<W>(r, b, bad);
-            for (int l = 0; l < W; l++) {
-                const int32_t full = b[l] + j[r * BLOCK + l], e = net.error.clamp(full);
+            int32_t b[BLOCK], *yr = y + r * BLOCK;
+            const int32_t *jr = j + r * BLOCK, *slopes = slope + r * BLOCK;
+            S *out = error_lanes + r * BLOCK;
+            into_error(r, b, bad);
+            for (int l = 0; l < BLOCK; l++) {
+                const int32_t full = b[l] + jr[l], e = format.clamp(full);
                 bad[l] |= full ^ e;
-                const int32_t goal = to_goal(double(slope[r * BLOCK + l]) * e, bad[l]);
+                const int32_t goal = narrow(double(slopes[l]) * e, bad[l]);
                 const int32_t step = (goal - yr[l] + half) >> dt;
                 yr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
-                error_lanes[r * BLOCK + l] = S(yr[l]);
+                out[l] = S(yr[l]);
             }
         }
         report(bad, RBP_ERROR);
@@ -246,17 +237,6 @@ template <class S, class F> class Relaxation {
 
     void finish_y(int l) {
         for (int r = 0; r < R; r++) of->y[int64_t(slot(l)) * R + r] = y[r * BLOCK + l];
-    }
-
-    void move_y(int to, int l) {
-        for (int r = 0; r < R; r++) {
-            y[r * BLOCK + to] = y[r * BLOCK + l];
-            j[r * BLOCK + to] = j[r * BLOCK + l];
-            slope[r * BLOCK + to] = slope[r * BLOCK + l];
-            error_lanes[r * BLOCK + to] = error_lanes[r * BLOCK + l];
-        }
-        for (size_t t = 0; t < products.terms.size(); t++)
-            derivatives[t * BLOCK + to] = derivatives[t * BLOCK + l];
     }
 
     const Network &net;
@@ -271,7 +251,7 @@ template <class S, class F> class Relaxation {
     Narrow<F> folded;
     Narrow<double> to_goal;
     int32_t bad_phi[BLOCK] = {};
-    Lanes<std::is_same<S, double>::value> lanes;  // the other types are seldom: less to compile
+    Lanes lanes;
     bool keep = false;
     // of the run
     const S *w = nullptr;

@@ -1,7 +1,6 @@
 // Patterns side by side, each in a lane, until all are done. One that is done stays in its lane and is
-// not looked at, until half of the lanes do.
+// not looked at.
 #pragma once
-#include <type_traits>
 #include <vector>
 
 #include "network.hpp"
@@ -39,8 +38,7 @@ struct Tally {
     int64_t energy = 0, unsettled = 0, saturated = 0;
 };
 
-// Where HALF, half of the lanes are computed once that is enough.
-template <bool HALF> class Lanes {
+class Lanes {
   public:
     // Patterns first … first + count of the batch.
     void start(int first, int count) {
@@ -48,21 +46,13 @@ template <bool HALF> class Lanes {
         for (int l = 0; l < BLOCK; l++) live[l] = l < count, slot[l] = first + l;
     }
 
-    // Calls act with how many lanes are computed, as a constant.
-    template <class Act> void wide_enough(Act act) {
-        if constexpr (HALF)
-            if (used <= BLOCK / 2) return act(std::integral_constant<int, BLOCK / 2>());
-        act(std::integral_constant<int, BLOCK>());
-    }
-
-    // Calls step(lanes), which sets `moved`, until every lane is done; finish(lane) for each that is;
-    // move(to, lane) where one goes to another lane.
-    template <class Step, class Finish, class Move>
+    // Calls step(), which sets `moved`, until every lane is done; finish(lane) for each that is.
+    template <class Step, class Finish>
     void settle(const rbp_network &when, int phase, const Logs &logs, Batch &batch, Tally &tally,
-                Step step, Finish finish, Move move) {
+                Step step, Finish finish) {
         int left = used;
         for (int64_t count = 1; left; count++) {
-            wide_enough(step);
+            step();
             for (int l = 0; l < used; l++) {
                 const bool done = !when.fixed && moved[l] <= when.tolerance;
                 if (!live[l] || (!done && count < when.limit)) continue;
@@ -76,7 +66,6 @@ template <bool HALF> class Lanes {
                 live[l] = 0;
                 left--;
             }
-            if (HALF && left && left <= BLOCK / 2 && used > BLOCK / 2) compact(move);
         }
     }
 
@@ -91,16 +80,6 @@ template <bool HALF> class Lanes {
     int slot[BLOCK], used = 0;
 
   private:
-    template <class Move> void compact(Move move) {
-        for (int l = BLOCK / 2, to = 0; l < used; l++) {
-            if (!live[l]) continue;
-            while (live[to]) to++;
-            move(to, l);
-            live[to] = 1, slot[to] = slot[l], live[l] = 0;
-        }
-        used = BLOCK / 2;
-    }
-
     bool live[BLOCK];
 };
 

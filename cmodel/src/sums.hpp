@@ -16,10 +16,10 @@ template <> struct Vector<double> {
     static constexpr int width = VECTOR;
 };
 
-// W of the BLOCK lanes, for R rows whose slots lie beside each other.
-template <class S, int W, int R> struct Sums {
+// For R rows whose slots lie beside each other.
+template <class S, int R> struct Sums {
     typedef typename Vector<S>::type V;
-    static constexpr int parts = W / Vector<S>::width;
+    static constexpr int parts = BLOCK / Vector<S>::width;
 
     static V *at(S *lanes) { return reinterpret_cast<V *>(lanes); }
     static const V *at(const S *lanes) { return reinterpret_cast<const V *>(lanes); }
@@ -61,35 +61,35 @@ template <class S, int W, int R> struct Sums {
     }
 };
 
-// Calls each(r, Sums<S, W, …>) for rows r, or TOGETHER of them from r on.
-template <class S, int W, class Each> void by_rows(const Network &net, Each each) {
+// Calls each(r, Sums<S, …>) for rows r, or TOGETHER of them from r on.
+template <class S, class Each> void by_rows(const Network &net, Each each) {
     for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together) {
-        if (net.rows[r].together == TOGETHER) each(r, Sums<S, W, TOGETHER>());
-        else each(r, Sums<S, W, 1>());
+        if (net.rows[r].together == TOGETHER) each(r, Sums<S, TOGETHER>());
+        else each(r, Sums<S, 1>());
     }
 }
 
 // Σ w·φ of constant columns, for each row.
-template <class S, int W> void constant_sums(const Network &net, const S *w, const S *phi, S *out) {
-    by_rows<S, W>(net, [&](int r, auto sums) {
+template <class S> void constant_sums(const Network &net, const S *w, const S *phi, S *out) {
+    by_rows<S>(net, [&](int r, auto sums) {
         const Row *row = &net.rows[r];
         sums.forward(net, row, w, row->begin, row->split, phi, nullptr, out + r * BLOCK);
     });
 }
 
 // base + Σ w·φ of the other columns, for each row.
-template <class S, int W>
+template <class S>
 void forward(const Network &net, const S *w, const S *phi, const S *base, S *out) {
-    by_rows<S, W>(net, [&](int r, auto sums) {
+    by_rows<S>(net, [&](int r, auto sums) {
         const Row *row = &net.rows[r];
         sums.forward(net, row, w, row->split, row->end, phi, base + r * BLOCK, out + r * BLOCK);
     });
 }
 
 // Σ w·y, for each column that is not constant.
-template <class S, int W> void backward(const Network &net, const S *w, const S *y, S *out) {
+template <class S> void backward(const Network &net, const S *w, const S *y, S *out) {
     std::fill(out + int64_t(net.constant) * BLOCK, out + int64_t(net.columns) * BLOCK, S(0));
-    by_rows<S, W>(
+    by_rows<S>(
         net, [&](int r, auto sums) { sums.backward(net, &net.rows[r], w, y + r * BLOCK, out); });
 }
 

@@ -17,10 +17,10 @@ FAULTS = {
     "a bit of the mask": ("noise", "0x6870", "0x6860"),
     "a key of the hash": ("noise", "key(z, 2, 6)", "key(z, 3, 6)"),
     "no row begins anew": ("noise", "row % ORBIT", "0 * row"),
-    "a weight of 0": ("learning", "int32_t(cut ? cut : least & here)", "int32_t(cut)"),
+    "a weight of 0": ("learning", "cut ? cut : least & here[k]", "cut"),
     "a flag of what is absent": (
         *("learning", "bad |= full ^ cut"),
-        "bad |= (old + step) ^ std::min<A>(std::max<A>(old + step, min), max)",
+        "bad |= (value + step) ^ std::min<A>(std::max<A>(value + step, min), max)",
     ),
     "a product of 32 bits": ("learning", "most[k] + (int64_t(1) << shift)", "0"),
     "momentum's noise": ("learning", "draw + net.B", "draw + net.B - 1"),
@@ -35,15 +35,14 @@ FAULTS = {
     "tolerance itself": ("settle", "moved[l] <= when.tolerance", "moved[l] < when.tolerance"),
     "a lane that nobody asked for": ("settle", "live[l] && bad[l]", "bad[l] != 0"),
     "a sum of 32 bits": (
-        *("relaxation", "to_net(s[l], bad_net[l])"),
-        "to_net(S(int32_t(int64_t(s[l]))), bad_net[l])",
+        *("relaxation", "narrow(s[l], bad_net[l])"),
+        "narrow(S(int32_t(int64_t(s[l]))), bad_net[l])",
     ),
     "y of the call before": (
         *("relaxation", "keep ? int32_t(y0[net.rows[r].unit]) : 0"),
         "keep ? int32_t(y0[net.rows[r].unit]) : int32_t(y[r * BLOCK + l])",
     ),
     "skip of the call before": ("relaxation", "of->skip[slot(l)] = 0", "of->skip[slot(l)] |= 0"),
-    "a sum that stays behind": ("relaxation", "base[r * BLOCK + l]", "base[r * BLOCK + to]"),
     "a lane of the relaxation before": (
         *("relaxation", "std::fill_n(bad_phi, BLOCK, 0)"),
         "std::fill_n(bad_phi, 0, 0)",
