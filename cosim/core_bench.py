@@ -16,7 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge, ValueChange
 
 from rbp.hdl.host.memory_map import Area
-from rbp.hdl.layouts import Phase
+from rbp.hdl.layouts import Phase, Region
 from rbp.hdl.timing import Timing
 from rbp.host.driver import Driver
 from rbp.host.requests import Fetch, Idle, Read
@@ -126,14 +126,14 @@ class Checker:
             before = self.banks.get(a, 0) if machine.learning.keep else 1
             self.banks[a] = bank = before ^ int(relaxed.steps[k, 0] & 1)
             for phase, name, width, high, expected in (
-                ("forward", "x", f.state.width, 0, machine.x[a]),
+                ("forward", "x_y", f.state.width, Region.X.value, machine.x[a]),
                 ("forward", "x_now", f.state.width, 0, machine.x[a]),
-                ("forward", "x", f.state.width, 1, machine.start[a]),
+                ("forward", "x_y", f.state.width, Region.X_START.value, machine.start[a]),
                 ("forward", "c", f.state.width, bank, relaxed.c[k]),
                 ("forward", "slope", f.slope.width, 0, relaxed.slope[k]),
                 ("forward", "target", f.state.width, 0, machine.targets[a]),
                 ("forward", "input", f.state.width, 0, machine.inputs[a]),
-                ("backward", "y", f.error.width, 0, machine.y[a]),
+                ("backward", "x_y", f.error.width, Region.Y.value, machine.y[a]),
                 ("backward", "y_row", f.error.width, 0, machine.y[a]),
             ):
                 found, rows = memories.state(name, a, width, high), None

@@ -255,7 +255,7 @@ class Lane(wiring.Component):
         for name in (
             "write_x write_c write_y write_bank write_slot write_unit write_data "
             "slope_write slope_slot slope_unit slope_data slope_read input_read "
-            "before_read before_start"
+            "before_read before_region"
         ).split():
             m.d.comb += getattr(state, name).eq(getattr(integrator, name))
         for name in ("dt_shift", "tolerance", "use_within"):

@@ -4,9 +4,9 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.datapath.table import Table
+from rbp.hdl.datapath.table import Tables
 from rbp.hdl.fixed import delay, round_half_up, saturate, stages, sticky, unreset
-from rbp.hdl.layouts import element_layout, energy_bits, flags_layout, place_layout
+from rbp.hdl.layouts import Region, element_layout, energy_bits, flags_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.timing import Timing
 
@@ -72,7 +72,7 @@ class Integrator(wiring.Component):
                 "slope_read": Out(place),
                 "input_read": Out(place),
                 "before_read": Out(place),
-                "before_start": Out(1),
+                "before_region": Out(Region),
                 "write_x": Out(1),
                 "write_c": Out(1),
                 "write_y": Out(1),
@@ -228,17 +228,17 @@ class Integrator(wiring.Component):
         ports = (self.slope_read, self.input_read, self.before_read)
         for port, element in zip(ports, (slope, input_, before), strict=True):
             m.d.comb += [port.unit.eq(element.unit), port.slot.eq(element.slot)]
-        m.d.comb += self.before_start.eq(before.fresh & ~before.backward & ~self.keep)
+        x = Mux(before.fresh & ~self.keep, Region.X_START, Region.X)
+        m.d.comb += self.before_region.eq(Mux(before.backward, Region.Y, x))
 
     def _look_up(self, m, u, flags):
         """The tables of g and g'."""
-        m.submodules.g = g = Table(self.config.tables.g, self.config.device)
-        m.submodules.g_slope = g_slope = Table(self.config.tables.slope, self.config.device)
-        for table in (g, g_slope):
-            m.d.comb += table.u.eq(u)
-            if len(self.config.activations) > 1:
-                m.d.comb += table.select.eq(flags.activation)
-        return g, g_slope
+        of = self.config.tables
+        m.submodules.tables = tables = Tables(of.g, of.slope, self.config.device)
+        m.d.comb += tables.u.eq(u)
+        if len(self.config.activations) > 1:
+            m.d.comb += tables.select.eq(flags.activation)
+        return tables.g, tables.slope
 
     def _add_energy(self, m, enable, square):
         energy = unreset(m, self.energy, "energy")
@@ -282,12 +282,12 @@ class Integrator(wiring.Component):
         """g'·e and J·J, or the interpolation of g and g'."""
         f, device = self.config.formats, self.config.device
         m.submodules.first = first = Multiplier(
-            a_width=max(f.error.width, g.difference_width),
+            a_width=max(f.error.width, len(g.difference)),
             b_width=max(f.slope.width, len(g.fraction)),
             device=device,
         )
         m.submodules.second = second = Multiplier(
-            a_width=max(f.error.width, g_slope.difference_width),
+            a_width=max(f.error.width, len(g_slope.difference)),
             b_width=max(f.error.width, len(g_slope.fraction)),
             device=device,
         )

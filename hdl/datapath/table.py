@@ -1,31 +1,65 @@
-"""Table of g or g', interpolated."""
+"""Tables of g and g', interpolated."""
 
-from amaranth.hdl import Cat, Const, Module, signed
-from amaranth.lib import wiring
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, signed
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.golden.tables import GUARD
 from rbp.hdl.fixed import delay, saturate
 from rbp.hdl.primitives.ram import Ram
 
-__all__ = ["Table"]
+__all__ = ["Interpolation", "Tables", "table_layout"]
 
 
-class Table(wiring.Component):
-    """F(u) ≈ round((base << s) + difference · fraction) >> (s + 2), by a multiplier outside.
+def table_layout(g, slope):
+    """A word of :class:`Tables`; its fields as narrow as their values, without a sign where none is
+    negative."""
 
-    The tables of all activations lie one behind the other in one memory; ``select`` chooses. A word
-    holds a knot, with the half that rounds, and the difference to the next.
+    def part(tables):
+        parts = tables[0].segments // g[0].segments
+        assert parts in (1, 2)
+        difference = _shape([t.difference for t in tables])
+        differences = data.ArrayLayout(difference, parts)
+        return data.StructLayout(
+            {"knot": _shape([_knots(t) for t in tables]), "differences": differences}
+        )
 
-    Latency from ``u`` to the factors is that of the memory, from their product to ``value`` that of
-    a narrowing, less a cycle; the parent keeps ``product`` the multiplier's latency behind the
-    factors. One word a cycle, never stalled. Golden model: :class:`rbp.golden.tables.Table`; error
-    at most one ulp.
+    return data.StructLayout({"g": part(g), "slope": part(slope)})
+
+
+class Interpolation(wiring.Signature):
+    """A function, seen from its table. ``product`` is difference · fraction, ``device.multiplier``
+    cycles later; ``value`` is F(u), ``device.narrow − 1`` cycles behind it."""
+
+    def __init__(self, *, difference, fraction, value):
+        super().__init__(
+            {
+                "difference": Out(signed(difference)),
+                "fraction": Out(signed(fraction)),
+                "product": In(signed(difference + fraction)),
+                "value": Out(signed(value)),
+            }
+        )
+
+
+class Tables(wiring.Component):
+    """F(u) ≈ round((base << s) + difference · fraction) >> (s + 2), of a function and its slope, by
+    multipliers outside.
+
+    Both lie in one memory, of each activation behind each other; ``select`` chooses. A word holds,
+    of either function, a knot, with the half that rounds, and the difference to the next. Where the
+    slope has two segments for one of the function, it holds the knot between those two, and both
+    differences; the fraction then counts from that knot, in either direction. Either way the value
+    is the same.
+
+    Latency from ``u`` to the factors is that of the memory; one word a cycle, never stalled. Golden
+    model: :class:`rbp.golden.tables.Table`; error at most one ulp.
 
     Parameters
     ----------
-    tables : tuple of rbp.golden.tables.Table
-        Of equal size, one for each activation built in.
+    g, slope : tuple of rbp.golden.tables.Table
+        One for each activation built in; the slopes of as many segments, or of twice as many.
     device : Family
         Latencies.
 
@@ -33,65 +67,85 @@ class Table(wiring.Component):
     -------
     u, select : In
         Argument and activation.
-    difference, fraction : Out
-        Factors of the product, ``device.memory`` cycles after u.
-    product : In
-        Their product, ``device.multiplier`` cycles later.
-    value : Out
-        F(u), ``device.narrow − 1`` cycles behind ``product``.
+    g, slope : Interpolation
+        The factors come ``device.memory`` cycles after u.
     """
 
-    def __init__(self, tables, device):
-        self.tables, self.device = tables, device
-        first = tables[0]
-        self.bases = [t.base + (1 << (GUARD - 1)) for t in tables]
-        self.base_width = max(_signed_width(base) for base in self.bases)
-        self.difference_width = max(_signed_width(t.difference) for t in tables)
+    def __init__(self, g, slope, device):
+        self.pair, self.device = {"g": g, "slope": slope}, device
+        self.segments = g[0].segments
+        self.depth, self.word = self.segments * len(g), table_layout(g, slope)
         super().__init__(
             {
-                "u": In(signed(first.i.width)),
-                "select": In(range(max(2, len(tables)))),
-                "difference": Out(signed(self.difference_width)),
-                "fraction": Out(signed(first.segment_bits + 1)),
-                "product": In(signed(self.difference_width + first.segment_bits + 1)),
-                "value": Out(signed(first.o.width)),
+                "u": In(signed(g[0].i.width)),
+                "select": In(range(max(2, len(g)))),
+                **{name: Out(self._signature(name)) for name in self.pair},
             }
         )
 
+    def _parts(self, table):
+        """Segments in a word."""
+        return table.segments // self.segments
+
+    def _signature(self, name):
+        table = self.pair[name][0]
+        difference = Shape.cast(self.word[name].shape["differences"].shape.elem_shape)
+        return Interpolation(
+            difference=difference.width + (not difference.signed),
+            fraction=table.segment_bits + 1,
+            value=table.o.width,
+        )
+
+    def _words(self):
+        """The memory's contents."""
+
+        def part(table, k):
+            parts = self._parts(table)
+            mine = slice(k * parts, (k + 1) * parts)
+            knot, differences = _knots(table)[mine][-1], table.difference[mine]
+            return {"knot": int(knot), "differences": differences.tolist()}
+
+        for g, slope in zip(self.pair["g"], self.pair["slope"], strict=True):
+            for k in range(self.segments):
+                word = {"g": part(g, k), "slope": part(slope, k)}
+                yield self.word.const(word).as_bits()
+
     def elaborate(self, platform):
         m = Module()
-        first, bits = self.tables[0], self.tables[0].segment_bits
-        base_mask = (1 << self.base_width) - 1
         m.submodules.ram = ram = Ram(
-            width=self.base_width + self.difference_width,
-            depth=first.segments * len(self.tables),
-            device=self.device,
-            init=[
-                (int(base) & base_mask)
-                | (int(d) & ((1 << self.difference_width) - 1)) << self.base_width
-                for table, bases in zip(self.tables, self.bases, strict=True)
-                for base, d in zip(bases, table.difference, strict=True)
-            ],
+            width=self.word.size, depth=self.depth, device=self.device, init=self._words()
         )
         # −8 is segment 0: the argument's upper bits with the sign turned round
-        m.d.comb += ram.r_addr.eq(
-            Cat(self.u[bits:-1], ~self.u[-1], self.select if len(self.tables) > 1 else Const(0, 0))
-        )
-        inside = delay(m, self.u[:bits], self.device.memory, name="inside")
-        m.d.comb += [
-            self.difference.eq(ram.r_data[self.base_width :].as_signed()),
-            self.fraction.eq(Cat(inside, Const(0, 1)).as_signed()),
-        ]
-        base = delay(
-            m, ram.r_data[: self.base_width].as_signed(), self.device.multiplier, name="base"
-        )
-        total = base.shift_left(bits) + self.product
-        total = delay(m, total.shift_right(bits + GUARD), self.device.narrow - 1, name="total")
-        value, _ = saturate(total, first.o)
-        m.d.comb += self.value.eq(value)
+        bits = self.pair["g"][0].segment_bits
+        activation = self.select if self.depth > self.segments else Const(0, 0)
+        m.d.comb += ram.r_addr.eq(Cat(self.u[bits:-1], ~self.u[-1], activation))
+        word = data.View(self.word, ram.r_data)
+        for name, tables in self.pair.items():
+            self._interpolate(m, getattr(self, name), tables[0], word[name])
         return m
 
+    def _interpolate(self, m, port, table, word):
+        """A function's value from its part of a word."""
+        bits, parts = table.segment_bits, self._parts(table)
+        inside = delay(m, self.u[: bits + parts - 1], self.device.memory, name="inside")
+        behind = inside[-1] if parts > 1 else Const(1, 1)  # of the knot, else before it
+        m.d.comb += [
+            port.difference.eq(Mux(behind, word.differences[parts - 1], word.differences[0])),
+            port.fraction.eq(Cat(inside[:bits], ~behind).as_signed()),
+        ]
+        knot = delay(m, word.knot, self.device.multiplier, name="knot")
+        total = knot.shift_left(bits) + port.product
+        total = delay(m, total.shift_right(bits + GUARD), self.device.narrow - 1, name="total")
+        value, _ = saturate(total, table.o)
+        m.d.comb += port.value.eq(value)
 
-def _signed_width(values):
-    """Bits that hold every one of ``values`` in two's complement."""
-    return 1 + max(int(v).bit_length() if v >= 0 else int(-v - 1).bit_length() for v in values)
+
+def _knots(table):
+    """With the half that rounds."""
+    return table.base + (1 << (GUARD - 1))
+
+
+def _shape(arrays):
+    """Of a signal that holds each of their words."""
+    words = np.concatenate(arrays)
+    return Shape.cast(range(int(words.min()), int(words.max()) + 1))

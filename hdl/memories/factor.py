@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.datapath.table import Table
+from rbp.hdl.datapath.table import Tables
 from rbp.hdl.primitives.arithmetic import Multiplier
 
 __all__ = ["Factor"]
@@ -26,17 +26,14 @@ class Factor(wiring.Component):
         m = Module()
         f, slope = self.config.factor_tables
         device = self.config.device
-        for name, table, out in (
-            ("f", f, self.f),
-            ("slope", slope, self.slope),
-        ):
-            m.submodules[name] = look_up = Table((table,), device)
+        m.submodules.tables = tables = Tables((f,), (slope,), device)
+        m.d.comb += tables.u.eq(self.c)
+        for name, look_up, out in (("f", tables.g, self.f), ("slope", tables.slope, self.slope)):
             m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(
-                a_width=look_up.difference_width, b_width=len(look_up.fraction), device=device
+                a_width=len(look_up.difference), b_width=len(look_up.fraction), device=device
             )
             value = Signal(out.shape(), name=f"{name}_value", reset_less=True)
             m.d.comb += [
-                look_up.u.eq(self.c),
                 multiplier.a.eq(look_up.difference),
                 multiplier.b.eq(look_up.fraction),
                 look_up.product.eq(multiplier.product),

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.fixed import delay, unreset
+from rbp.hdl.fixed import delay, gate, unreset
 from rbp.hdl.layouts import Region, c_place_layout, flags_layout, place_layout
 from rbp.hdl.memories.factor import Factor
 from rbp.hdl.primitives.ram import Ram
@@ -21,7 +21,8 @@ class StateMemory(wiring.Component):
     third; x(t0) lies beside x, so a relaxation starts by a flag and not by copying. Of y there are
     two copies: one streams to the PEs, one is the integrator's. Of x there are two as well: J takes
     it early, the Euler step late, which costs a block RAM and saves a word's way through all stages
-    between. The rest is updated in place. A
+    between. The rest is updated in place. An Euler step takes x(t0), x or y and writes one of them,
+    so they share a memory. A
     clamped unit's c is T, in all three banks; while the core learns, it is never written here.
 
     A higher-order network needs a copy of c for each factor of a product, and for each of a
@@ -40,7 +41,7 @@ class StateMemory(wiring.Component):
     row_*, y_row : y for distribution
     read_*, x, target, flags : the integrator's operands, of one unit
     slope_read, slope, input_read, input : {slot, unit} and what the integrator needs later of it
-    before_read, before_start, x_before, y_before : the same; x(t0) instead of x
+    before_read, before_region, x_before, y_before : the same; of x(t0), x or y
     write_* : x and c, or y, of one unit
     slope_* : g' of one unit
     factor_slope_read, factor_slope : f' of one unit, where f is not the identity
@@ -67,7 +68,7 @@ class StateMemory(wiring.Component):
                 "slope_read": In(place),
                 "input_read": In(place),
                 "before_read": In(place),
-                "before_start": In(1),
+                "before_region": In(Region),
                 "write_x": In(1),
                 "write_c": In(1),
                 "write_y": In(1),
@@ -107,9 +108,8 @@ class StateMemory(wiring.Component):
         names = [f"c_{k}" if k else "c" for k in range(self.copies)]
         c = [ram(name, f.state.width, 3 * words) for name in names]
         rams = {
-            "x": ram("x", f.state.width, 2 * words),
+            "x_y": ram("x_y", self.word, 3 * words),
             "x_now": ram("x_now", f.state.width),
-            "y": ram("y", f.error.width),
             "y_row": ram("y_row", f.error.width),
             "slope": ram("slope", f.slope.width),
             "target": ram("target", f.state.width),
@@ -126,7 +126,7 @@ class StateMemory(wiring.Component):
         """An address. Of one slot, no bit says which."""
         return Cat(unit, *([slot] if self.config.slots > 1 else []), *above)
 
-    def _read(self, m, c, *, x, x_now, y, y_row, slope, target, input, flags, factor_slope=None):
+    def _read(self, m, c, *, x_y, x_now, y_row, slope, target, input, flags, factor_slope=None):
         """For the PEs and the integrator; the host as the Euler step does."""
         place, host = self._place, self.host
         here = place(self.read_unit, self.read_slot)
@@ -134,23 +134,22 @@ class StateMemory(wiring.Component):
             Mux(host.select, host.unit, self.before_read.unit),
             Mux(host.select, host.slot, self.before_read.slot),
         )
-        start = Mux(host.select, host.region == Region.X_START, self.before_start)
+        region = Mux(host.select, host.region, self.before_region)
         of_flags = self.read_unit
         if self.config.random_start:
             of_flags = Mux(host.select, host.unit, self.read_unit)
         m.d.comb += [
             y_row.r_addr.eq(place(self.row_unit, self.row_slot)),
             x_now.r_addr.eq(here),
-            x.r_addr.eq(Cat(before, start)),
-            y.r_addr.eq(before),
+            x_y.r_addr.eq(Cat(before, region[:2])),
             slope.r_addr.eq(self.slope_read),
             target.r_addr.eq(here),
             input.r_addr.eq(self.input_read),
             flags.r_addr.eq(of_flags),
             self.y_row.eq(y_row.r_data),
             self.x.eq(x_now.r_data),
-            self.x_before.eq(x.r_data),
-            self.y_before.eq(y.r_data),
+            self.x_before.eq(x_y.r_data),
+            self.y_before.eq(x_y.r_data),
             self.slope.eq(slope.r_data),
             self.target.eq(target.r_data),
             self.input.eq(input.r_data),
@@ -169,9 +168,9 @@ class StateMemory(wiring.Component):
             ]
         host_word = unreset(m, host.word, "host_word_q")
         is_y = delay(m, host.region == Region.Y, self.config.device.memory, name="host_y")
-        m.d.sync += host_word.eq(Mux(is_y, y.r_data.as_signed(), x.r_data.as_signed()))
+        m.d.sync += host_word.eq(Mux(is_y, self.y_before, self.x_before))
 
-    def _write(self, m, c, *, x, x_now, y, y_row, slope, target, input, flags, factor_slope=None):
+    def _write(self, m, c, *, x_y, x_now, y_row, slope, target, input, flags, factor_slope=None):
         """What the integrator writes; the host through the same port."""
         host, region = self.host, self.host.region
         select, write = host.select, host.write
@@ -211,11 +210,13 @@ class StateMemory(wiring.Component):
             store(factor_slope, to_c, c_place[: len(there)], factor.slope)
         for memory in c:
             store(memory, to_c, c_place, c_word)
-        to_x = self.write_x | chosen(Region.X, Region.X_START, Region.X_DRAWN)
+        to_x = self.write_x | chosen(Region.X)
         to_y = self.write_y | chosen(Region.Y)
-        store(x, to_x, Cat(there, select & (region != Region.X)), word)
-        store(x_now, self.write_x | chosen(Region.X), there, word)
-        store(y, to_y, there, word)
+        to_start = chosen(Region.X_START, Region.X_DRAWN)
+        of_host = gate(region.as_value()[:2], region != Region.X_DRAWN)  # that is X_START
+        part = Mux(select, of_host, Mux(self.write_y, Region.Y, Region.X))
+        store(x_y, to_x | to_y | to_start, Cat(there, part[:2]), word)
+        store(x_now, to_x, there, word)
         store(y_row, to_y, there, word)
         store(target, chosen(Region.TARGET, Region.CLAMPED), there, word)
         store(input, chosen(Region.INPUT), there, word)

@@ -1,9 +1,7 @@
 """The memories of a core, and how many block RAMs they take: an estimate without any tool."""
 
-from amaranth.utils import bits_for
-
 from rbp.golden.config import SPRAM_WORDS
-from rbp.golden.tables import GUARD
+from rbp.hdl.datapath.table import table_layout
 from rbp.hdl.layouts import STEP_BITS, flags_layout, slots, unit, word_layout
 from rbp.hdl.timing import Timing
 
@@ -32,9 +30,8 @@ def _state(config):
     word = f.state.width
     for k in range(2 * config.order - 1 if config.higher else 1):
         yield f"c {k}", word, 3 * places
-    yield "x", word, 2 * places
+    yield "x and y", max(word, f.error.width), 3 * places
     yield "x now", word, places
-    yield "y", f.error.width, places
     yield "y of rows", f.error.width, places
     yield "slope", f.slope.width, places
     yield "target", word, places
@@ -46,14 +43,12 @@ def _state(config):
 def _datapath(config):
     """Of a lane: tables, the sums of columns, the entries under way."""
     device, time, bits = config.device, Timing(config), config.column_bits
-    tables = [config.tables.g, config.tables.slope]
+    pairs = [("g and g'", config.tables.g, config.tables.slope)]
     if config.feature != "identity":
-        tables += [(table,) for table in config.factor_tables]
+        pairs += [("f and f'", *((table,) for table in config.factor_tables))]
         yield "factor slope", config.formats.state.width, _places(config)
-    for k, each in enumerate(tables):
-        bases = [t.base + (1 << (GUARD - 1)) for t in each]
-        width = _signed_bits(bases) + _signed_bits([t.difference for t in each])
-        yield f"table {k}", width, each[0].segments * len(each)
+    for name, g, slope in pairs:
+        yield name, table_layout(g, slope).size, len(g) * g[0].segments
     places = max(1, (config.columns - 1).bit_length())
     yield "sums", config.backward_width, 1 << places + (device.memory == 1 and places < 8)
     if (words := time.tail - 2 * device.memory) >= 2:
@@ -78,12 +73,6 @@ def _places(config):
 def _bits(count):
     """Of an address of so many words."""
     return (count - 1).bit_length()
-
-
-def _signed_bits(arrays):
-    """That hold each of them in two's complement."""
-    ends = [int(end) for array in arrays for end in (array.min(), array.max())]
-    return max(bits_for(end, require_sign_bit=True) for end in ends)
 
 
 def block_rams(config, device):

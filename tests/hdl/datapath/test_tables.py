@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.formats import PRESETS
 from rbp.golden.tables import ACTIVATIONS, SAMPLES, register, tables_for
-from rbp.hdl.datapath.table import Table
+from rbp.hdl.datapath.table import Tables, table_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from tests.support import play, timeline
 
@@ -96,15 +96,16 @@ def test_segments():
 
 
 class Interpolated(wiring.Component):
-    """A table and its multiplier, joined as in the integrator."""
+    """Tables and their multipliers, joined as in the integrator."""
 
     def __init__(self, tables, device):
-        self.table, self.device = Table(tables, device), device
+        self.tables, self.device = Tables(tables.g, tables.slope, device), device
         super().__init__(
             {
-                "u": In(self.table.u.shape()),
-                "select": In(self.table.select.shape()),
-                "value": Out(self.table.value.shape()),
+                "u": In(self.tables.u.shape()),
+                "select": In(self.tables.select.shape()),
+                "g": Out(self.tables.g.value.shape()),
+                "slope": Out(self.tables.slope.value.shape()),
             }
         )
 
@@ -114,55 +115,60 @@ class Interpolated(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.table = table = self.table
-        m.submodules.multiplier = multiplier = Multiplier(
-            a_width=len(table.difference),
-            b_width=len(table.fraction),
-            device=self.device,
-        )
-        m.d.comb += [
-            table.u.eq(self.u),
-            table.select.eq(self.select),
-            multiplier.a.eq(table.difference),
-            multiplier.b.eq(table.fraction),
-            table.product.eq(multiplier.product),
-            self.value.eq(table.value),
-        ]
+        m.submodules.tables = tables = self.tables
+        m.d.comb += [tables.u.eq(self.u), tables.select.eq(self.select)]
+        for name, port in (("g", tables.g), ("slope", tables.slope)):
+            m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(
+                a_width=len(port.difference), b_width=len(port.fraction), device=self.device
+            )
+            m.d.comb += [
+                multiplier.a.eq(port.difference),
+                multiplier.b.eq(port.fraction),
+                port.product.eq(multiplier.product),
+                getattr(self, name).eq(port.value),
+            ]
         return m
 
 
 def compare(tables, family, arguments):
     """One argument a cycle, of each activation in turn; the values come the latency later."""
     dut, line = Interpolated(tables, FAMILIES[family]), timeline()
-    k = np.arange(len(arguments)) % len(tables)
+    arguments = np.repeat(arguments, count := len(tables.g))
+    k = np.arange(len(arguments)) % count
     for cycle, (u, select) in enumerate(zip(arguments, k, strict=True)):
         line[cycle] = {"u": u, "select": select}
-    seen = play(dut, line, ["value"], cycles=len(arguments) + dut.latency)
-    expected = np.choose(k, [table(arguments) for table in tables])
-    assert seen["value"][dut.latency :] == expected.tolist()
+    seen = play(dut, line, ["g", "slope"], cycles=len(arguments) + dut.latency)
+    for name in ("g", "slope"):
+        expected = np.choose(k, [table(arguments) for table in getattr(tables, name)])
+        assert seen[name][dut.latency :] == expected.tolist()
 
 
 @pytest.mark.parametrize("family", ["generic", "ice40hx", "ecp5"])
 @pytest.mark.parametrize("activations", [("logistic",), ("sin",), ALL], ids="-".join)
-@pytest.mark.parametrize("which", ["g", "slope"])
-def test_hardware_at_every_word(which, activations, family):
-    tables = getattr(built("w8", activations), which)
-    compare(tables, family, np.repeat(every_word(tables[0].i), len(tables)))
+def test_hardware_at_every_word(activations, family):
+    tables = built("w8", activations)
+    compare(tables, family, every_word(tables.g[0].i))
 
 
 @pytest.mark.parametrize("preset", ["w16", "w18"])
 @pytest.mark.parametrize("activations", [("logistic",), ALL], ids="-".join)
-@pytest.mark.parametrize("which", ["g", "slope"])
-def test_hardware_at_borders_and_between(which, activations, preset):
+def test_hardware_at_borders_and_between(activations, preset):
     """The first and the last word of every segment (of w16), and a sample of all."""
-    tables, rng = getattr(built(preset, activations), which), np.random.default_rng(2)
-    table = tables[0]
+    tables, rng = built(preset, activations), np.random.default_rng(2)
+    table = tables.slope[0]  # whose segments are the shorter ones
     first = np.arange(table.segments) * (1 << table.segment_bits) + table.i.min
     borders = np.concatenate([first, first + (1 << table.segment_bits) - 1])
     if preset != "w16":
         borders = rng.choice(borders, 200, replace=False)
     sample = rng.integers(table.i.min, table.i.max + 1, 600)
-    compare(tables, "generic", np.repeat(np.concatenate([borders, sample]), len(tables)))
+    compare(tables, "generic", np.concatenate([borders, sample]))
+
+
+def test_a_word_holds_both():
+    """UP5K's block RAMs have 256 words of 16 bits: four hold the pair of the logistic function."""
+    tables = built("w16", ("logistic",))
+    assert tables.g[0].segments == 256
+    assert table_layout(tables.g, tables.slope).size <= 64
 
 
 @pytest.mark.parametrize("activations", [(), ("relu",), ("logistic", "step")])

@@ -208,7 +208,7 @@ def test_floorplan(name, machine):
             for p in range(config.macs)
         ),
         *(f"core.weights.{kind}_{p}.block_0" for kind in kinds for p in range(config.macs)),
-        *(f"core.lane_{lane}.state.x_ram.block_0" for lane in range(config.lanes)),
+        *(f"core.lane_{lane}.state.x_y_ram.block_0" for lane in range(config.lanes)),
     }
     if config.multipliers < target.device.dsps:
         wanted |= {f"core.lane_{lane}.integrator.first.mult" for lane in range(config.lanes)}
