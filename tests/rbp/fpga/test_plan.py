@@ -256,7 +256,8 @@ def test_measured(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "device", "given"),
     [
-        ("association", "up5k", {}),  # in SPRAM
+        ("association", "up5k", {}),
+        ("digits", "up5k", {"batch": 2}),  # in SPRAM
         ("figure1", "hx8k", {}),
         ("xor", "ecp5-85k", {"preset": "w18", "momentum_shift": 2, "start": "random"}),
         ("association", "ecp5-25k", {"batch": 2, "slots": 4, "eta_shift": -6}),
@@ -273,7 +274,7 @@ def test_the_best_is_a_command(name, device, given, tmp_path):
     best = planned(record, **record["best"])
     found = target.config
     assert (found.macs, found.lanes, found.slots) == (best["macs"], best["lanes"], best["slots"])
-    assert found.spram == best["spram"] == (name == "association" and device == "up5k")
+    assert found.spram == best["spram"] == (name == "digits")
     assert found.momentum == ("momentum_shift" in given)
     assert found.random_start == ("start" in given)
     assert found.preset == given.get("preset", "w16")
