@@ -93,7 +93,7 @@ ROWS = (
     Row(device="up5k", units=8, macs=2, order=2),
     _ecp5(units=15, macs=5, order=2),
     Row(device="up5k", units=15, macs=4),
-    Row(device="up5k", units=15, macs=3, momentum=True),
+    Row(device="up5k", units=15, macs=4, momentum=True),
     # the largest networks
     Row(device="up5k", units=64, macs=4, spram=True),
     Row(device="up5k", units=256, macs=4, slots=1, spram=True),
