@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
-.PHONY: all test bench synth slow-test lint format docs help clean
+.PHONY: all test bench synth formal slow-test lint format docs help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -21,6 +21,9 @@ bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
 	$(bin)/python -m rbp.fpga.baselines
+
+formal: $(venv)  ## proofs of the buses, by induction, and the faults that they notice
+	$(bin)/python -m pytest -n 2 tests/hdl/bus/test_proofs.py
 
 slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
 	$(bin)/python -m pytest -m slow

@@ -49,7 +49,7 @@ class AxiLite(wiring.Component):
     come in any order. A write of less than four bytes writes nothing. That, and what the core
     refuses, is answered with SLVERR. PROT is ignored.
 
-    A read is answered VERDICT + 3 cycles after the word port is done, which begins two cycles after
+    A read is answered VERDICT + 1 cycles after the word port is done, which begins two cycles after
     the address is taken; a write too. Each register between the bus and the core is a flip-flop:
     no path goes through.
 

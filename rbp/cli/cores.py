@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from rbp.checks import degrees, integer
+from rbp.checks import choice, degrees, integer
 from rbp.cli.options import (
     add_verb,
     core_flags,
@@ -41,13 +41,15 @@ def add(verbs):
         "verilog",
         _verilog,
         "a core as one Verilog file, with the manual of its port",
-        "Beside FILE.v: FILE_manual.md, how to train and recall, and FILE_regs.h, for C.",
+        "Beside FILE.v: FILE_manual.md, how to train and recall; FILE_regs.h, for C; and "
+        "FILE.core, for FuseSoC.",
         "rbp verilog --units 15 --macs 5 --out core.v",
     )
     core_flags(verb)
     verb.add_argument(
         "--device", metavar="D", help=f"use its primitives: {', '.join(DEVICES)} (default: none)"
     )
+    option(verb, "--bus", "none", "B", "none (the core's own port), axi-lite, wishbone")
     name_flag(verb)
     verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
     verb.set_defaults(outputs=_verilog_paths)
@@ -150,12 +152,15 @@ def add(verbs):
 
 def _verilog(arguments):
     from rbp.export import verilog  # the hardware description takes half a second to import
+    from rbp.export.generated import CHOICES
 
     verilog.check_outputs(arguments.out, force=arguments.force)
+    choice("bus", arguments.bus, CHOICES)
     config = _core(arguments.device, given_machine(arguments))
     if (weights := config.entries * config.macs) > MANY_WEIGHTS:
         stage(f"writing a core of {weights} weights, some {weights // 25_000} seconds")
-    print("wrote", *verilog.write(config, arguments.out, arguments.device, arguments.name))
+    more = (arguments.device, arguments.name, arguments.bus)
+    print("wrote", *verilog.write(config, arguments.out, *more))
 
 
 def _core(device, flags):

@@ -4,19 +4,28 @@ import os
 import re
 from importlib.metadata import version
 
+from amaranth.lib.wiring import In
+
+from rbp.checks import choice
 from rbp.errors import InputError
 from rbp.files import check_output
 from rbp.golden.formats import ROLES
+from rbp.hdl.bus.core import BUSES, BusCore
+from rbp.hdl.core import Core
 
 __all__ = [
+    "CHOICES",
     "NAME",
+    "PLAIN",
     "PORTS",
     "check_files",
     "check_name",
     "formats",
     "made_by",
     "parameters",
+    "ports",
     "title",
+    "top",
 ]
 
 NAME = "rbp_core"
@@ -37,6 +46,29 @@ PORTS = (
 )
 """Signals of a core's port: name, direction, meaning."""
 
+PLAIN = "none"
+"""The core's own port, where there is no bus."""
+
+CHOICES = (PLAIN, *BUSES)
+
+
+def top(config, bus=PLAIN):
+    """The top module: a core, or one behind a bus."""
+    return Core(config) if choice("bus", bus, CHOICES) == PLAIN else BusCore(config, bus)
+
+
+def ports(core):
+    """Of the top module, what is on its outside: (name, direction, bits, meaning) of each."""
+    meanings = {name: doc for name, _, doc in PORTS}
+    flows = {"_".join(map(str, path)): m.flow for path, m, _ in core.signature.flatten(core)}
+    widths = {name: len(value) for name, (value, _) in core.ports().items()}
+    if isinstance(core, BusCore):
+        meanings |= core.shell.MEANINGS
+    if not getattr(core, "clock", ()):  # else they are among them
+        flows, widths = dict.fromkeys(("clk", "rst"), In) | flows, {"clk": 1, "rst": 1} | widths
+    return [(n, "in" if f == In else "out", widths[n], meanings[n]) for n, f in flows.items()]
+
+
 _MARK = "Made by rbp "
 _HEAD = 400  # bytes in which the mark is looked for: it is in the first lines
 
@@ -48,7 +80,7 @@ def made_by(command):
 
 def check_name(name):
     """A core's name, from which those of modules, macros and functions are made."""
-    if name in {port for port, *_ in PORTS}:
+    if name in {*(port for port, *_ in PORTS), *(p for b in BUSES.values() for p in b.MEANINGS)}:
         raise InputError(f"name must not be that of a port, {name!r}")
     if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name):
         raise InputError(

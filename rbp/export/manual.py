@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from rbp.export.generated import NAME, PORTS, formats, parameters, title
+from rbp.export.generated import CHOICES, NAME, PLAIN, formats, parameters, ports, title, top
 from rbp.export.words import of_program, table
 from rbp.hdl.host.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout
@@ -39,8 +39,8 @@ _FLAGS = {
 }
 
 
-def manual(config, name=NAME, made=""):
-    """The manual of a core, in Markdown."""
+def manual(config, name=NAME, made="", bus=PLAIN):
+    """The manual of a core, which may stand behind a bus, in Markdown."""
     amap, of = AddressMap(config), formats(config)
     values = {
         "NAME": name,
@@ -48,7 +48,7 @@ def manual(config, name=NAME, made=""):
         "TITLE": title(config),
         "MADE": made,
         "PARAMETERS": table(parameters(config).items()),
-        "PORTS": table((f"`{p}`", way, _width(p, amap), doc) for p, way, doc in PORTS),
+        "PORTS": table((f"`{port}`", *more) for port, *more in ports(top(config, bus))),
         "DIAGRAM": _diagram(_read_cycles(config)),
         "READ": _read_cycles(config),
         "ADDRESS_BITS": amap.width,
@@ -96,7 +96,7 @@ def manual(config, name=NAME, made=""):
         "HALF": f"{1 << (of['state'].fraction - 1):x}",
         "DRAWS": _draws(config),
     }
-    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), _chosen(config))
+    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), _chosen(config, bus))
 
 
 def meaning(register):
@@ -104,10 +104,11 @@ def meaning(register):
     return register.doc + "; its bits are below" * (register.name in FIELDS)
 
 
-def _chosen(config):
-    """The lines for this core."""
+def _chosen(config, bus):
+    """The lines for this core and its bus."""
     has = {name: getattr(config, name) for name in ("higher", "momentum", "refill")}
     has["random"] = config.random_start
+    has |= {choice.replace("-", "_"): choice == bus for choice in CHOICES}
     lines = []
     for line in (files("rbp.export") / "manual.md").read_text().splitlines():
         found = re.fullmatch(r"\?(!?)(\w+) ?(.*)", line)
@@ -116,10 +117,6 @@ def _chosen(config):
         elif has[found[2]] != bool(found[1]):
             lines.append(found[3])
     return "\n".join(lines) + "\n"
-
-
-def _width(port, amap):
-    return {"bus_addr": amap.width, "bus_w_data": 32, "bus_r_data": 32, "phase": 2}.get(port, 1)
 
 
 def _format(role, fmt):

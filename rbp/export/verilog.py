@@ -1,12 +1,15 @@
-"""``rbp verilog``: a core as one Verilog file; beside it its manual, and a header for C.
+"""``rbp verilog``: a core as one Verilog file; beside it its manual, a header for
+C, and a description for FuseSoC.
 
 The Verilog is right in event-driven simulators, of any version of the language, and is accepted
 without a message by Verilator's ``-Wall``, Icarus' ``-Wall``, yosys and slang: what yosys's writer
 always does is switched off in it, everything else stays on.
 """
 
+import json
 import re
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -15,19 +18,20 @@ from rbp.cosim import tools
 from rbp.errors import InputError
 from rbp.export.generated import (
     NAME,
-    PORTS,
+    PLAIN,
     check_files,
     check_name,
     made_by,
     parameters,
+    ports,
     title,
+    top,
 )
 from rbp.export.header import header
 from rbp.export.manual import manual
 from rbp.files import output_name, write_all
 from rbp.fpga.machines import flags
 from rbp.fpga.vendor import tied
-from rbp.hdl.core import Core
 
 __all__ = [
     "LINT_OFF",
@@ -54,27 +58,30 @@ LINT_OFF = {
 _STRIPPED = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 
 
-def command(config, platform=None, name=NAME):
+def command(config, platform=None, name=NAME, bus=PLAIN):
     """The command that makes a core's files."""
     words = ["rbp verilog", flags(config)]
     words += [f"--device {platform}"] if platform else []
+    words += [f"--bus {bus}"] if bus != PLAIN else []
     words += [f"--name {name}"] if name != NAME else []
     return " ".join(words)
 
 
-def text(config, platform=None, name=NAME):
-    """The Verilog. ``platform`` is a device's name where its primitives are to be instances."""
-    core = Core(config)
-    ports = core.ports()
-    design = rtlil.convert(core, name=name, platform=platform, ports=ports, emit_src=False)
+def text(config, platform=None, name=NAME, bus=PLAIN):
+    """The Verilog. ``platform`` is a device's name where its primitives are to be instances;
+    ``bus`` is what the core stands behind."""
+    core = top(config, bus)
+    design = rtlil.convert(core, name=name, platform=platform, ports=core.ports(), emit_src=False)
     body = converted(design, name, platform)
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
-    widths = {"clk": 1, "rst": 1} | {port: len(value) for port, (value, _) in ports.items()}
-    lines = [title(config), made_by(command(config, platform, name)), "", "Parameters"]
+    made = made_by(command(config, platform, name, bus))
+    lines = [title(config), made, "", "Parameters"]
     lines += [f"  {key:12s} {value}" for key, value in parameters(config).items()]
     lines += ["", f"Ports of module {name}"]
-    lines += [f"  {way:3s} {port:10s} {widths[port]:2d}  {doc}" for port, way, doc in PORTS]
+    found = ports(core)
+    longest = max(len(port) for port, *_ in found)
+    lines += [f"  {way:3s} {port:{longest}s} {bits:2d}  {doc}" for port, way, bits, doc in found]
     return framed(lines, body, platform)
 
 
@@ -117,26 +124,53 @@ def converted(design, name, platform=None):
     return tied(body, name) if platform else body
 
 
+def fusesoc(config, verilog, name, made):
+    """The description of the core for FuseSoC; ``verilog`` is the name of its file."""
+    kind = "systemVerilogSource" if verilog.endswith(".sv") else "verilogSource"
+    lines = [
+        "CAPI=2:",
+        f"# {made}",
+        f"name: rbp:core:{name}:{version('rbp')}",
+        f"description: {json.dumps(title(config))}",
+        "filesets:",
+        "  rtl:",
+        f"    files: [{json.dumps(verilog, ensure_ascii=False)}]",
+        f"    file_type: {kind}",
+        "targets:",
+        "  default:",
+        "    filesets: [rtl]",
+        f"    toplevel: {name}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def paths(out):
-    """Those of the Verilog, the manual and the header."""
+    """Those of the Verilog, the manual, the header and the description for FuseSoC."""
     path = Path(output_name(out))
     if path.suffix not in (".v", ".sv"):
         raise InputError(f"cannot write {out}: expected the name of a Verilog file, FILE.v or .sv")
-    return tuple(path.with_name(path.stem + end) for end in (path.suffix, "_manual.md", "_regs.h"))
+    ends = (path.suffix, "_manual.md", "_regs.h", ".core")
+    return tuple(path.with_name(path.stem + end) for end in ends)
 
 
 def check_outputs(out, *, force=False):
-    """Refuse, before a long job, what could not be written at its end: three files."""
+    """Refuse, before a long job, what could not be written at its end: four files."""
     check_files(paths(out), force=force)
 
 
-def contents(config, out, platform=None, name=NAME):
-    """The three files: ``{path: text}``."""
-    made = made_by(command(config, platform, check_name(name)))
-    texts = (text(config, platform, name), manual(config, name, made), header(config, name, made))
-    return dict(zip(paths(out), texts, strict=True))
+def contents(config, out, platform=None, name=NAME, bus=PLAIN):
+    """The four files: ``{path: text}``."""
+    made, found = made_by(command(config, platform, check_name(name), bus)), paths(out)
+    texts = (
+        text(config, platform, name, bus),
+        manual(config, name, made, bus),
+        header(config, name, made),
+        fusesoc(config, found[0].name, name, made),
+    )
+    return dict(zip(found, texts, strict=True))
 
 
-def write(config, out, platform=None, name=NAME):
-    """Write the three files; returns their paths."""
-    return write_all({k: v.encode() for k, v in contents(config, out, platform, name).items()})
+def write(config, out, platform=None, name=NAME, bus=PLAIN):
+    """Write the four files; returns their paths."""
+    texts = contents(config, out, platform, name, bus)
+    return write_all({path: text.encode() for path, text in texts.items()})

@@ -4,18 +4,23 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+import yaml
 
 from rbp.cli import main
 from rbp.export import verilog
+from rbp.export.generated import CHOICES, PLAIN, PORTS
 from rbp.export.header import header
 from rbp.fpga.machines import machine
+from rbp.hdl.bus.core import BUSES
 from rbp.hdl.host.memory_map import AddressMap
 from tests.rbp.export.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 
-FILES = ["net.v", "net_manual.md", "net_regs.h"]
+FILES = ["net.core", "net.v", "net_manual.md", "net_regs.h"]
+WROTE = ("net.v", "net_manual.md", "net_regs.h", "net.core")
 
 
 def run(*argv):
@@ -26,11 +31,11 @@ def files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_three_files(tmp_path, capsys):
+def test_four_files(tmp_path, capsys):
     out = tmp_path / "net.v"
     assert run("verilog", "--units", 5, "--macs", 2, "--preset", "w8", "--out", out) == 0
     said, err = capsys.readouterr()
-    assert (said, err) == (f"wrote {' '.join(str(tmp_path / name) for name in FILES)}\n", "")
+    assert (said, err) == (f"wrote {' '.join(str(tmp_path / name) for name in WROTE)}\n", "")
     assert sorted(files(tmp_path)) == FILES
     text = out.read_text()
     assert ": rbp verilog --units 5 --macs 2 --preset w8\n" in text
@@ -38,15 +43,53 @@ def test_three_files(tmp_path, capsys):
     assert not re.search(r"MULT18X18D|DP16KD|SB_|ram_style", text)
 
 
+@pytest.mark.parametrize("bus", CHOICES)
 @pytest.mark.parametrize("name", CONFIGS)
-def test_header_comment_names_ports(name):
-    text = text_of(CONFIGS[name])
+def test_header_comment_names_ports(name, bus):
+    """With their directions: an output that nothing drives would be an input."""
+    text = text_of(CONFIGS[name], bus=bus)
     comment, module = text.split("\nmodule rbp_core(")
     declared = re.search(r"endmodule", module).start()
     ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+)\s*;", module[:declared], re.M)
     ports = {(port, way.removesuffix("put"), int(high or 0) + 1) for way, high, port in ports}
     said = re.findall(r"^//   (in|out) +(\w+) +(\d+)  ", comment, re.M)
     assert {(port, way, int(width)) for way, port, width in said} == ports
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("bus", BUSES)
+def test_a_bus_is_accepted_without_a_message(tmp_path, bus, tool):
+    path = tmp_path / "core.v"
+    path.write_text(text_of(CONFIGS["one unit"], bus=bus))
+    assert TOOLS[tool](path, "rbp_core") == ""
+
+
+@pytest.mark.parametrize("bus", CHOICES)
+def test_the_files_of_a_bus(tmp_path, bus):
+    out = tmp_path / "net.v"
+    assert run("verilog", "--units", 2, "--bus", bus, "--name", "net", "--out", out) == 0
+    text, manual = out.read_text(), (tmp_path / "net_manual.md").read_text()
+    for port, way, _ in PORTS if bus == PLAIN else ():
+        assert f"| `{port}` | {way} |" in manual
+    for other, shell in BUSES.items():
+        names = shell.MEANINGS.keys() - {"clk", "rst"}
+        assert all((f"| `{port}` |" in manual) == (other == bus) for port in names)
+        assert (f" --bus {other} " in text) == (other == bus)
+    assert not re.search(r"^\?", manual, re.M)
+
+
+def test_the_description_for_fusesoc(tmp_path):
+    out = tmp_path / "net of mine.sv"
+    assert run("verilog", "--units", 2, "--name", "net", "--out", out) == 0
+    text = (tmp_path / "net of mine.core").read_text()
+    assert text.startswith("CAPI=2:\n")
+    assert yaml.safe_load(text) == {
+        "CAPI=2": None,
+        "name": f"rbp:core:net:{version('rbp')}",
+        "description": "Learns recurrent networks of up to 2 units, 1 x 2 multipliers",
+        "filesets": {"rtl": {"files": [out.name], "file_type": "systemVerilogSource"}},
+        "targets": {"default": {"filesets": ["rtl"], "toplevel": "net"}},
+    }
 
 
 def test_soft_multipliers_are_said(tmp_path, capsys):
@@ -147,6 +190,7 @@ BAD = {
     "order": (["--units", 4, "--order", 4], "order", "1 … 3", "4"),
     "feature": (["--units", 4, "--feature", "cos"], "feature", "identity", "cos"),
     "device": (["--units", 4, "--device", "artix"], "device", "up5k", "artix"),
+    "bus": (["--units", 4, "--bus", "apb"], "bus", "wishbone", "apb"),
     "grade": (["--units", 4, "--grade", 6], "--grade"),
     "name": (["--units", 4, "--name", "Net"], "name", "lower-case", "Net"),
     "name that is a word": (["--units", 4, "--name", "logic"], "name", "Verilog", "logic"),
