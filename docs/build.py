@@ -24,7 +24,9 @@ CONTENTS = {
         "docs/mnist",
         *(f"docs/howto/{name}" for name in ("data", "classifier", "recall")),
     ],
-    "How to": [f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog")],
+    "How to": [
+        f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog", "c-driver")
+    ],
     "Background": ["docs/paper", "docs/glossary", "docs/roadmap", "CONTRIBUTING"],
     "Reference": [
         f"docs/reference/{name}"

@@ -1,4 +1,4 @@
-"""Verb of the core's model in software: model."""
+"""Verbs of software beside the core: model, driver."""
 
 from rbp.cli.options import add_verb, flag, given_flags, learning_flags, option, source_in
 
@@ -6,7 +6,7 @@ __all__ = ["add"]
 
 
 def add(verbs):
-    """Its verb, with its flags."""
+    """Its verbs, with their flags."""
     verb = add_verb(
         verbs,
         "model",
@@ -23,6 +23,32 @@ def add(verbs):
     verb.set_defaults(outputs=_paths)
     flag(verb, "preset", str, "NAME", "formats: w16, w18 or w8 (default: w16)")
     learning_flags(verb)
+
+    verb = add_verb(
+        verbs,
+        "driver",
+        _driver,
+        "a driver in C99 for every core, with examples",
+        "DIR/rbp.h says what each function does. It needs two functions that carry a word, and the "
+        "arrays of rbp program.",
+        "rbp driver --out build/driver",
+    )
+    verb.add_argument("--force", action="store_true", help="replace files that rbp did not make")
+    verb.add_argument("--out", required=True, metavar="DIR", help="folder, made if need be")
+    verb.set_defaults(outputs=_driver_paths)
+
+
+def _driver_paths(arguments):
+    from rbp.export import driver
+
+    return driver.paths(arguments.out)
+
+
+def _driver(arguments):
+    from rbp.export import driver
+
+    driver.check_outputs(arguments.out, force=arguments.force)
+    print("wrote", *driver.write(arguments.out))
 
 
 def _paths(arguments):

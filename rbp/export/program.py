@@ -176,6 +176,7 @@ def write(config, found, out, *, name="network", core=NAME, device=None, recall=
         guard = _GUARD
         for each in dict.fromkeys((core, name)):  # a core may be called as the network is
             guard += _COMPARED.format(core=each.upper(), key=core_key(config), name=name)
+        guard += f"\n/* of the core */\n#define {name.upper()}_KEY 0x{core_key(config):08x}u\n"
         text = text.replace("#include <stdint.h>\n", f"#include <stdint.h>\n{guard}", 1)
     return write_all({out: text.encode()})
 
