@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOP = {"rbp": "rbp"} | {name: f"rbp.{name}" for name in ("cmodel", "cosim", "driver", "golden", "hdl")}
+TOP = {"rbp": "rbp"} | {
+    name: f"rbp.{name}" for name in ("cmodel", "cosim", "driver", "golden", "hdl")
+}
 FOLDERS = sorted({path.parent for top in TOP for path in (ROOT / top).rglob("*.py")}, key=str)
 MOST_LINES, MOST_IN_ELABORATE, MOST_FILES = 300, 120, 12
 
