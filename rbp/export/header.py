@@ -5,8 +5,8 @@ from rbp.export.generated import NAME, formats, title
 from rbp.export.manual import ACCESS, FIELDS, meaning
 from rbp.export.words import fold_layout, of_rules
 from rbp.golden.relaxation import Settling
-from rbp.hdl.host.description import core_key
-from rbp.hdl.host.memory_map import IDENTITY, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.host.description import DESCRIPTION, core_key
+from rbp.hdl.host.memory_map import ADDRESSED, IDENTITY, LOG_FIELDS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.settings import Settings
 
@@ -30,6 +30,12 @@ static inline uint32_t {n}_weight(uint32_t bank, uint32_t entry)
     return {N}_AREA_WEIGHTS | (bank << {bank}) | entry;
 }
 {velocity}
+/* Address of word n of the log since the last CLEAR. */
+static inline uint32_t {n}_log(uint32_t n)
+{
+    return {N}_AREA_LOG | (n & ({N}_LOG_DEPTH - 1u));
+}
+
 /* The word of a number: to nearest, ties up. The number must lie in the range of its role. */
 static inline uint32_t {n}_word(double number, unsigned fraction)
 {
@@ -119,10 +125,11 @@ def _groups(config):
                 f"REG_{r.name}",
                 f"0x{amap.register(r.name):02x}u /* {ACCESS[r.access]}: {meaning(r)} */",
             )
-            for r in REGISTERS
+            for r in ADDRESSED.values()
         ],
     )
-    for word, fields in FIELDS.items():
+    described = {r.name: r.fields for r in DESCRIPTION if r.fields}
+    for word, fields in (FIELDS | described).items():
         built = [f for f in fields if not f.option or getattr(config, f.option)]
         yield f"bits of {word}", _bits(word, built)
     yield "bits of a word of steps in the log", _bits("LOG", LOG_FIELDS)

@@ -11,7 +11,8 @@ import numpy as np
 
 from rbp.export.generated import CHOICES, NAME, PLAIN, formats, parameters, ports, title, top
 from rbp.export.words import of_program, table
-from rbp.hdl.host.memory_map import LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.host.description import DESCRIPTION
+from rbp.hdl.host.memory_map import ADDRESSED, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout
 from rbp.hdl.timing import Timing
 
@@ -87,9 +88,17 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "UNITS": config.units,
         **of_program(config),
         "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
-        **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
+        "DESCRIPTION": table(
+            (f"0x{amap.register(r.name):02x}", r.name, meaning(r)) for r in DESCRIPTION
+        ),
+        "DESCRIPTION_FIELDS": "\n\n".join(
+            _fields(config, r.name, r.fields) for r in DESCRIPTION if r.fields
+        ),
+        **{f"{r.name}_AT": f"{k:02x}" for k, r in ADDRESSED.items()},
         **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
-        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
+        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area if a != Area.LOG},
+        "LOG_AREA_AT": f"{amap.log(0):x}",
+        "LOG_TWICE": 2 * config.log_depth,
         "LOG_DEPTH": config.log_depth,
         "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.doc}" for f in LOG_FIELDS),
         "ERROR_SQUARED": 2 * of["error"].fraction,
@@ -101,7 +110,7 @@ def manual(config, name=NAME, made="", bus=PLAIN):
 
 def meaning(register):
     """Of a register."""
-    return register.doc + "; its bits are below" * (register.name in FIELDS)
+    return register.doc + "; its bits are below" * bool(register.fields)
 
 
 def _chosen(config, bus):

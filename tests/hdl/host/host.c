@@ -25,6 +25,15 @@ struct network {
 
 static uint32_t weights[UNITS][UNITS]; /* words, as the user numbers units */
 
+static uint32_t log_read; /* words of the log since the last CLEAR */
+
+static uint32_t next_of_log(void)
+{
+    uint32_t word = bus_read(net_log(log_read++));
+    bus_write(NET_REG_LOG_READ, log_read % (2u * NET_LOG_DEPTH));
+    return word;
+}
+
 static void fail(const char *what)
 {
     fprintf(stderr, "%s\n", what);
@@ -76,9 +85,11 @@ static uint32_t status(void)
 static void write_program(const struct network *of)
 {
     bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
+    log_read = 0;
     bus_write(NET_REG_ROWS, of->rows);
     for (uint32_t k = 0; k < of->words; k++) bus_write(NET_AREA_PROGRAM + k, of->program[k]);
     bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
+    log_read = 0;
 }
 
 static void write_state(uint32_t region, uint32_t pattern, uint32_t unit, double number)
@@ -147,7 +158,7 @@ static void read_weights(const struct network *of)
         while (bus_read(NET_REG_LOG_COUNT) < rows) continue;
         for (uint32_t row = 0; row < rows; row++) {
             int unit = row_of(of, 0, row);
-            uint32_t word = bus_read(NET_REG_LOG);
+            uint32_t word = next_of_log();
             if (unit >= 0) weights[unit][of->order[column]] = word;
         }
     }
@@ -177,7 +188,7 @@ static void run(uint32_t command)
     for (uint32_t count = 0; busy || count;) {
         busy = NET_GET(status(), NET_STATUS_PHASE) != 0;
         count = bus_read(NET_REG_LOG_COUNT);
-        for (uint32_t k = 0; k < count; k++) bus_read(NET_REG_LOG);
+        for (uint32_t k = 0; k < count; k++) next_of_log();
     }
     if (NET_GET(status(), NET_STATUS_REFUSED)) fail("an access was refused");
 }

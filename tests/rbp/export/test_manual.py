@@ -192,7 +192,7 @@ static bool unusual()
 
     request(RBP_CORE_REG_COLUMN, 0, true);
     while (request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS) continue;
-    core.bus_addr = RBP_CORE_REG_LOG, core.bus_r_en = 1;
+    core.bus_addr = rbp_core_log(0), core.bus_r_en = 1;
     for (int k = 1; k < READ_CYCLES; k++) cycle();
     core.bus_r_en = 0;
     cycle();
@@ -206,7 +206,10 @@ int main()
     good &= taken == READ_CYCLES;
     uint32_t shape = RBP_CORE_UNITS | RBP_CORE_MACS << 11 | RBP_CORE_LANES << 22;
     good &= request(RBP_CORE_REG_SHAPE, 0, false) == shape;
-    good &= request(RBP_CORE_REG_SLOTS, 0, false) == RBP_CORE_SLOTS;
+    uint32_t options = request(RBP_CORE_REG_OPTIONS, 0, false);
+    good &= RBP_CORE_GET(options, RBP_CORE_OPTIONS_SLOTS) == RBP_CORE_SLOTS;
+    good &= request(RBP_CORE_REG_KEY, 0, false) == RBP_CORE_KEY;
+    uint32_t read = 0;
     for (uint32_t a = 0; a < RBP_CORE_LANES * RBP_CORE_SLOTS; a++)
         for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
             request(rbp_core_state(RBP_CORE_REGION_X, a, i), 1000 * a + i, true);
@@ -227,9 +230,10 @@ int main()
         for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS; k++)
             if (k == 1000) { std::puts("no column"); return 1; }
         for (uint32_t i = 0; i < ROWS; i++) {
-            uint32_t word = request(RBP_CORE_REG_LOG, 0, false);
+            uint32_t word = request(rbp_core_log(read++), 0, false);
             good &= i >= RBP_CORE_UNITS || word == 100 * i + j + 1;
         }
+        request(RBP_CORE_REG_LOG_READ, read % (2 * RBP_CORE_LOG_DEPTH), true);
     }
     good &= unusual();
     std::puts(good ? "good" : "bad");
