@@ -24,6 +24,7 @@ CONTENTS = {
         "docs/mnist",
         *(f"docs/howto/{name}" for name in ("data", "classifier", "recall")),
     ],
+    "Boards": ["docs/boards", "docs/integration"],
     "How to": [
         f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog", "c-driver")
     ],

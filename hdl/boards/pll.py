@@ -75,6 +75,11 @@ class Ecp5Pll:
         """In Hz, exact."""
         return Fraction(self.source * self.feedback, self.reference)
 
+    @property
+    def phase(self):
+        """Of the output, in cycles of the oscillator: its middle."""
+        return (self.output - 1) // 2
+
     def instance(self, pin, clock, locked):
         """The cell, which compares its input with its output, so that their edges meet."""
         return Instance(
@@ -94,7 +99,7 @@ class Ecp5Pll:
             ("p", "CLKFB_DIV", self.feedback),
             ("p", "CLKOP_ENABLE", "ENABLED"),
             ("p", "CLKOP_DIV", self.output),
-            ("p", "CLKOP_CPHASE", self.output // 2),
+            ("p", "CLKOP_CPHASE", self.phase),
             ("p", "CLKOP_FPHASE", 0),
             ("p", "FEEDBK_PATH", "CLKOP"),
             ("i", "CLKI", pin),
