@@ -1,4 +1,4 @@
 """The driver in C: what a host without Python does with a core.
 
-May import: nothing.
+May import: rbp.export.generated, rbp.files.
 """

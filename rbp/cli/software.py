@@ -39,16 +39,16 @@ def add(verbs):
 
 
 def _driver_paths(arguments):
-    from rbp.export import driver
+    from rbp.driver import files
 
-    return driver.paths(arguments.out)
+    return files.paths(arguments.out)
 
 
 def _driver(arguments):
-    from rbp.export import driver
+    from rbp.driver import files
 
-    driver.check_outputs(arguments.out, force=arguments.force)
-    print("wrote", *driver.write(arguments.out))
+    files.check_outputs(arguments.out, force=arguments.force)
+    print("wrote", *files.write(arguments.out))
 
 
 def _paths(arguments):

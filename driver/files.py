@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from rbp import driver
 from rbp.export.generated import check_files, made_by
 from rbp.files import check_folder, made_folder, write_all
 
 __all__ = ["FOLDER", "check_outputs", "paths", "write"]
 
-FOLDER = Path(driver.__file__).parent / "c"
+FOLDER = Path(__file__).parent / "c"
 NAMES = ("rbp.h", "rbp.c", "examples/figure1.c", "examples/baremetal.c")
 
 
