@@ -146,7 +146,7 @@ int main(void)
     static const rbp_network resting = NETWORK_OF(resting, RESTING);
     rbp_settings settings;
     uint32_t status;
-    simulator = simulator_new(0, 1);
+    simulator = simulator_new(7, 1); /* registers start at random */
     CALL(rbp_open(&core, read_word, write_word, simulator));
     if (rbp_units(&learning) != N || rbp_columns(&learning) != M) return 2;
     printf("core %lu %lu %lu %lu %lu %lu %lu %lu\n", (unsigned long)core.units,

@@ -154,7 +154,9 @@ def words_h(config, settings, trained, resting, failing):
     if config.higher:
         numbers["HIGHER"] = 1
     lines = [f"#define {name} {value}" for name, value in numbers.items()]
-    held = {"start": trained.start, "inputs": trained.inputs, "targets": trained.targets}
+    known = trained.structure.held & trained.network.clamp_units  # the driver takes T for them
+    start = np.where(known, 0, trained.start)
+    held = {"start": start, "inputs": trained.inputs, "targets": trained.targets}
     for name, words in (held | {"cues": resting.start}).items():
         values = ", ".join(map(str, words.ravel().tolist()))
         lines.append(f"static const int32_t {name}[] = {{{values}}};")

@@ -131,7 +131,8 @@ def test_one_package_at_the_top(bare):
 
 
 def test_numpy_is_enough(bare):
-    """For the engines in Python, the problems, and the files."""
+    """For the engines in Python, the problems, the files, and the driver in C."""
+    assert "rbp.c" in bare.good("driver --out d")
     bare.good("example xor --out p.npz")
     for engine in ("golden", "float64"):
         bare.good(f"train p.npz --updates 3 --engine {engine} --out {engine}.npz")
