@@ -9,6 +9,7 @@ import pytest
 
 import rbp
 from rbp import engines
+from rbp.cli import main
 from rbp.cosim.build import library
 from rbp.driver import files
 from rbp.export import program
@@ -276,3 +277,13 @@ def test_written_files_are_the_installed_ones(tmp_path):
         first, _, rest = Path(path).read_text().partition("\n")
         assert first.startswith("/* Made by rbp ")
         assert rest == (files.FOLDER / name).read_text()
+
+
+def test_a_file_of_yours_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "rbp.h").write_text("/* mine */")
+    assert main(["driver", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.err == f"rbp: {tmp_path / 'rbp.h'} was not made by rbp: --force replaces it\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["rbp.h"]
+    assert main(["driver", "--force", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "rbp.h").read_text().startswith("/* Made by rbp ")

@@ -3,7 +3,7 @@
  *   python -c "from rbp.paper import figure1; figure1.problem().save('figure1.npz')"
  *   rbp program figure1.npz --macs 5 --out network.h
  *
- * docs/howto/c-driver.md says how it is built. Prints raw words: the energy of each update, W row by
+ * The page on the C driver says how it is built. Prints raw words: the energy of each update, W row by
  * row, and what each pattern is recalled as from five of its ten bits. */
 #include <stdio.h>
 
