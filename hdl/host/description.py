@@ -45,7 +45,7 @@ DESCRIPTION = (
             Field("LOG_BITS", 9, 5, "log2 of the words of the log"),
             Field("PRESET", 14, 3, f"formats: {_codes(PRESETS)}"),
             Field("FAMILY", 17, 3, f"primitives: {_codes(FAMILIES)}"),
-            Field("MOMENTUM", 20, 1, "velocities"),
+            Field("MOMENTUM", 20, 1, "momentum"),
             Field("RANDOM_START", 21, 1, "x(t0) can be drawn"),
             Field("REFILL", 22, 1, "patterns can be written during a run"),
             Field("SPRAM", 23, 1, "weights in memories with one port"),

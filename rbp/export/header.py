@@ -5,7 +5,7 @@ from rbp.export.generated import NAME, formats, title
 from rbp.export.manual import ACCESS, FIELDS, meaning
 from rbp.export.words import fold_layout, of_rules
 from rbp.golden.relaxation import Settling
-from rbp.hdl.host.description import DESCRIPTION, core_key
+from rbp.hdl.host.description import core_key
 from rbp.hdl.host.memory_map import ADDRESSED, IDENTITY, LOG_FIELDS, STATE, AddressMap, Area
 from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.settings import Settings
@@ -30,10 +30,10 @@ static inline uint32_t {n}_weight(uint32_t bank, uint32_t entry)
     return {N}_AREA_WEIGHTS | (bank << {bank}) | entry;
 }
 {velocity}
-/* Address of word n of the log since the last CLEAR. */
+/* Address of word n of the log, counted from 0 since the last CLEAR; or n modulo 2 LOG_DEPTH. */
 static inline uint32_t {n}_log(uint32_t n)
 {
-    return {N}_AREA_LOG | (n & ({N}_LOG_DEPTH - 1u));
+    return {N}_AREA_LOG | (n % {N}_LOG_DEPTH);
 }
 
 /* The word of a number: to nearest, ties up. The number must lie in the range of its role. */
@@ -128,8 +128,7 @@ def _groups(config):
             for r in ADDRESSED.values()
         ],
     )
-    described = {r.name: r.fields for r in DESCRIPTION if r.fields}
-    for word, fields in (FIELDS | described).items():
+    for word, fields in FIELDS.items():
         built = [f for f in fields if not f.option or getattr(config, f.option)]
         yield f"bits of {word}", _bits(word, built)
     yield "bits of a word of steps in the log", _bits("LOG", LOG_FIELDS)

@@ -11,8 +11,16 @@ import numpy as np
 
 from rbp.export.generated import CHOICES, NAME, PLAIN, formats, parameters, ports, title, top
 from rbp.export.words import of_program, table
-from rbp.hdl.host.description import DESCRIPTION
-from rbp.hdl.host.memory_map import ADDRESSED, LOG_FIELDS, REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.host.description import DESCRIPTION, description
+from rbp.hdl.host.memory_map import (
+    ADDRESSED,
+    DESCRIBES,
+    LOG_FIELDS,
+    REGISTERS,
+    STATE,
+    AddressMap,
+    Area,
+)
 from rbp.hdl.layouts import flags_layout
 from rbp.hdl.timing import Timing
 
@@ -20,7 +28,7 @@ __all__ = ["ACCESS", "FIELDS", "manual", "meaning", "state_formula", "weight_for
 
 ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
 
-FIELDS = {r.name: r.fields for r in REGISTERS if r.fields}
+FIELDS = {r.name: r.fields for r in ADDRESSED.values() if r.fields}
 
 _ROLES = {
     "state": "x, x(t0), c, T, I",
@@ -58,7 +66,19 @@ def manual(config, name=NAME, made="", bus=PLAIN):
             (f"0x{amap.register(r.name):02x}", r.name, ACCESS[r.access], meaning(r))
             for r in REGISTERS
         ),
-        "FIELDS": "\n\n".join(_fields(config, word, fields) for word, fields in FIELDS.items()),
+        "FIELDS": _tables(config, REGISTERS),
+        "DESCRIBES": f"{DESCRIBES:02x}",
+        "DESCRIPTION": table(
+            (
+                f"0x{amap.register(r.name):02x}",
+                r.name,
+                ACCESS[r.access],
+                meaning(r),
+                f"0x{word:08x}",
+            )
+            for r, word in zip(DESCRIPTION, description(config), strict=True)
+        ),
+        "DESCRIPTION_FIELDS": _tables(config, DESCRIPTION),
         "ETA_ABOVE": -config.eta_shifts[0],
         "ETA_MOST": config.eta_shifts[1] - config.eta_shifts[0],
         "TOLERANCE": "2" if config.preset == "w8" else "4 >> k, but at least 1",
@@ -88,18 +108,13 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "UNITS": config.units,
         **of_program(config),
         "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
-        "DESCRIPTION": table(
-            (f"0x{amap.register(r.name):02x}", r.name, meaning(r)) for r in DESCRIPTION
-        ),
-        "DESCRIPTION_FIELDS": "\n\n".join(
-            _fields(config, r.name, r.fields) for r in DESCRIPTION if r.fields
-        ),
-        **{f"{r.name}_AT": f"{k:02x}" for k, r in ADDRESSED.items()},
+        **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
         **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
-        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area if a != Area.LOG},
-        "LOG_AREA_AT": f"{amap.log(0):x}",
-        "LOG_TWICE": 2 * config.log_depth,
+        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
         "LOG_DEPTH": config.log_depth,
+        "LOG_TURN": 2 * config.log_depth,
+        "LOG_HALF": config.log_depth // 2,
+        "LOG_ROOM": config.log_depth - 3,
         "LOG_FIELDS": "\n".join(f"   bits {f.bits}: {f.doc}" for f in LOG_FIELDS),
         "ERROR_SQUARED": 2 * of["error"].fraction,
         "HALF": f"{1 << (of['state'].fraction - 1):x}",
@@ -110,7 +125,7 @@ def manual(config, name=NAME, made="", bus=PLAIN):
 
 def meaning(register):
     """Of a register."""
-    return register.doc + "; its bits are below" * bool(register.fields)
+    return register.doc + "; its bits are below" * (register.name in FIELDS)
 
 
 def _chosen(config, bus):
@@ -164,11 +179,14 @@ def _diagram(read):
     return "\n".join(f"    {name:12s}{row}".rstrip() for name, row in rows.items())
 
 
-def _fields(config, word, fields):
-    """Table of the fields of a register."""
-    rows = [f for f in fields if not f.option or getattr(config, f.option)]
-    rows = table((f.bits, f.name, f.doc) for f in rows)
-    return f"{word}:\n\n| bits | name | meaning |\n|---|---|---|\n{rows}"
+def _tables(config, registers):
+    """A table of fields for each of the registers that have some."""
+    found = []
+    for register in registers:
+        if built := [f for f in register.fields if not f.option or getattr(config, f.option)]:
+            rows = table((f.bits, f.name, f.doc) for f in built)
+            found.append(f"{register.name}:\n\n| bits | name | meaning |\n|---|---|---|\n{rows}")
+    return "\n\n".join(found)
 
 
 def _flag(config, name, place):

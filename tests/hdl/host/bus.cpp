@@ -51,6 +51,15 @@ static uint32_t request(uint32_t address, uint32_t word, bool write)
     return found;
 }
 
-extern "C" void bus_write(uint32_t address, uint32_t word) { request(address, word, true); }
+// Each request a second time, as where a link lost the answer to the first.
+extern "C" void bus_write(uint32_t address, uint32_t word)
+{
+    request(address, word, true);
+    request(address, word, true);
+}
 
-extern "C" uint32_t bus_read(uint32_t address) { return request(address, 0, false); }
+extern "C" uint32_t bus_read(uint32_t address)
+{
+    request(address, 0, false);
+    return request(address, 0, false);
+}

@@ -25,15 +25,6 @@ struct network {
 
 static uint32_t weights[UNITS][UNITS]; /* words, as the user numbers units */
 
-static uint32_t log_read; /* words of the log since the last CLEAR */
-
-static uint32_t next_of_log(void)
-{
-    uint32_t word = bus_read(net_log(log_read++));
-    bus_write(NET_REG_LOG_READ, log_read % (2u * NET_LOG_DEPTH));
-    return word;
-}
-
 static void fail(const char *what)
 {
     fprintf(stderr, "%s\n", what);
@@ -77,6 +68,28 @@ static struct network learning_network(void)
 static struct network resting_network(void) { return learning_network(); }
 #endif
 
+static uint32_t tag, log_read; /* of the last start; words of the log that were read */
+
+static void clear(void)
+{
+    bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
+    tag = log_read = 0;
+}
+
+/* Writes what starts something, with the next tag. */
+static void begin(uint32_t reg, uint32_t word)
+{
+    tag = tag % 15u + 1u;
+    bus_write(reg, word | tag << NET_CONTROL_TAG_BIT);
+}
+
+/* So many more words of the log are read. */
+static void taken(uint32_t count)
+{
+    log_read = (log_read + count) % (2u * NET_LOG_DEPTH);
+    bus_write(NET_REG_LOG_READ, log_read);
+}
+
 static uint32_t status(void)
 {
     return bus_read(NET_REG_STATUS);
@@ -84,12 +97,10 @@ static uint32_t status(void)
 
 static void write_program(const struct network *of)
 {
-    bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
-    log_read = 0;
+    clear();
     bus_write(NET_REG_ROWS, of->rows);
     for (uint32_t k = 0; k < of->words; k++) bus_write(NET_AREA_PROGRAM + k, of->program[k]);
-    bus_write(NET_REG_CONTROL, 1u << NET_CONTROL_CLEAR_BIT);
-    log_read = 0;
+    clear();
 }
 
 static void write_state(uint32_t region, uint32_t pattern, uint32_t unit, double number)
@@ -154,13 +165,14 @@ static void read_weights(const struct network *of)
     uint32_t rows = of->blocks * NET_MACS;
     for (uint32_t column = 0; column < of->numbers; column++) {
         if (of->order[column] < 0) continue;
-        bus_write(NET_REG_COLUMN, column);
+        begin(NET_REG_COLUMN, column);
         while (bus_read(NET_REG_LOG_COUNT) < rows) continue;
         for (uint32_t row = 0; row < rows; row++) {
             int unit = row_of(of, 0, row);
-            uint32_t word = next_of_log();
+            uint32_t word = bus_read(net_log(log_read + row));
             if (unit >= 0) weights[unit][of->order[column]] = word;
         }
+        taken(rows);
     }
 }
 
@@ -183,12 +195,13 @@ static void write_settings(uint32_t batch, uint32_t limit)
 /* Starts a run and reads the log until it has ended. */
 static void run(uint32_t command)
 {
-    bus_write(NET_REG_CONTROL, 1u << command);
+    begin(NET_REG_CONTROL, 1u << command);
     int busy = 1;
     for (uint32_t count = 0; busy || count;) {
         busy = NET_GET(status(), NET_STATUS_PHASE) != 0;
         count = bus_read(NET_REG_LOG_COUNT);
-        for (uint32_t k = 0; k < count; k++) next_of_log();
+        for (uint32_t k = 0; k < count; k++) bus_read(net_log(log_read + k));
+        if (count) taken(count);
     }
     if (NET_GET(status(), NET_STATUS_REFUSED)) fail("an access was refused");
 }

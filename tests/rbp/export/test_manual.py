@@ -11,7 +11,7 @@ from rbp.export import verilog
 from rbp.export.header import header
 from rbp.export.manual import manual
 from rbp.fpga.machines import machine
-from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
+from rbp.hdl.host.memory_map import ADDRESSED, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region
 from rbp.problem import Problem
 from tests.rbp.export.test_lint import CONFIGS
@@ -26,7 +26,7 @@ def config(request):
 def addresses(config):
     """Samples: ``name or (function, arguments)`` and what the address map says."""
     amap = AddressMap(config)
-    samples = {f"RBP_CORE_REG_{r.name}": amap.register(r.name) for r in REGISTERS}
+    samples = {f"RBP_CORE_REG_{r.name}": amap.register(r.name) for r in ADDRESSED.values()}
     patterns, units = config.lanes * config.slots, config.units
     for region in STATE:
         for pattern in {0, patterns // 2, patterns - 1}:
@@ -39,6 +39,8 @@ def addresses(config):
             if config.momentum:
                 at = amap.weight(bank, entry, Area.VELOCITIES)
                 samples[f"rbp_core_velocity({bank}, {entry})"] = at
+    for n in {0, 1, config.log_depth - 1, 2 * config.log_depth - 1}:
+        samples[f"rbp_core_log({n})"] = amap.log(n)
     for area in amap.tables:
         samples[f"RBP_CORE_AREA_{area.name}"] = amap.at(area, 0)
     return samples
@@ -64,7 +66,7 @@ def test_manual_gives_the_addresses(config):
     text, amap = manual(config), AddressMap(config)
     table = dict(re.findall(r"^\| (0x\w+) \| (\w+) \|", text, re.M))
     assert {name: int(at, 16) for at, name in table.items()} == {
-        r.name: amap.register(r.name) for r in REGISTERS
+        r.name: amap.register(r.name) for r in ADDRESSED.values()
     }
     state, weight, *velocity = (
         compile(found, "formula", "eval") for found in re.findall(r"^    (0x.*)$", text, re.M)
@@ -192,9 +194,10 @@ static bool unusual()
 
     request(RBP_CORE_REG_COLUMN, 0, true);
     while (request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS) continue;
-    core.bus_addr = rbp_core_log(0), core.bus_r_en = 1;
-    for (int k = 1; k < READ_CYCLES; k++) cycle();
-    core.bus_r_en = 0;
+    core.bus_addr = RBP_CORE_REG_LOG_READ, core.bus_w_data = RBP_CORE_UNITS * ROWS + 1;
+    core.bus_w_en = 1;
+    cycle();
+    core.bus_w_en = 0;
     cycle();
     return good && request(RBP_CORE_REG_LOG_COUNT, 0, false) == ROWS;
 }
@@ -206,10 +209,8 @@ int main()
     good &= taken == READ_CYCLES;
     uint32_t shape = RBP_CORE_UNITS | RBP_CORE_MACS << 11 | RBP_CORE_LANES << 22;
     good &= request(RBP_CORE_REG_SHAPE, 0, false) == shape;
-    uint32_t options = request(RBP_CORE_REG_OPTIONS, 0, false);
-    good &= RBP_CORE_GET(options, RBP_CORE_OPTIONS_SLOTS) == RBP_CORE_SLOTS;
+    good &= (request(RBP_CORE_REG_OPTIONS, 0, false) & 0x1FF) == RBP_CORE_SLOTS;
     good &= request(RBP_CORE_REG_KEY, 0, false) == RBP_CORE_KEY;
-    uint32_t read = 0;
     for (uint32_t a = 0; a < RBP_CORE_LANES * RBP_CORE_SLOTS; a++)
         for (uint32_t i = 0; i < RBP_CORE_UNITS; i++)
             request(rbp_core_state(RBP_CORE_REGION_X, a, i), 1000 * a + i, true);
@@ -230,10 +231,10 @@ int main()
         for (int k = 0; request(RBP_CORE_REG_LOG_COUNT, 0, false) < ROWS; k++)
             if (k == 1000) { std::puts("no column"); return 1; }
         for (uint32_t i = 0; i < ROWS; i++) {
-            uint32_t word = request(rbp_core_log(read++), 0, false);
+            uint32_t word = request(rbp_core_log(j * ROWS + i), 0, false);
             good &= i >= RBP_CORE_UNITS || word == 100 * i + j + 1;
         }
-        request(RBP_CORE_REG_LOG_READ, read % (2 * RBP_CORE_LOG_DEPTH), true);
+        request(RBP_CORE_REG_LOG_READ, (j + 1) * ROWS, true);
     }
     good &= unusual();
     std::puts(good ? "good" : "bad");

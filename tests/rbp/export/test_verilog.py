@@ -115,12 +115,14 @@ PAIR = """module pair(clk, rst, addr, en, phase);
   input [7:0] addr;
   output [3:0] phase;
   wire [63:0] data;
-  wire [1:0] busy;
-  wire unused = &{1'b0, data, busy};
+  wire [1:0] busy, refused, irq;
+  wire unused = &{1'b0, data, busy, refused, irq};
   left l(.clk(clk), .rst(rst), .bus_addr(addr[LEFT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
-    .bus_r_en(en), .bus_r_data(data[31:0]), .bus_wait(busy[0]), .phase(phase[1:0]));
+    .bus_r_en(en), .bus_r_data(data[31:0]), .bus_wait(busy[0]),
+    .bus_refused(refused[0]), .phase(phase[1:0]), .irq(irq[0]));
   right r(.clk(clk), .rst(rst), .bus_addr(addr[RIGHT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
-    .bus_r_en(en), .bus_r_data(data[63:32]), .bus_wait(busy[1]), .phase(phase[3:2]));
+    .bus_r_en(en), .bus_r_data(data[63:32]), .bus_wait(busy[1]),
+    .bus_refused(refused[1]), .phase(phase[3:2]), .irq(irq[1]));
 endmodule
 """
 
