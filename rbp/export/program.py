@@ -101,8 +101,8 @@ def arrays(config, source, *, recall=False):
         "flags": np.array(flags),
         "columns": program.columns,
         "block": block,
-        "weights": words(Area.WEIGHTS).reshape(-1, config.macs),
-        "velocities": words(Area.VELOCITIES).reshape(-1, config.macs),
+        "weights": words(Area.WEIGHTS).reshape(config.macs, -1).T,  # written bank by bank
+        "velocities": words(Area.VELOCITIES).reshape(config.macs, -1).T,
     }
     return {name: value for name, value in found.items() if np.size(value)}
 

@@ -7,6 +7,7 @@ import rbp
 from rbp.cosim import run
 from rbp.engines import GREATEST_UPDATES
 from rbp.errors import InputError
+from rbp.host.driver import Driver
 from rbp.machine import machine, origin
 
 KEPT = "weights_raw velocities states errors energy settle_steps unsettled skipped".split()
@@ -112,6 +113,6 @@ def test_a_core_that_ends_without_a_report(monkeypatch):
     def reports(driver, *_, **__):
         yield from driver.busy()
 
-    monkeypatch.setattr(run.Driver, "reports", reports)
+    monkeypatch.setattr(Driver, "reports", reports)
     with pytest.raises(TimeoutError, match="reported none of 5 updates"):
         rbp.train(problem(), 5, "rtl", macs=2)

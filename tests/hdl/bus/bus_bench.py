@@ -5,8 +5,10 @@ from pathlib import Path
 
 import cocotb
 
-from rbp.cosim.driver import CLEAR, RECALL, TRAIN, Driver, Read, Write
 from rbp.hdl.host.memory_map import IDENTITY
+from rbp.host.driver import RECALL, TRAIN, Driver
+from rbp.host.loader import CLEAR
+from rbp.host.requests import Read, Write
 from tests.hdl.bus.masters import MASTERS
 
 

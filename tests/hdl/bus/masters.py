@@ -8,7 +8,7 @@ from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from cocotbext.wishbone.driver import WBOp, WishboneMaster
 
-from rbp.cosim.driver import Idle, Read
+from rbp.host.requests import Fetch, Idle, Read
 
 __all__ = ["MASTERS"]
 
@@ -27,6 +27,10 @@ class Master:
                 return stop.value
             if isinstance(request, Idle):
                 answer = await self.clock.cycles(request.cycles)
+                continue
+            if isinstance(request, Fetch):
+                words = range(request.address, request.address + request.count)
+                answer = [(await self.access(Read(address)))[0] for address in words]
                 continue
             answer, refused = await self.access(request)
             assert not refused, f"{request} was refused"
