@@ -28,13 +28,14 @@ class OnBus(wiring.Component):
                 "bus_r_en": In(1),
                 "bus_r_data": Out(32),
                 "bus_wait": Out(1),
+                "irq": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         elapsed = Signal(2)
-        m.d.comb += self.bus_wait.eq(self.bus_r_en & (elapsed != 3))
+        m.d.comb += [self.bus_wait.eq(self.bus_r_en & (elapsed != 3)), self.irq.eq(0)]
         with m.If(self.bus_r_en):
             m.d.sync += elapsed.eq(elapsed + 1)
         for k, ram in enumerate(self.rams):
