@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
 
 def paths(folder, name=NAME):
-    """Of the Verilog, the manual, the header, the testbench, the problem and what is expected."""
+    """Of the Verilog and what comes with it; the testbench, the problem, what is expected."""
     folder = Path(folder)
     ends = ("_tb.v", "_problem.hex", "_expected.hex")
     return (*verilog.paths(folder / f"{name}.v"), *(folder / f"{name}{end}" for end in ends))
@@ -96,7 +96,7 @@ def write(source, folder, updates=20, *, name=NAME, **flags):
     title = f"// {made_by(f'rbp testbench, {updates} updates')}\n"
     hexes = [title + "\n".join(map(str, part)) + "\n" for part in (load, steps)]
     texts = verilog.contents(config, Path(folder) / f"{name}.v", name=name)
-    texts |= dict(zip(paths(folder, name)[3:], (title + bench, *hexes), strict=True))
+    texts |= dict(zip(paths(folder, name)[-3:], (title + bench, *hexes), strict=True))
     with made_folder(folder):
         return write_all({path: text.encode() for path, text in texts.items()})
 
