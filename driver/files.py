@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rbp.export.generated import check_files, made_by
-from rbp.files import check_folder, made_folder, write_all
+from rbp.files import check_files, check_folder, made_by, made_folder, write_all
 
 __all__ = ["FOLDER", "check_outputs", "paths", "write"]
 

@@ -7,6 +7,7 @@ import secrets
 import stat
 import zipfile
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ import numpy as np
 from rbp.errors import InputError
 
 __all__ = [
+    "check_files",
     "check_folder",
     "check_keys",
     "check_output",
+    "made_by",
     "made_folder",
     "npz",
     "output_name",
@@ -237,3 +240,26 @@ def write_npz(path, arrays):
     """Write arrays by key, atomically."""
     with written(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
+
+
+_MARK = "Made by rbp "
+_HEAD = 400  # bytes in which the mark is looked for: it is in the first lines
+
+
+def made_by(command):
+    """The mark: which ``rbp`` made a file, and by which command."""
+    return f"{_MARK}{version('rbp')}: {command}"
+
+
+def check_files(paths, *, force=False):
+    """Refuse, before a long job, what could not be written at its end, or is not ours.
+
+    A file that bears no mark is replaced only by ``force``.
+    """
+    for path in paths:
+        check_output(path)
+        if force or not os.path.exists(path):
+            continue
+        with open(path, "rb") as file:
+            if _MARK.encode() not in file.read(_HEAD):
+                raise InputError(f"{path} was not made by rbp: --force replaces it")

@@ -1,14 +1,12 @@
 """What generated files share: their mark, their names, a core's ports, what they replace."""
 
-import os
 import re
-from importlib.metadata import version
 
 from amaranth.lib.wiring import In
 
 from rbp.checks import choice
 from rbp.errors import InputError
-from rbp.files import check_output
+from rbp.files import check_files, made_by
 from rbp.golden.formats import ROLES
 from rbp.hdl.bus.core import BUSES, BusCore
 from rbp.hdl.core import Core
@@ -69,15 +67,6 @@ def ports(core):
     return [(n, "in" if f == In else "out", widths[n], meanings[n]) for n, f in flows.items()]
 
 
-_MARK = "Made by rbp "
-_HEAD = 400  # bytes in which the mark is looked for: it is in the first lines
-
-
-def made_by(command):
-    """The mark: which ``rbp`` made a file, and by which command."""
-    return f"{_MARK}{version('rbp')}: {command}"
-
-
 def check_name(name):
     """A core's name, from which those of modules, macros and functions are made."""
     if name in {*(port for port, *_ in PORTS), *(p for b in BUSES.values() for p in b.MEANINGS)}:
@@ -88,20 +77,6 @@ def check_name(name):
             f"letter, not {name!r}"
         )
     return name
-
-
-def check_files(paths, *, force=False):
-    """Refuse, before a long job, what could not be written at its end, or is not ours.
-
-    A file that bears no mark is replaced only by ``force``.
-    """
-    for path in paths:
-        check_output(path)
-        if force or not os.path.exists(path):
-            continue
-        with open(path, "rb") as file:
-            if _MARK.encode() not in file.read(_HEAD):
-                raise InputError(f"{path} was not made by rbp: --force replaces it")
 
 
 def title(config):
