@@ -1,15 +1,19 @@
 """Engine ``board``: a core on a board, or on a simulated one, behind a serial port."""
 
+import os
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from rbp.checks import integer, shown
+from rbp.engines.core import on_core
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 
-__all__ = ["BAUD", "check_port", "core_at", "on_board"]
+__all__ = ["BAUD", "HARDWARE", "check_port", "core_at", "on_board"]
 
 BAUD = 1_000_000
 """Bits a second, unless another is asked for."""
@@ -112,8 +116,6 @@ def _opened(port, baud):
 
 
 def _why(error):
-    import os
-
     number = getattr(error, "errno", None)
     held = "exclusively lock" in str(error)
     return "another program has it" if held else os.strerror(number) if number else str(error)
@@ -158,3 +160,7 @@ def _fitted(core, wanted, machine):
     codes = np.array([core.activations.index(name) for name in wanted.activations])
     network = replace(machine.network, activation=codes[machine.network.activation])
     return replace(machine, network=network)
+
+
+HARDWARE: dict[str, Callable[..., Any]] = {"rtl": on_core, "board": on_board}
+"""What does a job on a core, by engine."""

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rbp.checks import finite, integer, numbers, plain, raw_words, shown
-from rbp.engines.board import check_port, on_board
-from rbp.engines.core import on_core
+from rbp.engines.board import HARDWARE, check_port
 from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import InputError
 from rbp.files import check_keys
@@ -81,12 +80,8 @@ def recall(
     for first in range(0, len(start), together):
         rows = slice(first, first + together)
         resting = unclamped(trained, start[rows], inputs[rows], settling)
-        if engine in ("rtl", "board"):
-            run = (
-                on_core("recall", config, resting)
-                if engine == "rtl"
-                else on_board("recall", config, resting, **where)
-            )
+        if engine in HARDWARE:
+            run = HARDWARE[engine]("recall", config, resting, **where)
             found.append(run.states)
             steps.append(run.settle_steps)
             settled.append(run.settled)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from rbp.checks import integer
-from rbp.engines.board import check_port, on_board
-from rbp.engines.core import on_core
+from rbp.engines.board import HARDWARE, check_port
 from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import PRESETS, ROLES
@@ -97,12 +96,9 @@ def train(
         "pause": pause,
         "reached": reached and (lambda run: reached(finished(run))),
     }
-    if engine == "board":
-        run = on_board(
-            "train", settings.config(problem), start, updates, progress, **where, **watched
-        )
-    elif engine == "rtl":
-        run = on_core("train", settings.config(problem), start, updates, progress, **watched)
+    if engine in HARDWARE:
+        core = settings.config(problem)
+        run = HARDWARE[engine]("train", core, start, updates, progress, **where, **watched)
     elif engine == "model":
         run = _in_parts(learner, updates, progress, **watched)
     else:
