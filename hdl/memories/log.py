@@ -16,8 +16,8 @@ class Log(wiring.Component):
 
     A word stays where it is, and can be read again, until the host says that it has read up to
     there. Both ends have a register first, away from the logic that pushes and reads: ``count``
-    changes two cycles after, ``space`` three. Who pushes may have a register too, so ``space`` ends
-    with three words free.
+    changes two cycles after, ``space`` four. Who pushes may have a register too, so ``space`` ends
+    with four words free.
 
     Members
     -------
@@ -27,6 +27,7 @@ class Log(wiring.Component):
         Append a word.
     host : LogPort
         Word n is at n modulo the depth. It is there the memory's latency after its address.
+        ``set`` is not high in two cycles running.
     """
 
     def __init__(self, config):
@@ -43,8 +44,8 @@ class Log(wiring.Component):
         m = Module()
         host, depth = self.host, self.config.log_depth
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
-        newest = Signal(range(depth), reset_less=True)
-        count, read = unreset(m, host.count, "count"), unreset(m, host.read, "read")
+        read = unreset(m, host.read, "read")
+        newest, count = Signal.like(read), Signal.like(host.count, reset_less=True)
         push, word = Signal(), Signal(32, reset_less=True)
         m.d.sync += [push.eq(self.report.push & ~self.clear), word.eq(self.report.word)]
         m.d.comb += [
@@ -56,18 +57,21 @@ class Log(wiring.Component):
         ]
         # by how much the host has read on, and whether a word says more than there can be
         asked, beyond = Signal(), Signal()
-        on, done = Signal.like(read), Signal.like(count)
+        upto, on = Signal.like(read), Signal.like(read)
         fits = ~beyond & (on <= count)
+        m.d.comb += [host.refused.eq(asked & ~fits), host.count.eq(newest - read)]
         m.d.sync += [
             asked.eq(host.set & ~self.clear),
             beyond.eq(host.upto[len(read) :].any()),
+            upto.eq(host.upto),
             on.eq(host.upto - read),
+            count.eq(host.count),
+            self.report.space.eq(count < depth - 4),
         ]
-        m.d.comb += [done.eq(gate(on, asked & fits)), host.refused.eq(asked & ~fits)]
-        m.d.sync += self.report.space.eq(count < depth - 3)
         with m.If(push):
             m.d.sync += newest.eq(newest + 1)
-        m.d.sync += [read.eq(read + done), count.eq(count + push - done)]
+        with m.If(asked & fits):
+            m.d.sync += read.eq(upto)
         with m.If(self.clear):
             m.d.sync += [newest.eq(0), read.eq(0), count.eq(0)]
         return m

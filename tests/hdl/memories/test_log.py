@@ -22,6 +22,7 @@ def test_ring(pushes, family):
     latency = FAMILIES[family].memory
     rng, line = np.random.default_rng(3), timeline()
     written, read, at = [], 0, 0  # words since the last clear; how many of them are read
+    count = 0  # of those that are not, a cycle ago
     counts, spaces, reads, refusals, words = [], [], [], [], {}
     push = space = clear = False
     pushed, asked, stood = [], None, 0
@@ -31,7 +32,7 @@ def test_ring(pushes, family):
         clear = rng.random() < 0.003
         word = int(rng.integers(1 << 32))
         upto = None
-        if rng.random() < min(pushes, 1 - filling):
+        if asked is None and rng.random() < min(pushes, 1 - filling):
             on = int(rng.integers(DEPTH + 1) if rng.random() < 0.2 else rng.integers(3))
             upto = (read + on) % (2 * DEPTH)
             if rng.random() < 0.05:
@@ -46,27 +47,26 @@ def test_ring(pushes, family):
             "host.set": upto is not None,
             "host.upto": upto or 0,
         }
-        count = len(written) - read
-        counts.append(count)
+        counts.append(len(written) - read)
         reads.append(read % (2 * DEPTH))
         spaces.append(space)
-        space = count < DEPTH - 3  # known a cycle late
+        space = count < DEPTH - 4  # known a cycle late
         there = [n for n in range(max(0, len(written) - DEPTH), len(written)) if n % DEPTH == at]
         if stood >= latency + 1 and there and not pushed:
             words[cycle] = written[there[0]]
         stood = 0 if pushed or clear else stood + 1
         refusals.append(asked is not None and not 0 <= asked[0] <= count)
+        count = len(written) - read
         if asked is not None and not refusals[-1]:
             read += asked[0]
         asked = None
-        if upto is not None and not clear:  # seen from what is read by now, a cycle late
+        if upto is not None and not clear:
             beyond = upto >= 2 * DEPTH
-            before = reads[-1]
-            asked = (-1 if beyond else (upto - before) % (2 * DEPTH),)
+            asked = (-1 if beyond else (upto - reads[-1]) % (2 * DEPTH),)
         written += pushed
         pushed = [word] * push if not clear else []
         if clear:
-            written, read = [], 0
+            written, read, count = [], 0, 0
         push = will_push
     outputs = ["host.count", "host.read", "host.refused", "host.word", "report.space"]
     seen = play(Log(config), line, outputs, cycles=3000)
