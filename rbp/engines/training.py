@@ -15,7 +15,7 @@ from rbp.machine import check_callable, machine, origin, rounded
 from rbp.problem import Problem
 from rbp.result import Result
 
-__all__ = ["GREATEST_UPDATES", "train"]
+__all__ = ["GREATEST_UPDATES", "advance", "result_of", "run_of", "train"]
 
 GREATEST_UPDATES = 2**31 - 1
 """Of one call: what is kept of each would not fit in memory long before."""
@@ -88,7 +88,7 @@ def train(
     seen = getattr(progress, "seen", None)
 
     def finished(run):
-        result = _result(problem, settings, engine, run)
+        result = result_of(problem, settings, engine, run)
         return result.following(earlier) if earlier else result
 
     watched = {
@@ -99,11 +99,18 @@ def train(
     if engine in HARDWARE:
         core = settings.config(problem)
         run = HARDWARE[engine]("train", core, start, updates, progress, **where, **watched)
-    elif engine == "model":
-        run = _in_parts(learner, updates, progress, **watched)
     else:
-        run = _stepped(learner, updates, progress, **watched)
+        run = advance(learner, engine, updates, progress, **watched)
     return finished(run)
+
+
+def advance(learner, engine, updates, progress=None, seen=None, pause=None, reached=None):
+    """Train what :func:`rbp.engines.model.runner` gives, in this program.
+
+    A run, which :func:`result_of` makes a result of; its energies and steps are of these updates.
+    """
+    how = _in_parts if engine == "model" else _stepped
+    return how(learner, updates, progress, seen, pause, reached)
 
 
 def _stepped(start, updates, progress, seen, pause, reached):
@@ -123,9 +130,9 @@ def _stepped(start, updates, progress, seen, pause, reached):
             seen(relaxed.energy, relaxed.unsettled.mean(), getattr(start, "saturated", set()))
         if progress:
             progress(done, updates)
-        if pause and pause() and reached(_run(start, energy, steps)):
+        if pause and pause() and reached(run_of(start, energy, steps)):
             break
-    return _run(start, energy, steps)
+    return run_of(start, energy, steps)
 
 
 def _in_parts(model, updates, progress, seen, pause, reached):
@@ -140,12 +147,12 @@ def _in_parts(model, updates, progress, seen, pause, reached):
             if progress:
                 progress(k + 1, updates)
         done = len(energy)
-        if pause and pause() and reached(_run(start, energy, steps)):
+        if pause and pause() and reached(run_of(start, energy, steps)):
             break
-    return _run(start, energy, steps)
+    return run_of(start, energy, steps)
 
 
-def _run(start, energy, steps):
+def run_of(start, energy, steps):
     """The same fields as those of ``rbp.host.session.Run``."""
     return SimpleNamespace(
         weights=start.weights,
@@ -162,7 +169,7 @@ def _run(start, energy, steps):
     )
 
 
-def _result(problem, settings, engine, run):
+def result_of(problem, settings, engine, run):
     """Both the words and their values, from whichever of them the engine has."""
     formats = PRESETS[settings.preset]
     saturated = set(run.saturated)

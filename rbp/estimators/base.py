@@ -1,0 +1,295 @@
+"""What classifier and regressor share: inputs and targets, epochs, and when they end."""
+
+import logging
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from rbp.checks import choice, integer, shown
+from rbp.engines import recall
+from rbp.errors import InputError
+from rbp.estimators.learner import learner
+from rbp.estimators.wiring import Wiring, layers
+from rbp.problem import Problem
+from rbp.result import ENGINES
+from rbp.settings import Settings
+
+__all__ = ["Recurrent", "say"]
+
+CLIP = 1.0
+"""Of the inputs I: states of 0.5 ± 1 leave room for what a state holds, ±2."""
+
+LEVELS = {"logistic": (0.1, 0.9), "tanh": (-0.8, 0.8), "sin": (-0.8, 0.8)}
+"""Targets that are low and high, of each activation."""
+
+REMEDIES = {
+    "weight": "weights reached the ends of their format: expected a smaller eta_shift, or preset "
+    "w18",
+    "error": "errors reached the ends of their format: expected a smaller eta_shift or spread",
+    "state": "states reached the ends of their format: expected other targets or activations",
+    "velocity": "velocities reached the ends of their format: expected a smaller eta_shift",
+}
+"""By what has saturated. Of net it does no harm, since g is flat there."""
+
+_log = logging.getLogger("rbp.estimators")
+
+
+def say(result, stacklevel):
+    """Warn once of what has done harm, with what helps."""
+    said = [remedy for role, remedy in REMEDIES.items() if result.saturated[role]]
+    share = result.unsettled / result.settle_steps.size
+    if share > 0.01:
+        said.append(
+            f"{share:.0%} of the relaxations did not settle: expected a smaller spread or "
+            "eta_shift, or a greater dt_shift"
+        )
+    for remedy in said:
+        warnings.warn(remedy, ConvergenceWarning, stacklevel=stacklevel)
+
+
+class Recurrent(BaseEstimator):
+    """A network whose outputs are read, learned a batch at a time.
+
+    Inputs are standardised, halved, and held to what a state can hold; the scale is that of the
+    rows of the first ``fit`` or ``partial_fit``. Raises :class:`rbp.InputError`, a ValueError, for
+    what cannot be, before anything is learned.
+
+    Parameters
+    ----------
+    hidden : int or tuple of int
+        Hidden units; with topology ``layered`` a layer for each number.
+    topology : str or N×N bool
+        ``layered``, ``recurrent``, or a mask, see :class:`rbp.estimators.wiring.Wiring`.
+    activation : str or pair of functions
+        Of hidden units and outputs, as in :class:`rbp.Problem`.
+    order : int
+        1 … 3; above 1 units also sum products of the units that feed them.
+    spread : float
+        First weights are drawn from ± so much.
+    eta_shift, dt_shift, momentum_shift, preset, macs, lanes, slots
+        As in :class:`rbp.Settings`. Velocities begin at 0 in each ``partial_fit``.
+    batch : int
+        Patterns of an update; all, where there are fewer.
+    max_iter : int
+        Most epochs of a ``fit``.
+    tol, n_iter_no_change : float, int
+        It ends where for so many epochs E a pattern has not fallen, or the validation's score not
+        risen, by more than ``tol``.
+    early_stopping, validation_fraction : bool, float
+        Keep back a share of the rows, whose accuracy or R² says when to end; the network that was
+        best by it is kept.
+    engine, threads, port
+        As in :func:`rbp.train`.
+    random_state : int, RandomState or None
+        Of first weights, order of the rows, rounding noise, validation.
+    verbose : bool
+        Log each epoch, to the logger ``rbp.estimators``, at INFO.
+    callback : callable, optional
+        ``callback(estimator)`` after each epoch; where it returns true, learning ends.
+
+    Attributes
+    ----------
+    result_ : rbp.Result
+        The learned network; after ``partial_fit`` that of the last rows.
+    loss_curve_ : list of float
+        Mean E a pattern of each epoch, before its updates.
+    validation_scores_ : list of float
+    n_iter_ : int
+        Epochs so far.
+    n_features_in_ : int
+    """
+
+    def __init__(
+        self,
+        hidden=30,
+        *,
+        topology="layered",
+        activation="logistic",
+        order=1,
+        spread=0.5,
+        eta_shift=-3,
+        dt_shift=0,
+        momentum_shift=None,
+        batch=16,
+        max_iter=200,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        preset="w16",
+        engine="model",
+        macs=None,
+        lanes=1,
+        slots=None,
+        threads=1,
+        port=None,
+        random_state=None,
+        verbose=False,
+        callback=None,
+    ):
+        self.hidden = hidden
+        self.topology = topology
+        self.activation = activation
+        self.order = order
+        self.spread = spread
+        self.eta_shift = eta_shift
+        self.dt_shift = dt_shift
+        self.momentum_shift = momentum_shift
+        self.batch = batch
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.preset = preset
+        self.engine = engine
+        self.macs = macs
+        self.lanes = lanes
+        self.slots = slots
+        self.threads = threads
+        self.port = port
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callback = callback
+
+    def fit(self, X, y):
+        """Learn from nothing: X is A×features float, y A labels, or A (or A×outputs) numbers."""
+        self._check()
+        self.__dict__.pop("result_", None)
+        return self._first(*self._validated(X, y), self.max_iter, self.early_stopping)
+
+    def _first(self, X, y, epochs=1, stopping=False):
+        """The first epochs, of a new network."""
+        rng, kept = check_random_state(self.random_state), None
+        self._mean, deviation = X.mean(axis=0), X.std(axis=0)
+        self._deviation = np.where(deviation > 1e-12 * (1 + abs(self._mean)), deviation, 1.0)
+        self._wiring = wiring = Wiring(
+            X.shape[1], layers(self.hidden), self._outputs, self.topology, self.order
+        )
+        if stopping:
+            X, kept_X, y, kept_y = self._split(X, y, rng)
+            kept = self._inputs(kept_X), kept_y
+        order, (connected, products) = rng.permutation(len(X)), wiring.connections()
+        weights = np.where(connected, rng.uniform(-self.spread, self.spread, connected.shape), 0)
+        self._seed, self._products = int(rng.randint(2**31)), products
+        self.loss_curve_, self.validation_scores_, self.n_iter_ = [], [], 0
+        return self._learn(self._problem(weights, connected, X[order], y[order]), epochs, kept)
+
+    def _more(self, X, y):
+        """One epoch of rows, with the weights and the scales that there are."""
+        last = self.result_
+        self._seed += 1
+        problem = self._problem(last.weights, last.problem.connected, X, y)
+        return self._learn(problem, 1, None)
+
+    def _learn(self, problem, epochs, kept):
+        """So many epochs, or fewer where it gets no better."""
+        settings = self._settings(problem)
+        job = learner(problem, settings, self.engine, self.threads, **self._where)
+        updates = -(-problem.patterns // settings.batch)
+        best, waited, found = -np.inf, 0, None
+        for epoch in range(1, epochs + 1):
+            loss = float(job.train(updates).sum()) / (updates * settings.batch)
+            score = -loss if kept is None else self._score_of(*self._seen(job, *kept))
+            self.loss_curve_.append(loss)
+            self.validation_scores_ += [] if kept is None else [score]
+            self.n_iter_ += 1
+            waited += 1
+            if score > best + self.tol or epoch == 1:
+                best, waited = score, 0
+                found = job.result() if kept else None
+            if self.verbose:
+                _log.info(
+                    "epoch %d of %d: E a pattern %.6f, score %.4f", epoch, epochs, loss, score
+                )
+            if waited >= self.n_iter_no_change or (self.callback and self.callback(self)):
+                break
+        self.result_ = found or job.result()
+        say(self.result_, stacklevel=5)
+        return self
+
+    def _seen(self, job, inputs, y):
+        """The outputs of rows that are kept back, and what they should be."""
+        return job.states(np.full(inputs.shape, 0.5), inputs)[:, self._wiring.read], y
+
+    def _check(self):
+        """Refuse what no training can have, before anything is changed."""
+        choice("engine", self.engine, ENGINES)
+        for name in ("max_iter", "n_iter_no_change", "batch", "threads"):
+            integer(name, getattr(self, name), 1)
+        integer("order", self.order, 1, 3)
+        layers(self.hidden)
+        for name, low, high in (("spread", 0, 8), ("validation_fraction", 0, 1), ("tol", 0, 1e9)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not low <= value <= high:
+                raise InputError(f"{name} must be a number, {low} … {high}, not {shown(value)}")
+        if self.callback is not None and not callable(self.callback):
+            raise InputError(f"callback must be callable, not {shown(self.callback)}")
+
+    def _settings(self, problem):
+        return Settings(
+            macs=self.macs,
+            lanes=self.lanes,
+            slots=self.slots,
+            preset=self.preset,
+            batch=min(self.batch, problem.patterns),
+            eta_shift=self.eta_shift,
+            dt_shift=self.dt_shift,
+            momentum_shift=self.momentum_shift,
+            seed=self._seed % 2**32,
+        )
+
+    def _split(self, X, y, rng):
+        try:
+            return train_test_split(
+                X, y, test_size=self.validation_fraction, random_state=rng, stratify=self._strata(y)
+            )
+        except ValueError as error:
+            raise InputError(f"early_stopping with {len(X)} rows: {error}") from error
+
+    @property
+    def _where(self):
+        return {"port": self.port} if self.engine == "board" else {}
+
+    @property
+    def _levels(self):
+        return LEVELS.get(self.activation if isinstance(self.activation, str) else "", (0.1, 0.9))
+
+    def _inputs(self, X):
+        """I of the network's units, A×N."""
+        z = (np.asarray(X, float) - self._mean) / self._deviation
+        inputs = np.zeros((len(X), self._wiring.units))
+        inputs[:, self._wiring.shown] = np.clip(z / 2, -CLIP, CLIP)
+        return inputs
+
+    def _problem(self, weights, connected, X, y):
+        wiring = self._wiring
+        targets = np.zeros((len(X), wiring.units))
+        targets[:, wiring.read] = self._targets(y)
+        read = np.zeros(wiring.units, bool)
+        read[wiring.read] = True
+        activation = ["logistic"] * wiring.first
+        activation += [self.activation] * (wiring.units - wiring.first)
+        return Problem(
+            weights=weights,
+            connected=connected,
+            targets=targets,
+            target_units=read,
+            inputs=self._inputs(X),
+            activation=activation,
+            products=self._products,
+        )
+
+    def _read(self, X):
+        """The outputs, A×outputs float, with the chip's bits."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=float)
+        inputs = self._inputs(X)
+        cues = {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}
+        states = recall(self.result_, cues, self.result_.engine, **self._where)
+        return states.values[:, self._wiring.read]
