@@ -126,7 +126,7 @@ class Region(enum.Enum, shape=3):
     TARGET = 3
     """T of a unit that is not clamped."""
     CLAMPED = 4
-    """T of a clamped unit, and its c."""
+    """T of a clamped unit, and its c; or where a held unit rests."""
     INPUT = 5
     FLAGS = 6
     """Of a unit, the same for all patterns: written at pattern 0, for all lanes."""

@@ -187,7 +187,7 @@ STATE = {
     Region.X: ("rw", "x at the end of the last relaxation; what one goes on from (KEEP)"),
     Region.Y: ("rw", "y"),
     Region.TARGET: ("wo", "T of a unit that is not clamped"),
-    Region.CLAMPED: ("wo", "T of a clamped unit, written behind its X_START and X"),
+    Region.CLAMPED: ("wo", "T of a clamped unit, behind its X_START and X; x of a held unit"),
     Region.INPUT: ("wo", "I"),
     Region.FLAGS: ("wo", "of a unit, for all patterns: written at pattern 0"),
 }

@@ -120,7 +120,8 @@ class Driver(Loader):
     # Reading out
 
     def read_state(self, region, patterns, first=0):
-        """A×N words of x(t0), x or y, of patterns from place ``first`` on."""
+        """A×N words of x(t0), x or y, of patterns from place ``first`` on. The core keeps no x of
+        held units besides c: it is what was loaded."""
         formats = self.config.formats
         width = formats.error.width if region == Region.Y else formats.state.width
         numbers = self.structure.numbers
@@ -128,6 +129,8 @@ class Driver(Loader):
         for a in range(patterns):
             row = yield Fetch(self.map.state(region, first + a, 0), max(numbers) + 1)
             words[a] = [_signed(row[number], width) for number in numbers]
+            if region != Region.Y and (start := self.resting.get(first + a)) is not None:
+                words[a] = np.where(self.structure.held, start, words[a])
         return words
 
     def read_weights(self, area=Area.WEIGHTS):

@@ -25,6 +25,8 @@ class Loader:
         self.saturated = set()
         self.tag = self.log_read = 0  # of the last start; words of the log that were read
         self.structure = self.program = None
+        self.there = {}  # words of the state that stay: by region, place and number
+        self.resting = {}  # x(t0) of the pattern at a place
 
     def write(self, register, value):
         yield Write(self.map.register(register), int(value) & 0xFFFFFFFF)
@@ -51,6 +53,7 @@ class Loader:
         """
         self.structure = machine.structure
         self.program = compiled(self.config, machine.structure)
+        self.there, self.resting = {}, {}
         tables = list(self.load_program(machine.network.features))
         yield from self.clear()  # ends a run
         yield from tables
@@ -120,25 +123,35 @@ class Loader:
             yield Write(self.map.state(Region.FLAGS, 0, number), word)
 
     def load_patterns(self, machine, first=0):
-        """x(t0), I, T of each pattern, the first one at place ``first``; of held units, which no
-        step writes, x too; T last, of a clamped unit to a region of its own."""
-        clamp = machine.network.clamp_units
+        """x(t0), I, T of each pattern, the first one at place ``first``; of a held unit, which no
+        step writes, nothing but where it rests."""
+        clamp, held = machine.network.clamp_units, self.structure.first
         targets = [Region.CLAMPED if c else Region.TARGET for c in clamp]
-        held = self.structure.first
-        yield from self.load_state(Region.X, machine.start, first, held)
-        yield from self.load_state(Region.X_START, machine.start, first)
-        yield from self.load_state(Region.INPUT, machine.inputs, first)
-        yield from self.load_state(targets, machine.targets, first)
+        self.resting |= dict(enumerate(machine.start, start=first))
+        yield from self.load_state(Region.CLAMPED, machine.start, first, slice(held))
+        rows = slice(held, None)
+        yield from self.load_state(Region.X_START, machine.start, first, rows)
+        yield from self.load_state(Region.INPUT, machine.inputs, first, rows)
+        yield from self.load_state(targets, machine.targets, first, rows)
 
-    def load_state(self, region, words, first=0, numbers=None):
-        """Words of a region, or of one for each unit; of the first ``numbers``, by default all."""
-        order = self.structure.order[:numbers]
+    def load_state(self, region, words, first=0, numbers=slice(None)):
+        """Words of a region, or of one for each unit, of some numbers of the machine; but for what
+        the core has already."""
+        order = self.structure.order
         regions = [region] * words.shape[1] if isinstance(region, Region) else region
         for a, row in enumerate(words, start=first):
-            for number, unit in enumerate(order):
-                if unit != NOBODY:
-                    where = self.map.state(regions[unit], a, number)
-                    yield Write(where, int(row[unit]) & 0xFFFFFFFF)
+            for number in range(len(order))[numbers]:
+                if (unit := order[number]) == NOBODY:
+                    continue
+                at, word = (regions[unit], a, number), int(row[unit]) & 0xFFFFFFFF
+                if self.there.get(at) == word:
+                    continue
+                if regions[unit] not in (Region.X, Region.Y):  # which the core writes, too
+                    self.there[at] = word
+                for other in Region if regions[unit].banks else ():  # c is what is written last
+                    if other.banks and other != regions[unit]:
+                        self.there.pop((other, a, number), None)
+                yield Write(self.map.state(*at), word)
 
     def load_weights(self, weights, area=Area.WEIGHTS):
         """W, or the velocities, N×M: P words an entry, those of no connection 0."""
