@@ -29,9 +29,14 @@ class DelayLine(wiring.Component):
             return m
         here, after = Signal(range(words)), Signal(range(words), init=1)
         m.submodules.ram = ram = Ram(width=self.width, depth=words, device=self.device)
-        m.d.sync += [after.eq(gate(after + 1, after != words - 1)), here.eq(after)]
+        awake = Signal()  # a memory is not written in reset
+        m.d.sync += [
+            awake.eq(1),
+            after.eq(gate(after + 1, after != words - 1)),
+            here.eq(after),
+        ]
         m.d.comb += [
-            ram.w_en.eq(1),
+            ram.w_en.eq(awake),
             ram.w_addr.eq(here),
             ram.w_data.eq(delay(m, self.i, 1)),
             ram.r_addr.eq(after),
