@@ -246,6 +246,13 @@ class AddressMap:
         )
 
     @property
+    def areas(self):
+        """Those that a core has."""
+        absent = set() if self.config.higher else {Area.PRODUCTS, Area.FOLDS}
+        absent |= set() if self.config.momentum else {Area.VELOCITIES}
+        return [area for area in Area if area not in absent]
+
+    @property
     def width(self):
         """Bits of an address."""
         return self.offset_bits + AREA_BITS

@@ -33,3 +33,7 @@ class Register:
     access: str
     doc: str
     fields: tuple[Field, ...] = ()
+
+    def built(self, config):
+        """The fields that a core has."""
+        return [f for f in self.fields if not f.option or getattr(config, f.option)]

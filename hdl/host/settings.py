@@ -118,8 +118,8 @@ class SettingsRegisters(wiring.Component):
         config, word = self.config, self.word
         low, high = config.eta_shifts
         beyond = {name: ~within(word, most) for name, most in greatest(config).items()}
-        modes = next(r.fields for r in REGISTERS if r.name == "MODE")
-        built = sum(f.mask for f in modes if not f.option or getattr(config, f.option))
+        mode = next(r for r in REGISTERS if r.name == "MODE")
+        built = sum(field.mask for field in mode.built(config))
         unknown = (word & Const(~built & 0xFFFFFFFF, 32)).any()
         last = config.units - 1
         rows = ~within(word[:16], last) | ~within(word[16:], last if config.random_start else 0)

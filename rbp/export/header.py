@@ -1,12 +1,11 @@
 """The C header of a core: addresses, bits and numbers, without a library."""
 
-from rbp.export.dense import dense
 from rbp.export.generated import NAME, formats, title
-from rbp.export.manual import ACCESS, FIELDS, meaning
-from rbp.export.words import fold_layout, of_rules
+from rbp.export.manual import ACCESS, meaning
+from rbp.export.words import dense, fold_layout, of_rules
 from rbp.golden.relaxation import Settling
 from rbp.hdl.host.description import core_key
-from rbp.hdl.host.memory_map import ADDRESSED, IDENTITY, LOG_FIELDS, STATE, AddressMap, Area
+from rbp.hdl.host.memory_map import ADDRESSED, IDENTITY, LOG_FIELDS, STATE, AddressMap
 from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.settings import Settings
 
@@ -92,9 +91,6 @@ def header(config, name=NAME, made=""):
 def _groups(config):
     """Macros by what they are about: name and value, with a comment."""
     amap = AddressMap(config)
-    built = {Area.VELOCITIES: config.momentum, Area.PRODUCTS: config.higher}
-    built[Area.FOLDS] = config.higher
-    areas = [area for area in Area if built.get(area, True)]
     names = ["units", "macs", "lanes", "slots", "entries", "words", "columns"]
     names += ["order", "folds"] * config.higher
     shape = [(name.upper(), getattr(config, name)) for name in (*names, "log_depth")]
@@ -116,7 +112,7 @@ def _groups(config):
     )
     yield (
         "areas: first address",
-        [(f"AREA_{a.name}", f"0x{a.value << amap.offset_bits:x}u") for a in areas],
+        [(f"AREA_{area.name}", f"0x{amap.at(area, 0):x}u") for area in amap.areas],
     )
     yield (
         "registers",
@@ -128,9 +124,9 @@ def _groups(config):
             for r in ADDRESSED.values()
         ],
     )
-    for word, fields in FIELDS.items():
-        built = [f for f in fields if not f.option or getattr(config, f.option)]
-        yield f"bits of {word}", _bits(word, built)
+    for register in ADDRESSED.values():
+        if register.fields:
+            yield f"bits of {register.name}", _bits(register.name, register.built(config))
     yield "bits of a word of steps in the log", _bits("LOG", LOG_FIELDS)
     yield "bits of a word of the program", _layout("PROGRAM", word_layout(config))
     if config.higher:

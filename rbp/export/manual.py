@@ -10,10 +10,9 @@ from importlib.resources import files
 import numpy as np
 
 from rbp.export.generated import CHOICES, NAME, PLAIN, formats, parameters, ports, title, top
-from rbp.export.words import of_program, table
+from rbp.export.words import flag_fields, of_program, table
 from rbp.hdl.host.description import DESCRIPTION, description
 from rbp.hdl.host.memory_map import (
-    ADDRESSED,
     DESCRIBES,
     LOG_FIELDS,
     REGISTERS,
@@ -21,14 +20,11 @@ from rbp.hdl.host.memory_map import (
     AddressMap,
     Area,
 )
-from rbp.hdl.layouts import flags_layout
-from rbp.hdl.timing import Timing
+from rbp.hdl.host.read import Reader
 
-__all__ = ["ACCESS", "FIELDS", "manual", "meaning", "state_formula", "weight_formula"]
+__all__ = ["ACCESS", "manual", "meaning", "state_formula", "weight_formula"]
 
 ACCESS = {"ro": "read", "wo": "write", "rw": "read, write"}
-
-FIELDS = {r.name: r.fields for r in ADDRESSED.values() if r.fields}
 
 _ROLES = {
     "state": "x, x(t0), c, T, I",
@@ -37,14 +33,6 @@ _ROLES = {
     "net": "u, inside only",
     "slope": "g'(u), inside only",
     "velocity": "v",
-}
-
-_FLAGS = {
-    "clamp": "T, not x, feeds the sums while learning",
-    "target": "J = T - x drives its error; elsewhere J = 0",
-    "input": "I is added; elsewhere it is taken for 0",
-    "moves": "the unit is not held: the core may write its x and y",
-    "activation": "its function: {names}",
 }
 
 
@@ -58,8 +46,8 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "MADE": made,
         "PARAMETERS": table(parameters(config).items()),
         "PORTS": table((f"`{port}`", *more) for port, *more in ports(top(config, bus))),
-        "DIAGRAM": _diagram(_read_cycles(config)),
-        "READ": _read_cycles(config),
+        "DIAGRAM": _diagram(Reader(config).latency),
+        "READ": Reader(config).latency,
         "ADDRESS_BITS": amap.width,
         "FORMATS": table(_format(role, fmt) for role, fmt in of.items()),
         "REGISTERS": table(
@@ -102,7 +90,7 @@ def manual(config, name=NAME, made="", bus=PLAIN):
             (r.value, r.name, f"0x{amap.state(r, 0, 0):x}", ACCESS[access], doc)
             for r, (access, doc) in STATE.items()
         ),
-        "FLAGS": table(_flag(config, name, place) for name, place in flags_layout(config)),
+        "FLAGS": table((f.bits, f.name.upper(), f.doc) for f in flag_fields(config)),
         "WEIGHT": weight_formula(amap),
         "VELOCITY": weight_formula(amap, Area.VELOCITIES),
         "UNITS": config.units,
@@ -110,7 +98,7 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "COLUMN": "j, or 0x10000 + j for its velocities," if config.momentum else "j",
         **{f"{r.name}_AT": f"{amap.register(r.name):02x}" for r in REGISTERS},
         **{f"{r.name}_AT": f"{amap.state(r, 0, 0):x}" for r in STATE},
-        **{f"{a.name}_AT": f"{a.value << amap.offset_bits:x}" for a in Area},
+        **{f"{a.name}_AT": f"{amap.at(a, 0):x}" for a in Area},
         "LOG_DEPTH": config.log_depth,
         "LOG_TURN": 2 * config.log_depth,
         "LOG_HALF": config.log_depth // 2,
@@ -125,7 +113,7 @@ def manual(config, name=NAME, made="", bus=PLAIN):
 
 def meaning(register):
     """Of a register."""
-    return register.doc + "; its bits are below" * (register.name in FIELDS)
+    return register.doc + "; its bits are below" * bool(register.fields)
 
 
 def _chosen(config, bus):
@@ -146,11 +134,6 @@ def _chosen(config, bus):
 def _format(role, fmt):
     span = f"{fmt.to_float(fmt.min):g} ... {fmt.to_float(fmt.max):.9g}"
     return role, _ROLES[role], fmt.width, fmt.fraction, span
-
-
-def _read_cycles(config):
-    time = Timing(config)
-    return time.look + 4 + (time.memory - 1)  # as HostPort.latency
 
 
 def _diagram(read):
@@ -183,17 +166,10 @@ def _tables(config, registers):
     """A table of fields for each of the registers that have some."""
     found = []
     for register in registers:
-        if built := [f for f in register.fields if not f.option or getattr(config, f.option)]:
+        if built := register.built(config):
             rows = table((f.bits, f.name, f.doc) for f in built)
             found.append(f"{register.name}:\n\n| bits | name | meaning |\n|---|---|---|\n{rows}")
     return "\n\n".join(found)
-
-
-def _flag(config, name, place):
-    last = place.offset + place.width - 1
-    bits = str(last) if place.width == 1 else f"{place.offset}-{last}"
-    names = ", ".join(f"{k} {activation}" for k, activation in enumerate(config.activations))
-    return bits, name.upper(), _FLAGS[name].format(names=names)
 
 
 def _place(config):

@@ -1,13 +1,22 @@
-"""Words of a core's program and tables, and what a program must keep: for the manual and for C."""
+"""A core's words but for its registers, and what a program must keep: for the manual, C and RDL."""
 
 import numpy as np
 from amaranth.lib import data
 
 from rbp.golden.program import compile_program
-from rbp.hdl.layouts import word_layout
+from rbp.hdl.host.register import Field
+from rbp.hdl.layouts import flags_layout, word_layout
 from rbp.hdl.timing import Timing
 
-__all__ = ["fold_layout", "of_program", "of_rules", "table"]
+__all__ = [
+    "dense",
+    "flag_fields",
+    "fold_layout",
+    "of_program",
+    "of_rules",
+    "table",
+    "word_fields",
+]
 
 _WORD = {
     "column": "0 ... {top}; {none}: no column",
@@ -24,6 +33,64 @@ _FOLD = {
     "last": "the last term of its unit",
     "end": "the last term of all",
 }
+
+_FLAGS = {
+    "clamp": "T, not x, feeds the sums while learning",
+    "target": "J = T - x drives its error; elsewhere J = 0",
+    "input": "I is added; elsewhere it is taken for 0",
+    "moves": "the unit is not held: the core may write its x and y",
+    "activation": "its function: {names}",
+}
+
+_DENSE = """
+/* Entries of a block of a dense program{of_columns}. */
+static inline uint32_t {n}_dense_length(uint32_t columns)
+{
+    uint32_t least = {N}_MACS > {N}_RULE_GAP ? {N}_MACS : {N}_RULE_GAP;
+    return columns > least ? columns : least;
+}
+
+/* The entry of the weight from column j to unit i; its bank is (i - first) % {N}_MACS. */
+static inline uint32_t {n}_dense_entry(uint32_t columns, uint32_t first, uint32_t i, uint32_t j)
+{
+    return (i - first) / {N}_MACS * {n}_dense_length(columns) + j;
+}
+
+/* The program of a network with all connections{about}.
+ *
+ * The units before `first` are held.{constant}
+ * Returns how many words it has; 0 where the core is too small. */
+static inline uint32_t {n}_dense({arguments},
+                                 uint32_t words[{N}_WORDS])
+{
+    const uint32_t more = 1u << {N}_PROGRAM_MORE_BIT, last = 1u << {N}_PROGRAM_LAST_BIT;
+    const uint32_t begins = 1u << {N}_PROGRAM_COLUMN_FIRST_BIT;
+    const uint32_t wanted = 1u << {N}_PROGRAM_COLUMN_LAST_BIT;
+{columns}    uint32_t length = {n}_dense_length(columns), count = 0, entries = 0, left;
+    if (first >= units || units > {N}_UNITS || columns == 0 || columns > {N}_COLUMNS) return 0;
+    for (uint32_t i = first; i < units; i += {N}_MACS) {
+        int final = units - i <= {N}_MACS;
+        uint32_t flags = i == first ? begins : 0, ended = final ? flags | wanted : flags;
+        if (final && entries + length < {N}_RULE_SHORTEST) length = {N}_RULE_SHORTEST - entries;
+        uint32_t cut = final ? {unwanted} : 0, from = 0;
+        if (final && cut >= columns) cut = columns, ended = flags;
+        uint32_t to[3] = {cut < columns ? cut : 0, columns - 1, columns};
+        for (int k = 0; k < 3; from = to[k++]) {
+            if (from == to[k]) continue;
+            if (count == {N}_WORDS) return 0;
+            words[count++] = from | (k ? ended : flags) | (to[k] - from > 1 ? more : 0);
+        }
+        for (left = length - columns; left; left--) { /* entries without a column */
+            if (count == {N}_WORDS) return 0;
+            words[count++] = {N}_COLUMNS;
+        }
+        words[count - 1] |= last;
+        entries += length;
+    }
+    words[count - 1] |= 1u << {N}_PROGRAM_END_BIT;
+    return entries > {N}_ENTRIES ? 0 : count;
+}
+"""
 
 
 def fold_layout(config):
@@ -55,8 +122,8 @@ def of_program(config):
         "TOP_UNIT": config.units - 1,
         "ENTRIES": config.entries,
         "TOP_WORD": config.words - 1,
-        "WORD": _layout(word_layout(config), _WORD, columns),
-        "FOLD": _layout(fold_layout(config), _FOLD, columns) if higher else "",
+        "WORD": _tabled(word_fields(config)),
+        "FOLD": _tabled(_fields(config, fold_layout, _FOLD)) if higher else "",
         "NO_COLUMN": columns,
         "TOP_COLUMN": columns - 1,
         "COLUMN_OF": "product" if higher else "unit",
@@ -75,13 +142,28 @@ def of_program(config):
     }
 
 
-def _layout(layout, meanings, columns):
-    rows = []
-    for name, place in layout:
-        last = place.offset + place.width - 1
-        bits = str(last) if place.width == 1 else f"{place.offset}-{last}"
-        rows.append((bits, f"`{name}`", meanings[name].format(top=columns - 1, none=columns)))
-    return table(rows)
+def word_fields(config):
+    """Fields of a word of the program."""
+    return _fields(config, word_layout, _WORD)
+
+
+def flag_fields(config):
+    """Fields of a unit's FLAGS."""
+    return _fields(config, flags_layout, _FLAGS)
+
+
+def _fields(config, layout, meanings):
+    names = ", ".join(f"{k} {name}" for k, name in enumerate(config.activations))
+    known = {"top": config.columns - 1, "none": config.columns, "names": names}
+    return [
+        Field(name, place.offset, place.width, meanings[name].format(**known))
+        for name, place in layout(config)
+    ]
+
+
+def _tabled(fields):
+    """A table of fields."""
+    return table((f.bits, f"`{f.name}`", f.doc) for f in fields)
 
 
 def _wanted(higher):
@@ -106,3 +188,22 @@ def _rows(config, program):
         flags = ", ".join(name for name, value in fields.items() if value)
         column = "none" if column == config.columns else column
         yield f"word {k}", f"0x{word:x}", column, flags or "-"
+
+
+def dense(config):
+    """The functions, where ``{n}`` and ``{N}`` are the core's name."""
+    values = {
+        "of_columns": ", of so many columns of W" if config.higher else ", of so many units",
+        "about": " of products" if config.higher else "",
+        "constant": " The first `held` columns are products of held units alone.",
+        "arguments": "uint32_t units, uint32_t first, uint32_t columns, uint32_t held",
+        "unwanted": "held",
+        "columns": "",
+    }
+    if not config.higher:
+        values |= {"constant": "", "arguments": "uint32_t units, uint32_t first"}
+        values |= {"unwanted": "first", "columns": "    const uint32_t columns = units;\n"}
+    text = _DENSE
+    for key, value in values.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
