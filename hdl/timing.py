@@ -90,6 +90,12 @@ class Timing:
         """To look up what one of the lanes keeps: there, its memory, and back."""
         return self.memory + 2 * self.reach
 
+    @property
+    def answer(self):
+        """Cycles of a host's read, the first included: a word of a lane's, or of the log, and two
+        registers; as many more as a write of that word takes where memories are slow."""
+        return self.look + 4 + (self.memory - 1)
+
     def behind(self, lane):
         """Cycles that a lane is behind the carousel."""
         return self.reach + LANE_SKEW * lane

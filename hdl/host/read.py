@@ -69,10 +69,8 @@ class Reader(wiring.Component):
 
     @property
     def latency(self):
-        """Cycles of a read, the first included: a word of a lane's, or of the log, and two
-        registers; as many more as a write of that word takes where memories are slow."""
-        time = Timing(self.config)
-        return time.look + 4 + (time.memory - 1)
+        """Cycles of a read, the first included."""
+        return Timing(self.config).answer
 
     def elaborate(self, platform):
         m = Module()

@@ -41,8 +41,8 @@ def add(verbs):
         "verilog",
         _verilog,
         "a core as one Verilog file, with the manual of its port",
-        "Beside FILE.v: FILE_manual.md, how to train and recall; FILE_regs.h, for C; and "
-        "FILE.core, for FuseSoC.",
+        "Beside FILE.v: FILE_manual.md, how to train and recall; FILE_regs.h, for C; "
+        "FILE.core, for FuseSoC; and FILE.rdl, its registers and memories in SystemRDL.",
         "rbp verilog --units 15 --macs 5 --out core.v",
     )
     core_flags(verb)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In
 
 from rbp.checks import choice
 from rbp.errors import InputError
-from rbp.files import check_files, made_by
+from rbp.files import made_by
 from rbp.golden.formats import ROLES
 from rbp.hdl.bus.core import BUSES, BusCore
 from rbp.hdl.core import Core
@@ -16,7 +16,6 @@ __all__ = [
     "NAME",
     "PLAIN",
     "PORTS",
-    "check_files",
     "check_name",
     "formats",
     "made_by",

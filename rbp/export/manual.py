@@ -20,7 +20,7 @@ from rbp.hdl.host.memory_map import (
     AddressMap,
     Area,
 )
-from rbp.hdl.host.read import Reader
+from rbp.hdl.timing import Timing
 
 __all__ = ["ACCESS", "manual", "meaning", "state_formula", "weight_formula"]
 
@@ -46,8 +46,8 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "MADE": made,
         "PARAMETERS": table(parameters(config).items()),
         "PORTS": table((f"`{port}`", *more) for port, *more in ports(top(config, bus))),
-        "DIAGRAM": _diagram(Reader(config).latency),
-        "READ": Reader(config).latency,
+        "DIAGRAM": _diagram(Timing(config).answer),
+        "READ": Timing(config).answer,
         "ADDRESS_BITS": amap.width,
         "FORMATS": table(_format(role, fmt) for role, fmt in of.items()),
         "REGISTERS": table(

@@ -11,8 +11,7 @@ from rbp.checks import integer
 from rbp.cmodel.build import FOLDER, SOURCES
 from rbp.cmodel.fields import NETWORK, STATE, arrays, check, described
 from rbp.errors import InputError
-from rbp.export.generated import check_files, made_by
-from rbp.files import check_folder, made_folder, write_all
+from rbp.files import check_files, check_folder, made_by, made_folder, write_all
 from rbp.golden.formats import ROLES
 from rbp.machine import machine, origin
 

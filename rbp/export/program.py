@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from rbp.errors import InputError
-from rbp.export.generated import NAME, check_files, check_name, made_by
+from rbp.export.generated import NAME, check_name
 from rbp.export.verilog import command
-from rbp.files import output_name, write_all
+from rbp.files import check_files, made_by, output_name, write_all
 from rbp.fpga.machines import check_kind, check_units, problem_of
 from rbp.hdl.host.description import core_key
 from rbp.hdl.host.memory_map import AddressMap, Area

@@ -13,8 +13,8 @@ import numpy as np
 from rbp.checks import integer
 from rbp.errors import InputError
 from rbp.export import verilog
-from rbp.export.generated import NAME, check_files, check_name, made_by
-from rbp.files import check_folder, made_folder, write_all
+from rbp.export.generated import NAME, check_name
+from rbp.files import check_files, check_folder, made_by, made_folder, write_all
 from rbp.golden.integrator import targets_error
 from rbp.hdl.host.memory_map import REGISTERS, STATE, AddressMap, Area
 from rbp.hdl.layouts import Region

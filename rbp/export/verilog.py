@@ -1,5 +1,5 @@
-"""``rbp verilog``: a core as one Verilog file; beside it its manual, a header for
-C, and a description for FuseSoC.
+"""``rbp verilog``: a core as one Verilog file; beside it its manual, a header for C, a description
+for FuseSoC, and its registers and memories in SystemRDL.
 
 The Verilog is right in event-driven simulators, of any version of the language, and is accepted
 without a message by Verilator's ``-Wall``, Icarus' ``-Wall``, yosys and slang: what yosys's writer
@@ -19,9 +19,7 @@ from rbp.errors import InputError
 from rbp.export.generated import (
     NAME,
     PLAIN,
-    check_files,
     check_name,
-    made_by,
     parameters,
     ports,
     title,
@@ -29,7 +27,8 @@ from rbp.export.generated import (
 )
 from rbp.export.header import header
 from rbp.export.manual import manual
-from rbp.files import output_name, write_all
+from rbp.export.rdl import rdl
+from rbp.files import check_files, made_by, output_name, write_all
 from rbp.fpga.machines import flags
 from rbp.fpga.vendor import tied
 
@@ -145,32 +144,33 @@ def fusesoc(config, verilog, name, made):
 
 
 def paths(out):
-    """Those of the Verilog, the manual, the header and the description for FuseSoC."""
+    """Those of the Verilog, the manual, the header, for FuseSoC, and of SystemRDL."""
     path = Path(output_name(out))
     if path.suffix not in (".v", ".sv"):
         raise InputError(f"cannot write {out}: expected the name of a Verilog file, FILE.v or .sv")
-    ends = (path.suffix, "_manual.md", "_regs.h", ".core")
+    ends = (path.suffix, "_manual.md", "_regs.h", ".core", ".rdl")
     return tuple(path.with_name(path.stem + end) for end in ends)
 
 
 def check_outputs(out, *, force=False):
-    """Refuse, before a long job, what could not be written at its end: four files."""
+    """Refuse, before a long job, what could not be written at its end: five files."""
     check_files(paths(out), force=force)
 
 
 def contents(config, out, platform=None, name=NAME, bus=PLAIN):
-    """The four files: ``{path: text}``."""
+    """The five files: ``{path: text}``."""
     made, found = made_by(command(config, platform, check_name(name), bus)), paths(out)
     texts = (
         text(config, platform, name, bus),
         manual(config, name, made, bus),
         header(config, name, made),
         fusesoc(config, found[0].name, name, made),
+        rdl(config, name, made),
     )
     return dict(zip(found, texts, strict=True))
 
 
 def write(config, out, platform=None, name=NAME, bus=PLAIN):
-    """Write the four files; returns their paths."""
+    """Write the five files; returns their paths."""
     texts = contents(config, out, platform, name, bus)
     return write_all({path: text.encode() for path, text in texts.items()})

@@ -19,8 +19,8 @@ from rbp.hdl.host.memory_map import AddressMap
 from tests.rbp.export.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 
-FILES = ["net.core", "net.v", "net_manual.md", "net_regs.h"]
-WROTE = ("net.v", "net_manual.md", "net_regs.h", "net.core")
+FILES = ["net.core", "net.rdl", "net.v", "net_manual.md", "net_regs.h"]
+WROTE = ("net.v", "net_manual.md", "net_regs.h", "net.core", "net.rdl")
 
 
 def run(*argv):
@@ -31,7 +31,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_four_files(tmp_path, capsys):
+def test_five_files(tmp_path, capsys):
     out = tmp_path / "net.v"
     assert run("verilog", "--units", 5, "--macs", 2, "--preset", "w8", "--out", out) == 0
     said, err = capsys.readouterr()
