@@ -23,9 +23,9 @@ extern "C" {
 
 /** What a call came to. */
 typedef enum rbp_result {
-    RBP_OK = 0,
-    RBP_AGAIN = 1, /**< no whole report is in the log yet: call again later */
-    RBP_ENDED = 2, /**< the run has ended, and all its reports are read */
+    RBP_OK = 0,          /**< done */
+    RBP_AGAIN = 1,       /**< no whole report is in the log yet: call again later */
+    RBP_ENDED = 2,       /**< the run has ended, and all its reports are read */
     RBP_E_BUS = -1,      /**< a function of yours said that a word was not carried */
     RBP_E_NO_CORE = -2,  /**< no core answers at address 0 */
     RBP_E_VERSION = -3,  /**< the core's memory map is of a version that this driver does not know */
@@ -46,43 +46,58 @@ typedef int (*rbp_write_word)(void *context, uint32_t address, uint32_t word); /
 
 /** A signed word of `bits` bits, in units of 2^-fraction. */
 typedef struct rbp_format {
-    uint32_t bits, fraction;
+    uint32_t bits;     /**< of a word; 0: there is none */
+    uint32_t fraction; /**< F: a value is its word times 2^-F */
 } rbp_format;
 
-/** A core: what it says of itself, and where the driver is. Set by rbp_open(); read what you like.
- */
+/** A core: what it says of itself. Set by rbp_open(); read what you like. */
 typedef struct rbp_core {
-    uint32_t version;       /**< of its memory map: '4' */
-    uint32_t units;         /**< the greatest N */
-    uint32_t macs;          /**< P: weights of an entry */
-    uint32_t lanes, slots;  /**< it holds lanes * slots patterns */
-    uint32_t entries;       /**< the most entries of a program */
-    uint32_t words;         /**< the most words of a program */
-    uint32_t products;      /**< the greatest M of a higher order; 0: sums of states */
-    uint32_t order;         /**< factors of the longest product */
-    uint32_t folds;         /**< the most terms of the fold table */
-    uint32_t log_words;     /**< words of the log */
-    uint32_t activations;   /**< a code of 4 bits for each function, see the manual; 0: none */
-    uint32_t key;           /**< of the networks that it takes */
-    uint32_t momentum, random_start, refill; /**< 1 where built in, else 0 */
-    int eta_least, eta_greatest;             /**< log2 of the learning rate */
-    uint32_t preset;                         /**< 0 w16, 1 w18, 2 w8 */
-    rbp_format state, error, weight, velocity; /**< velocity of 0 bits: there is none */
+    uint32_t version;      /**< of its memory map: '4' */
+    uint32_t units;        /**< the greatest N */
+    uint32_t macs;         /**< P: weights of an entry */
+    uint32_t lanes;        /**< L */
+    uint32_t slots;        /**< patterns of a lane: the core holds lanes * slots */
+    uint32_t entries;      /**< the most entries of a program */
+    uint32_t words;        /**< the most words of a program */
+    uint32_t products;     /**< the greatest M of a higher order; 0: sums of states */
+    uint32_t order;        /**< factors of the longest product */
+    uint32_t folds;        /**< the most terms of the fold table */
+    uint32_t log_words;    /**< words of the log */
+    uint32_t activations;  /**< a code of 4 bits for each function, see the manual; 0: none */
+    uint32_t key;          /**< of the networks that it takes */
+    uint32_t momentum;     /**< 1 where built in, else 0 */
+    uint32_t random_start; /**< 1 where x(t0) can be drawn, else 0 */
+    uint32_t refill;       /**< 1 where patterns can be written during a run, else 0 */
+    int eta_least;         /**< log2 of the least learning rate */
+    int eta_greatest;      /**< log2 of the greatest */
+    uint32_t preset;       /**< of the formats: 0 w16, 1 w18, 2 w8 */
+    rbp_format state;      /**< of x, x(t0), I and T */
+    rbp_format error;      /**< of y; its square is that of the energy */
+    rbp_format weight;     /**< of W */
+    rbp_format velocity;   /**< of momentum */
 
-    rbp_read_word read;   /* the driver's own from here on */
+    /* The driver's own. */
+    /** @cond */
+    rbp_read_word read;
     rbp_write_word write;
     void *context;
     uint32_t unit_bits, slot_bits, word_bits, offset_bits;
     uint32_t tag, log_read, given, batch, training, seen, column;
     uint64_t energy;
+    /** @endcond */
 } rbp_core;
 
 /** A network, as `rbp program` writes it; make it by RBP_NETWORK() or RBP_NETWORK_HIGHER(). */
 typedef struct rbp_network {
+    /* The driver's own. */
+    /** @cond */
     uint32_t key, rows, held, blocks, numbers, entries, words, product_words, fold_words, flag_words;
     const uint32_t *program, *products, *folds, *flags, *block, *weights;
+    /** @endcond */
     const uint32_t *velocities; /**< of `rbp program`, &NAME_velocities[0][0]; NULL: all are 0 */
+    /** @cond */
     const int32_t *order, *columns;
+    /** @endcond */
 } rbp_network;
 
 /** Initial value of a rbp_network from the arrays of a header: RBP_NETWORK(network, NETWORK). */
@@ -122,7 +137,7 @@ typedef struct rbp_settings {
     uint32_t options;    /**< RBP_NEAREST ... */
 } rbp_settings;
 
-/** What has happened since the last rbp_clear(). */
+/** Counters, from the last rbp_clear() on. */
 typedef struct rbp_counters {
     uint32_t unsettled; /**< relaxations at their limit, modulo 2^24 */
     uint32_t skipped;   /**< rank-1 updates left out, modulo 2^24 */
@@ -132,30 +147,43 @@ typedef struct rbp_counters {
 /** Fields of rbp_status(). */
 enum {
     RBP_STATUS_PHASE = 3, /**< mask; 0 idle, 1 relaxing, 2 updating, 3 the last weights are coming */
-    RBP_STATUS_SATURATED_STATE = 1 << 2,
-    RBP_STATUS_SATURATED_ERROR = 1 << 3,
-    RBP_STATUS_SATURATED_NET = 1 << 4,
-    RBP_STATUS_SATURATED_WEIGHT = 1 << 5,
-    RBP_STATUS_REFUSED = 1 << 6, /**< an access was refused */
-    RBP_STATUS_SATURATED_VELOCITY = 1 << 7,
-    RBP_STATUS_DONE = 1 << 8,    /**< the run that was started last has ended */
-    RBP_STATUS_LOG_HALF = 1 << 9 /**< the log is half full */
+    RBP_STATUS_SATURATED_STATE = 1 << 2,    /**< a word of the state was clamped to its format */
+    RBP_STATUS_SATURATED_ERROR = 1 << 3,    /**< the same of y, J or b */
+    RBP_STATUS_SATURATED_NET = 1 << 4,      /**< the same of u */
+    RBP_STATUS_SATURATED_WEIGHT = 1 << 5,   /**< the same of a weight */
+    RBP_STATUS_REFUSED = 1 << 6,            /**< an access was refused */
+    RBP_STATUS_SATURATED_VELOCITY = 1 << 7, /**< a velocity was clamped */
+    RBP_STATUS_DONE = 1 << 8,               /**< the run that was started last has ended */
+    RBP_STATUS_LOG_HALF = 1 << 9            /**< the log is half full */
 };
 
-/** Causes of an interrupt. */
-enum { RBP_IRQ_DONE = 1, RBP_IRQ_LOG_HALF = 2 };
+/** Causes of an interrupt, as of rbp_status(). */
+enum {
+    RBP_IRQ_DONE = 1,    /**< RBP_STATUS_DONE */
+    RBP_IRQ_LOG_HALF = 2 /**< RBP_STATUS_LOG_HALF */
+};
 
 /** What rbp_read_states() reads. */
-typedef enum rbp_region { RBP_X_START = 0, RBP_X = 1, RBP_Y = 2 } rbp_region;
+typedef enum rbp_region {
+    RBP_X_START = 0, /**< x(t0) */
+    RBP_X = 1,       /**< x at the end of the last relaxation */
+    RBP_Y = 2        /**< y */
+} rbp_region;
 
 /** What rbp_read_weights() and rbp_write_weights() carry. */
-typedef enum rbp_area { RBP_WEIGHTS = 2, RBP_VELOCITIES = 3 } rbp_area;
+typedef enum rbp_area {
+    RBP_WEIGHTS = 2,   /**< W */
+    RBP_VELOCITIES = 3 /**< of momentum */
+} rbp_area;
 
-/** Fields of a word of steps. */
-#define RBP_X_STEPS(word) ((word) & 0x7fffu)            /**< Euler steps of x */
-#define RBP_X_UNSETTLED(word) ((word) >> 15 & 1u)       /**< x reached the limit */
-#define RBP_Y_STEPS(word) ((word) >> 16 & 0x7fffu)      /**< Euler steps of y; 0 in a recall */
-#define RBP_Y_UNSETTLED(word) ((word) >> 31 & 1u)       /**< y reached the limit */
+/** Of a word of steps: Euler steps of x. */
+#define RBP_X_STEPS(word) ((word) & 0x7fffu)
+/** Of a word of steps: x reached the limit. */
+#define RBP_X_UNSETTLED(word) ((word) >> 15 & 1u)
+/** Of a word of steps: Euler steps of y; 0 in a recall. */
+#define RBP_Y_STEPS(word) ((word) >> 16 & 0x7fffu)
+/** Of a word of steps: y reached the limit. */
+#define RBP_Y_UNSETTLED(word) ((word) >> 31 & 1u)
 
 /** A line of text for a result, without a full stop; never NULL. */
 const char *rbp_text(int result);
@@ -206,7 +234,7 @@ int rbp_recall(rbp_core *core);
 /** End the training after the update under way. @return RBP_E_BUS */
 int rbp_stop(rbp_core *core);
 
-/** Fields of RBP_STATUS_PHASE ... @return RBP_E_BUS */
+/** Read #RBP_STATUS_PHASE and the fields behind it. @return RBP_E_BUS */
 int rbp_status(rbp_core *core, uint32_t *status);
 
 /** Choose when `irq` is high: RBP_IRQ_DONE | RBP_IRQ_LOG_HALF, 0 never. It is low again when the
@@ -216,13 +244,14 @@ int rbp_irq(rbp_core *core, uint32_t causes);
 
 /** Read the next report: of an update, or of the recall. A full log makes the core wait, so read
  *  until RBP_ENDED. Never waits itself.
+ *  @param core where a training or a recall was started
  *  @param steps B words, a word a pattern, see RBP_X_STEPS(); or NULL. The same array until RBP_OK.
  *  @param energy the sum of J * J before the update, in units of 2^(-2 * error.fraction); in a
  *  recall 0; or NULL
  *  @return RBP_OK: a report; RBP_AGAIN, RBP_ENDED; RBP_E_BUS; RBP_E_RANGE: nothing was started */
 int rbp_report(rbp_core *core, uint32_t *steps, uint64_t *energy);
 
-/** @return RBP_E_BUS */
+/** Read what has happened since the last rbp_clear(). @return RBP_E_BUS */
 int rbp_read_counters(rbp_core *core, rbp_counters *counters);
 
 /** Read W, or the velocities: N x M words, row by row, in the format of weights or velocities. Rows

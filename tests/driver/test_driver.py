@@ -17,6 +17,7 @@ from rbp.fpga.machines import machine as core_of
 from rbp.machine import machine, unclamped
 from rbp.paper import examples, figure1
 from rbp.settings import Settings
+from tests.tools import wanted
 
 HERE = Path(__file__).parent
 WARN = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wno-error=conversion", "-Werror")
@@ -270,6 +271,27 @@ def test_every_register_is_where_the_map_has_it():
     listed = text.split("enum {")[2].split("DESCRIPTION")[0]
     assert [name.strip() for name in listed.split(",")][:-1] == [r.name for r in REGISTERS]
     assert f"0x{IDENTITY:08x}u" in text
+
+
+DOXYFILE = """\
+INPUT = rbp.h
+OPTIMIZE_OUTPUT_FOR_C = YES
+GENERATE_LATEX = NO
+QUIET = YES
+WARN_AS_ERROR = FAIL_ON_WARNINGS
+"""
+
+
+@pytest.mark.parametrize("lost", [None, "/**< L */", " *  @param core where"])
+def test_doxygen_says_nothing(tmp_path, lost):
+    """Everything in rbp.h is documented; a comment that is lost is found."""
+    command = [wanted("doxygen"), "Doxyfile"]
+    text = (files.FOLDER / "rbp.h").read_text()
+    assert lost is None or lost in text
+    (tmp_path / "rbp.h").write_text(text.replace(lost, "") if lost else text)
+    (tmp_path / "Doxyfile").write_text(DOXYFILE)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert bool(done.stdout + done.stderr) == bool(done.returncode) == (lost is not None)
 
 
 def test_written_files_are_the_installed_ones(tmp_path):

@@ -1,5 +1,6 @@
 /* A loop without an operating system, for a RISC-V processor beside the core: the core learns from
  * what the sensor gives, and an interrupt ends the wait.
+ * The project's tests compile it, and do not run it.
  *
  *   rbp example xor --out problem.npz
  *   rbp program problem.npz --macs 4 --out network.h
