@@ -6,7 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.wires import HostSignature
 
-__all__ = ["Access"]
+__all__ = ["Access", "members"]
+
+
+def members(ports, address_width):
+    """Members of a bus: ``ports`` has (direction, bits, meaning) of each; bits of None are those of
+    an address."""
+    return {
+        name: flow(address_width if bits is None else bits)
+        for name, (flow, bits, _) in ports.items()
+    }
 
 
 class Access(wiring.Component):

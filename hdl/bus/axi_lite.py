@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.bus.access import Access
+from rbp.hdl.bus.access import Access, members
 from rbp.hdl.wires import HostSignature
 
 __all__ = ["OKAY", "SLVERR", "AxiLite", "AxiLiteSignature"]
@@ -13,33 +13,35 @@ OKAY, SLVERR = 0, 2
 """Responses."""
 
 
+AXI_LITE = {
+    "awaddr": (Out, None, "byte address of a write: 4 times the word address"),
+    "awprot": (Out, 3, "ignored"),
+    "awvalid": (Out, 1, "there is an address to write"),
+    "awready": (In, 1, "it is taken"),
+    "wdata": (Out, 32, "word to write"),
+    "wstrb": (Out, 4, "its bytes: all four, or SLVERR and nothing is written"),
+    "wvalid": (Out, 1, "there is a word to write"),
+    "wready": (In, 1, "it is taken"),
+    "bresp": (In, 2, "0 OKAY; 2 SLVERR, the write was refused"),
+    "bvalid": (In, 1, "the write is done"),
+    "bready": (Out, 1, "that is taken"),
+    "araddr": (Out, None, "byte address of a read"),
+    "arprot": (Out, 3, "ignored"),
+    "arvalid": (Out, 1, "there is an address to read"),
+    "arready": (In, 1, "it is taken"),
+    "rdata": (In, 32, "word read"),
+    "rresp": (In, 2, "0 OKAY; 2 SLVERR, the read was refused"),
+    "rvalid": (In, 1, "the read is done"),
+    "rready": (Out, 1, "that is taken"),
+}
+"""Seen from the manager: direction, bits, meaning; bits of None are those of an address."""
+
+
 class AxiLiteSignature(wiring.Signature):
     """AXI4-Lite, seen from the manager; the names are those of the specification, in lower case."""
 
     def __init__(self, address_width):
-        super().__init__(
-            {
-                "awaddr": Out(address_width),
-                "awprot": Out(3),
-                "awvalid": Out(1),
-                "awready": In(1),
-                "wdata": Out(32),
-                "wstrb": Out(4),
-                "wvalid": Out(1),
-                "wready": In(1),
-                "bresp": In(2),
-                "bvalid": In(1),
-                "bready": Out(1),
-                "araddr": Out(address_width),
-                "arprot": Out(3),
-                "arvalid": Out(1),
-                "arready": In(1),
-                "rdata": In(32),
-                "rresp": In(2),
-                "rvalid": In(1),
-                "rready": Out(1),
-            }
-        )
+        super().__init__(members(AXI_LITE, address_width))
 
 
 class AxiLite(wiring.Component):
@@ -72,25 +74,7 @@ class AxiLite(wiring.Component):
     MEANINGS = {
         "aclk": "clock, rising edge",
         "aresetn": "reset, synchronous, active low",
-        "s_axil_awaddr": "byte address of a write: 4 times the word address",
-        "s_axil_awprot": "ignored",
-        "s_axil_awvalid": "there is an address to write",
-        "s_axil_awready": "it is taken",
-        "s_axil_wdata": "word to write",
-        "s_axil_wstrb": "its bytes: all four, or SLVERR and nothing is written",
-        "s_axil_wvalid": "there is a word to write",
-        "s_axil_wready": "it is taken",
-        "s_axil_bresp": "0 OKAY; 2 SLVERR, the write was refused",
-        "s_axil_bvalid": "the write is done",
-        "s_axil_bready": "that is taken",
-        "s_axil_araddr": "byte address of a read",
-        "s_axil_arprot": "ignored",
-        "s_axil_arvalid": "there is an address to read",
-        "s_axil_arready": "it is taken",
-        "s_axil_rdata": "word read",
-        "s_axil_rresp": "0 OKAY; 2 SLVERR, the read was refused",
-        "s_axil_rvalid": "the read is done",
-        "s_axil_rready": "that is taken",
+        **{f"s_axil_{name}": meaning for name, (_, _, meaning) in AXI_LITE.items()},
     }
     """Of the ports, by name in Verilog."""
 

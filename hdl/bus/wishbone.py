@@ -4,29 +4,31 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rbp.hdl.bus.access import Access
+from rbp.hdl.bus.access import Access, members
 from rbp.hdl.wires import HostSignature
 
 __all__ = ["Wishbone", "WishboneSignature"]
+
+
+WISHBONE = {
+    "cyc": (Out, 1, "a cycle is under way"),
+    "stb": (Out, 1, "there is a request; held until wb_ack or wb_err"),
+    "we": (Out, 1, "to write, else to read"),
+    "adr": (Out, None, "address of a 32-bit word, see the manual"),
+    "dat_w": (Out, 32, "word to write"),
+    "sel": (Out, 4, "its bytes: all four, or wb_err and nothing is written; ignored in a read"),
+    "ack": (In, 1, "the request is done"),
+    "err": (In, 1, "the request was refused"),
+    "dat_r": (In, 32, "word read, with wb_ack"),
+}
+"""Seen from the master: direction, bits, meaning; bits of None are those of an address."""
 
 
 class WishboneSignature(wiring.Signature):
     """Wishbone, seen from the master."""
 
     def __init__(self, address_width):
-        super().__init__(
-            {
-                "cyc": Out(1),
-                "stb": Out(1),
-                "we": Out(1),
-                "adr": Out(address_width),
-                "dat_w": Out(32),
-                "sel": Out(4),
-                "ack": In(1),
-                "err": In(1),
-                "dat_r": In(32),
-            }
-        )
+        super().__init__(members(WISHBONE, address_width))
 
 
 class Wishbone(wiring.Component):
@@ -59,15 +61,7 @@ class Wishbone(wiring.Component):
     MEANINGS = {
         "clk": "clock, rising edge",
         "rst": "reset, synchronous, active high",
-        "wb_cyc": "a cycle is under way",
-        "wb_stb": "there is a request; held until wb_ack or wb_err",
-        "wb_we": "to write, else to read",
-        "wb_adr": "address of a 32-bit word, see the manual",
-        "wb_dat_w": "word to write",
-        "wb_sel": "its bytes: all four, or wb_err and nothing is written; not looked at in a read",
-        "wb_ack": "the request is done",
-        "wb_err": "the request was refused",
-        "wb_dat_r": "word read, with wb_ack",
+        **{f"wb_{name}": meaning for name, (_, _, meaning) in WISHBONE.items()},
     }
     """Of the ports, by name in Verilog."""
 
