@@ -55,7 +55,6 @@ class _Request:
     data: bytes
     count: int = 0
     words: list[int] | None = None
-    refused: bool = False
     line: bytes = field(default=b"", repr=False)
 
     def __post_init__(self):
@@ -191,8 +190,7 @@ class Link:
         request.words = [
             int.from_bytes(words[k : k + 4], "little") for k in range(0, len(words), 4)
         ]
-        request.refused = bool(data[-1])
-        self.refused |= request.refused
+        self.refused |= bool(data[-1])
         self._passed(at)
         self.sent.popleft()
         self.again = 0
