@@ -1,6 +1,7 @@
 """What a core says of itself: eight words, from which a host knows all that was built."""
 
 import zlib
+from dataclasses import fields
 
 from rbp.golden.config import FAMILIES, Config
 from rbp.golden.formats import PRESETS
@@ -83,9 +84,9 @@ def _code(name):
     return known.index(name) + 1 if name in known else OWN
 
 
-def _fields(register, values):
-    """A word of its fields' values, by name."""
-    return sum(int(values[f.name]) << f.low for f in register.fields)
+def _parts(register):
+    """Its fields; or one, of its name."""
+    return register.fields or (Field(register.name, 0, 32, register.doc),)
 
 
 def core_key(config):
@@ -102,37 +103,25 @@ def core_key(config):
 
 
 def description(config):
-    """The eight words of a core."""
+    """The eight words of a core. A field is the attribute of ``config`` that has its name, but for
+    those that are said here."""
     low, high = config.eta_shifts
     values = {
-        "SHAPE": {"UNITS": config.units, "MACS": config.macs, "LANES": config.lanes},
-        "OPTIONS": {
-            "SLOTS": config.slots,
-            "LOG_BITS": config.log_depth.bit_length() - 1,
-            "PRESET": list(PRESETS).index(config.preset),
-            "FAMILY": list(FAMILIES).index(config.family),
-            "MOMENTUM": config.momentum,
-            "RANDOM_START": config.random_start,
-            "REFILL": config.refill,
-            "SPRAM": config.spram,
-            "ETA_LEAST": low + ETA_ZERO,
-            "ETA_GREATEST": high + ETA_ZERO,
-        },
-        "ENTRIES": config.entries,
-        "WORDS": config.words,
-        "PRODUCTS": {
-            "PRODUCTS": config.products or 0,
-            "ORDER": config.order,
-            "FEATURE": 0 if config.feature == "identity" else _code(config.feature),
-        },
-        "FOLDS": config.folds or 0,
-        "ACTIVATIONS": {
-            f"ACTIVATION_{k}": _code(config.activations[k]) if k < len(config.activations) else 0
-            for k in range(8)
-        },
+        "LOG_BITS": config.log_depth.bit_length() - 1,
+        "PRESET": list(PRESETS).index(config.preset),
+        "FAMILY": list(FAMILIES).index(config.family),
+        "ETA_LEAST": low + ETA_ZERO,
+        "ETA_GREATEST": high + ETA_ZERO,
+        "FEATURE": 0 if config.feature == "identity" else _code(config.feature),
+        **{f"ACTIVATION_{k}": 0 for k in range(8)},
+        **{f"ACTIVATION_{k}": _code(name) for k, name in enumerate(config.activations)},
         "KEY": core_key(config),
     }
-    return [_fields(r, values[r.name]) if r.fields else values[r.name] for r in DESCRIPTION]
+
+    def number(name):
+        return values[name] if name in values else int(getattr(config, name.lower()) or 0)
+
+    return [sum(number(f.name) << f.low for f in _parts(register)) for register in DESCRIPTION]
 
 
 def described(words, own=()):
@@ -141,12 +130,11 @@ def described(words, own=()):
     ``own`` names functions that are not built into this program, in the order of the units' codes.
     Raises :class:`Unknown` where no core that this program knows says so.
     """
-    found = {r.name: word for r, word in zip(DESCRIPTION, words, strict=True)}
-    fields = {
-        field.name: (found[r.name] & field.mask) >> field.low
-        for r in DESCRIPTION
-        for field in r.fields
-    }
+    found = {}
+    for register, word in zip(DESCRIPTION, words, strict=True):
+        for part in _parts(register):
+            number = (word & part.mask) >> part.low
+            found[part.name.lower()] = bool(number) if part.width == 1 else number
     functions, own = dict(enumerate(ACTIVATIONS, start=1)), iter(own)
 
     def function(code):
@@ -156,36 +144,26 @@ def described(words, own=()):
         return name
 
     try:
-        higher = bool(fields["PRODUCTS"])
-        codes = [code for k in range(8) if (code := fields[f"ACTIVATION_{k}"])]
-        config = Config(
-            units=fields["UNITS"],
-            macs=fields["MACS"],
-            lanes=fields["LANES"],
-            slots=fields["SLOTS"],
-            entries=found["ENTRIES"],
-            words=found["WORDS"],
-            preset=list(PRESETS)[fields["PRESET"]],
-            activations=tuple(map(function, codes)),
-            order=fields["ORDER"],
-            products=fields["PRODUCTS"] if higher else None,
-            folds=found["FOLDS"] if higher else None,
-            feature=function(fields["FEATURE"]) if fields["FEATURE"] else "identity",
-            family=list(FAMILIES)[fields["FAMILY"]],
-            momentum=bool(fields["MOMENTUM"]),
-            random_start=bool(fields["RANDOM_START"]),
-            refill=bool(fields["REFILL"]),
-            spram=bool(fields["SPRAM"]),
-            eta_shifts=(fields["ETA_LEAST"] - ETA_ZERO, fields["ETA_GREATEST"] - ETA_ZERO),
-            log_depth=1 << fields["LOG_BITS"],
-        )
+        codes = [code for k in range(8) if (code := found[f"activation_{k}"])]
+        values = {
+            "preset": list(PRESETS)[found["preset"]],
+            "activations": tuple(map(function, codes)),
+            "products": found["products"] or None,
+            "folds": found["folds"] if found["products"] else None,
+            "feature": function(found["feature"]) if found["feature"] else "identity",
+            "family": list(FAMILIES)[found["family"]],
+            "eta_shifts": (found["eta_least"] - ETA_ZERO, found["eta_greatest"] - ETA_ZERO),
+            "log_depth": 1 << found["log_bits"],
+        }
+        known = {field.name for field in fields(Config)}
+        config = Config(**{name: n for name, n in found.items() if name in known} | values)
     except (ValueError, IndexError) as error:
         if isinstance(error, Unknown):
             raise
         said = " ".join(f"{word:08x}" for word in words)
         raise Unknown(f"{said} describes no core: {error}") from error
-    for register, word in zip(DESCRIPTION, description(config), strict=True):
-        if word != found[register.name]:
-            told = f"{found[register.name]:#x}, where such a core says {word:#x}"
+    for register, said, word in zip(DESCRIPTION, words, description(config), strict=True):
+        if word != said:
+            told = f"{said:#x}, where such a core says {word:#x}"
             raise Unknown(f"another version made the core: its {register.name} is {told}")
     return config

@@ -39,9 +39,7 @@ class SettingsRegisters(wiring.Component):
         super().__init__(
             {
                 "word": In(32),
-                "done": In(
-                    data.StructLayout({name: 1 for name in ("MODE", "ROWS", "UPDATES", *FIELDS)})
-                ),
+                "done": In(data.StructLayout({name: 1 for name in CHECKED})),
                 "errors": In(1),
                 "set_errors": In(1),
                 "settings": Out(settings_layout(config)),
