@@ -17,8 +17,7 @@ from rbp.boards.boards import Board, board
 from rbp.checks import integer
 from rbp.errors import CheckFailed
 from rbp.export import verilog
-from rbp.export.generated import made_by
-from rbp.files import check_folder, made_folder, write_all
+from rbp.files import check_folder, made_by, made_folder, write_all
 from rbp.fpga import flow, synth
 from rbp.fpga.machines import flags
 from rbp.hdl.boards.top import Top

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In
 
 from rbp.checks import choice
 from rbp.errors import InputError
-from rbp.files import made_by
 from rbp.golden.formats import ROLES
 from rbp.hdl.bus.core import BUSES, BusCore
 from rbp.hdl.core import Core
@@ -18,7 +17,6 @@ __all__ = [
     "PORTS",
     "check_name",
     "formats",
-    "made_by",
     "parameters",
     "ports",
     "title",
