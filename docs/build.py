@@ -22,7 +22,10 @@ CONTENTS = {
     "Start": [
         "docs/tutorial",
         "docs/mnist",
-        *(f"docs/howto/{name}" for name in ("data", "estimators", "classifier", "recall")),
+        *(
+            f"docs/howto/{name}"
+            for name in ("data", "estimators", "sweeps", "classifier", "recall")
+        ),
     ],
     "Boards": ["docs/boards", "docs/integration"],
     "How to": [

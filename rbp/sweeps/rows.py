@@ -1,0 +1,58 @@
+"""Rows of a sweep on the disk: a Parquet file for each job, whole or not there."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rbp.errors import InputError
+from rbp.files import written
+
+__all__ = ["PARTS", "TABLE", "collect", "done", "keep"]
+
+PARTS, TABLE = "jobs", "sweep.parquet"
+
+
+def keep(folder, row):
+    """Write a row as it comes."""
+    path = Path(folder) / PARTS / f"{row['key']}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, [row])
+
+
+def done(folder):
+    """Rows that are there, by key; refuses a file that is none."""
+    rows = {}
+    for path in sorted((Path(folder) / PARTS).glob("*.parquet")):
+        try:
+            (row,) = pq.read_table(path).to_pylist()
+            rows[row["key"]] = row
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path} is no row of a sweep: remove it to run that job") from error
+    return rows
+
+
+def collect(folder, rows):
+    """Write all rows as one table; returns its path."""
+    path = os.path.join(folder, TABLE)
+    _write(path, rows)
+    return path
+
+
+def _write(path, rows):
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    arrays = {name: _array(values) for name, values in columns.items()}
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays), buffer)
+    with written(path) as file:
+        file.write(buffer.getvalue().to_pybytes())
+
+
+def _array(values):
+    """Of one type, or all of them as text."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values])

@@ -1,0 +1,84 @@
+"""``rbp sweep``: the jobs of a file on a cluster, from where it stopped."""
+
+from contextlib import ExitStack, contextmanager
+
+from rbp.errors import CheckFailed, InputError
+from rbp.extras import named
+from rbp.sweeps import rows
+from rbp.sweeps.jobs import run as run_job
+
+__all__ = ["DIED", "run"]
+
+DIED = 3
+"""Workers that a job may cost before it is given up."""
+
+
+def run(jobs, folder, workers=None, scheduler=None, progress=None):
+    """Run what is not done yet; returns all rows, in the order of the jobs.
+
+    Each row is on the disk when ``progress(done, total)`` is called for it. A job whose worker dies
+    is run again, :data:`DIED` times. Interrupted, the rows that came stay, and the next call goes
+    on; so it does with jobs that failed, but for those whose settings were refused.
+    """
+    there = rows.done(folder)
+    kept = {job.key: there[job.key] for job in jobs if _settled(there.get(job.key))}
+    left = [job for job in jobs if job.key not in kept]
+    if progress and kept:
+        progress(len(kept), len(jobs))
+    if left:
+        with _client(min(workers or 2**31, len(left)), scheduler) as client:
+            for row in _as_they_come(client, left):
+                rows.keep(folder, row)
+                kept[row["key"]] = row
+                if progress:
+                    progress(len(kept), len(jobs))
+    return [kept[job.key] for job in jobs]
+
+
+def _settled(row):
+    return row is not None and (not row["error"] or row["error"].startswith("InputError"))
+
+
+def _as_they_come(client, jobs):
+    from distributed import KilledWorker, as_completed
+
+    futures = {client.submit(run_job, job, key=job.key, pure=False): job for job in jobs}
+    for future in as_completed(futures):
+        job = futures[future]
+        try:
+            yield future.result()
+        except KilledWorker:
+            settings = {"key": job.key, "kind": job.kind, **dict(job.settings)}
+            yield settings | {"error": f"WorkerDied: {DIED} workers died of it", "seconds": 0.0}
+        future.release()
+
+
+@contextmanager
+def _client(workers, scheduler):
+    """A client of a scheduler, or of a cluster of this machine's processors."""
+    with named():
+        import dask
+        from distributed import Client, LocalCluster
+    with ExitStack() as stack:
+        stack.enter_context(
+            dask.config.set(
+                {"distributed.scheduler.allowed-failures": DIED, "logging.distributed": "critical"}
+            )
+        )
+        if scheduler is None:
+            processors = dask.system.CPU_COUNT
+            scheduler = stack.enter_context(
+                LocalCluster(
+                    n_workers=min(workers, processors),
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    host="127.0.0.1",
+                )
+            )
+        try:
+            client = stack.enter_context(Client(scheduler, timeout=10))
+        except (OSError, ValueError) as error:
+            raise InputError(f"no scheduler at {scheduler}: {error}") from error
+        if not client.scheduler_info()["workers"]:
+            raise CheckFailed(f"the scheduler at {scheduler} has no workers")
+        yield client

@@ -1,0 +1,158 @@
+"""Sweeps: as by hand, bit for bit; nothing is lost where a worker dies, or the host."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+import rbp
+from rbp.cli import main
+from rbp.errors import InputError
+from rbp.paper import examples
+from rbp.sweeps import jobs as running
+from rbp.sweeps import plan, plot, rows, sweep
+
+SIXTY = """
+example = "association"
+updates = 30
+[grid]
+eta_shift = [-3, -2, -1]
+preset = ["w16", "w8"]
+seed = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+"""
+
+
+def written(tmp_path, text):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text)
+    return path
+
+
+def by_hand(preset, eta_shift, seed):
+    problem = examples.find("association").problem()
+    result = rbp.train(problem, 30, eta_shift=eta_shift, preset=preset, seed=seed)
+    return float(result.energy[-1]), result.weights_raw
+
+
+def test_sixty_and_a_worker_that_dies(tmp_path):
+    """Two workers, one of which is killed in the middle: each row is that of a training by hand."""
+    wanted = plan.read(written(tmp_path, SIXTY))
+    assert len(wanted) == 60
+    killed = []
+
+    def progress(done, total):
+        if done >= 20 and not killed:
+            children = psutil.Process().children(recursive=True)
+            workers = [c.pid for c in children if "--multiprocessing-fork" in c.cmdline()]
+            os.kill(workers[0], signal.SIGKILL)
+            killed.append(workers[0])
+
+    found = sweep.run(wanted, tmp_path / "out", workers=2, progress=progress)
+    assert killed
+    assert len(found) == 60
+    for row in found:
+        energy, words = by_hand(row["preset"], row["eta_shift"], row["seed"])
+        digest = hashlib.sha256(np.ascontiguousarray(words, "<i8").tobytes()).hexdigest()[:16]
+        assert (row["error"], row["energy"], row["weights"]) == ("", energy, digest)
+    table = pq.read_table(rows.collect(tmp_path / "out", found)).to_pylist()
+    assert table == found
+    plot.draw(found, "eta_shift", tmp_path / "eta.png")
+    assert (tmp_path / "eta.png").stat().st_size > 10_000
+
+
+def test_interrupted_and_resumed(tmp_path):
+    """Ctrl-C ends it with one line and 130; the same command makes what is missing, no more."""
+    path, out = written(tmp_path, SIXTY), tmp_path / "out"
+    words = [sys.executable, "-m", "rbp", "sweep", str(path), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    parts = out / rows.PARTS
+    while not parts.exists() or len(list(parts.iterdir())) < 5:
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    kept = {p.name: p.stat().st_mtime_ns for p in parts.iterdir()}
+    assert process.returncode == 130
+    assert "are kept in" in said
+    assert "Traceback" not in said
+    assert 5 <= len(kept) < 60
+    assert main(words[3:]) == 0
+    assert len(pq.read_table(out / rows.TABLE)) == 60
+    assert all((parts / name).stat().st_mtime_ns == then for name, then in kept.items())
+
+
+def test_failures_are_kept(tmp_path, capsys):
+    """A job that cannot run is a row with its message; the others go on, and the exit code is 1."""
+    path = written(tmp_path, 'example = "xor"\nupdates = 5\n[grid]\nbatch = [2, 40]\n')
+    assert main(["sweep", str(path), "--out", str(tmp_path / "out")]) == 1
+    assert "1 of 2 jobs failed, the first: InputError: batch must be" in capsys.readouterr().err
+    good, bad = pq.read_table(tmp_path / "out" / rows.TABLE).to_pylist()
+    assert (good["error"], good["batch"]) == ("", 2)
+    assert bad["energy"] is None
+
+
+def test_draws(tmp_path):
+    """Each draw is combined with the grid; the same file draws the same."""
+    text = (
+        'example = "xor"\nupdates = 5\n[grid]\npreset = ["w8", "w16"]\n'
+        "[draws]\ncount = 6\neta_shift = {low = -3, high = 1}\nseed = [1, 2, 3]\n"
+    )
+    found = plan.read(written(tmp_path, text))
+    assert found == plan.read(written(tmp_path, text))
+    assert 6 < len(found) <= 12  # a draw may come twice
+    assert {dict(job.settings)["eta_shift"] for job in found} <= set(range(-3, 2))
+
+
+def test_a_file_of_ones_own(tmp_path):
+    """A problem's path counts from the sweep's file; engines are a setting like others."""
+    examples.find("xor").problem().save(tmp_path / "p.npz")
+    text = 'problem = "p.npz"\nupdates = 5\n[grid]\nengine = ["model", "golden"]\n'
+    found = [running.run(job) for job in plan.read(written(tmp_path, text))]
+    assert found[0]["weights"] == found[1]["weights"]
+    assert found[0]["key"] != found[1]["key"]
+
+
+WRONG = {
+    "there is no setting eta:": 'example = "xor"\nupdates = 5\neta = 1',
+    "expected one of problem": "updates = 5",
+    "updates must be": 'example = "xor"',
+    "grid.seed must be a list": 'example = "xor"\nupdates = 5\n[grid]\nseed = 3',
+    "seed is given twice": 'example = "xor"\nupdates = 5\nseed = 1\n[grid]\nseed = [3]',
+    "draws.draw_seed must be": 'example = "xor"\nupdates = 5\n[draws]\ndraw_seed = "a"',
+    "draws.batch must be": 'example = "xor"\nupdates = 5\n[draws]\nbatch = {low = 3}',
+    "device must be one of": 'kind = "synth"\ndevice = "x"\nunits = 3',
+    "kind synth takes no example": 'kind = "synth"\ndevice = "up5k"\nexample = "xor"',
+    "example must be one of": 'example = "nor"\nupdates = 5',
+    "eta_shift must be": 'example = "xor"\nupdates = 5\n[grid]\neta_shift = [9]',
+    "Expected": "updates = ",
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_bad_input(message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        plan.read(written(tmp_path, WRONG[message]))
+
+
+def test_bad_places(tmp_path, capsys):
+    path = written(tmp_path, SIXTY)
+    assert main(["sweep", str(path), "--out", str(path)]) == 2
+    assert main(["sweep", str(tmp_path / "none"), "--out", str(tmp_path / "o")]) == 2
+    assert main(["sweep", str(path), "--out", str(tmp_path / "o"), "--plot", "colour"]) == 2
+    words = ["sweep", str(path), "--out", str(tmp_path / "o"), "--scheduler", "tcp://127.0.0.1:1"]
+    assert main(words) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 4
+    assert "no scheduler at tcp://127.0.0.1:1" in said[3]
+    parts = tmp_path / "o" / rows.PARTS
+    parts.mkdir(parents=True)
+    (parts / "x.parquet").write_text("?")
+    with pytest.raises(InputError, match="is no row of a sweep"):
+        rows.done(tmp_path / "o")
