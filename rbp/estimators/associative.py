@@ -7,11 +7,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rbp.checks import boolean, choice, integer
 from rbp.engines import recall
-from rbp.estimators.base import say
-from rbp.estimators.learner import learner
+from rbp.engines.learner import learner
+from rbp.estimators.base import FLAGS, say
 from rbp.problem import Problem
 from rbp.result import ENGINES
-from rbp.settings import Settings
 
 __all__ = ["AssociativeMemory"]
 
@@ -107,9 +106,8 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
             target_units=visible,
             clamp_units=visible,
         )
-        names = ("macs", "lanes", "slots", "preset", "eta_shift", "dt_shift", "momentum_shift")
-        settings = Settings(seed=seed, **{name: getattr(self, name) for name in names})
-        job = learner(problem, settings, self.engine, self.threads, **self._where)
+        flags = {name: getattr(self, name) for name in FLAGS}
+        job = learner(problem, self.engine, self.threads, self.port, seed=seed, **flags)
         self.loss_curve_ = []
         while len(self.loss_curve_) < self.max_iter:
             energy = job.train(min(LOOK, self.max_iter - len(self.loss_curve_)))
@@ -137,7 +135,7 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         start = np.where(known & ~np.isnan(X), self._states(X)[:, self._visible], UNKNOWN)
         cues = np.full((len(X), len(self._visible)), UNKNOWN)
         cues[:, self._visible] = np.clip(start, -2, 1.99)
-        states = recall(self.result_, cues, self.result_.engine, **self._where)
+        states = recall(self.result_, cues, self.result_.engine, port=self.port)
         found = (states.values[:, self._visible] - LOW) / (HIGH - LOW)
         return self._least + found * self._range
 
@@ -150,10 +148,6 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         """One for each column."""
         given = getattr(self, "feature_names_in_", None)
         return np.array([f"x{k}" for k in range(self.n_features_in_)] if given is None else given)
-
-    @property
-    def _where(self):
-        return {"port": self.port} if self.engine == "board" else {}
 
     @property
     def _visible(self):

@@ -12,14 +12,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rbp.checks import choice, integer, shown
 from rbp.engines import recall
+from rbp.engines.learner import learner
 from rbp.errors import InputError
-from rbp.estimators.learner import learner
 from rbp.estimators.wiring import Wiring, layers
 from rbp.problem import Problem
 from rbp.result import ENGINES
-from rbp.settings import Settings
 
-__all__ = ["Recurrent", "say"]
+__all__ = ["FLAGS", "Recurrent", "say"]
 
 CLIP = 1.0
 """Of the inputs I: states of 0.5 ± 1 leave room for what a state holds, ±2."""
@@ -35,6 +34,9 @@ REMEDIES = {
     "velocity": "velocities reached the ends of their format: expected a smaller eta_shift",
 }
 """By what has saturated. Of net it does no harm, since g is flat there."""
+
+FLAGS = ("macs", "lanes", "slots", "preset", "eta_shift", "dt_shift", "momentum_shift")
+"""Of :class:`rbp.Settings`, as they stand."""
 
 _log = logging.getLogger("rbp.estimators")
 
@@ -189,12 +191,13 @@ class Recurrent(BaseEstimator):
 
     def _learn(self, problem, epochs, kept):
         """So many epochs, or fewer where it gets no better."""
-        settings = self._settings(problem)
-        job = learner(problem, settings, self.engine, self.threads, **self._where)
-        updates = -(-problem.patterns // settings.batch)
+        batch = min(self.batch, problem.patterns)
+        flags = {name: getattr(self, name) for name in FLAGS} | {"seed": self._seed % 2**32}
+        job = learner(problem, self.engine, self.threads, self.port, batch=batch, **flags)
+        updates = -(-problem.patterns // batch)
         best, waited, found = -np.inf, 0, None
         for epoch in range(1, epochs + 1):
-            loss = float(job.train(updates).sum()) / (updates * settings.batch)
+            loss = float(job.train(updates).sum()) / (updates * batch)
             score = -loss if kept is None else self._score_of(*self._seen(job, *kept))
             self.loss_curve_.append(loss)
             self.validation_scores_ += [] if kept is None else [score]
@@ -231,19 +234,6 @@ class Recurrent(BaseEstimator):
         if self.callback is not None and not callable(self.callback):
             raise InputError(f"callback must be callable, not {shown(self.callback)}")
 
-    def _settings(self, problem):
-        return Settings(
-            macs=self.macs,
-            lanes=self.lanes,
-            slots=self.slots,
-            preset=self.preset,
-            batch=min(self.batch, problem.patterns),
-            eta_shift=self.eta_shift,
-            dt_shift=self.dt_shift,
-            momentum_shift=self.momentum_shift,
-            seed=self._seed % 2**32,
-        )
-
     def _split(self, X, y, rng):
         try:
             return train_test_split(
@@ -251,10 +241,6 @@ class Recurrent(BaseEstimator):
             )
         except ValueError as error:
             raise InputError(f"early_stopping with {len(X)} rows: {error}") from error
-
-    @property
-    def _where(self):
-        return {"port": self.port} if self.engine == "board" else {}
 
     @property
     def _levels(self):
@@ -291,5 +277,5 @@ class Recurrent(BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=float)
         inputs = self._inputs(X)
         cues = {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}
-        states = recall(self.result_, cues, self.result_.engine, **self._where)
+        states = recall(self.result_, cues, self.result_.engine, port=self.port)
         return states.values[:, self._wiring.read]

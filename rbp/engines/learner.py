@@ -1,0 +1,82 @@
+"""Learner: a network that is trained a few updates at a time, on any engine."""
+
+import numpy as np
+
+from rbp.engines.board import HARDWARE
+from rbp.engines.model import runner
+from rbp.engines.recalling import recall
+from rbp.engines.training import advance, result_of, run_of, train
+from rbp.golden.formats import PRESETS
+from rbp.machine import machine, origin, unclamped
+from rbp.result import Result
+
+__all__ = ["learner"]
+
+
+def learner(source, engine, threads=1, port=None, **flags):
+    """A :class:`Software`, or a :class:`Hardware`, both with the same members.
+
+    ``source``, ``engine``, ``port`` and ``flags`` are those of :func:`rbp.train`.
+    ``train(updates)`` returns E of each update, before it. ``states(start, inputs)`` is where the
+    unclamped network comes to rest from x(t0) with I, all C×N float, with the weights of now.
+    ``result()`` is the :class:`rbp.Result` of what has been trained so far, of one update at least.
+    """
+    if engine in HARDWARE:
+        return Hardware(source, engine, port=port, **flags)
+    return Software(source, engine, threads, **flags)
+
+
+class Software:
+    """What learns stays between two calls, so that one of a few updates costs little."""
+
+    def __init__(self, source, engine, threads, **flags):
+        self.threads = threads
+        self.problem, self.settings, self.earlier = origin(source, engine, **flags)
+        self.machine = machine(self.problem, self.settings, engine, self.earlier)
+        self.runner, self.engine = runner(self.machine, engine, threads)
+        formats = PRESETS[self.settings.preset]
+        self.unit = 1.0 if engine == "float64" else 2.0**-formats.error.fraction
+        self.state = None if engine == "float64" else formats.state
+        self.energy, self.steps, self.structure = [], [], None
+
+    def train(self, updates):
+        run = advance(self.runner, self.engine, updates)
+        self.energy += run.energy
+        self.steps += list(run.settle_steps)
+        return np.array([float(e) for e in run.energy]) * self.unit**2 / 2
+
+    def states(self, start, inputs):
+        if self.state:
+            start, inputs = self.state.to_raw(start), self.state.to_raw(inputs)
+        resting = unclamped(self.machine, start, inputs, self.settings.settling(recall=True))
+        if self.state:  # the same network each time
+            self.structure = self.structure or resting.structure
+            resting.structure = self.structure
+        resting, _ = runner(resting, self.engine, self.threads)
+        x = resting.relax(errors=False).x
+        return self.state.to_float(x) if self.state else x
+
+    def result(self):
+        run = run_of(self.machine, self.energy, self.steps)
+        found = result_of(self.problem, self.settings, self.engine, run)
+        return found.following(self.earlier) if self.earlier else found
+
+
+class Hardware:
+    """Each call is a training on the core, from where the one before ended."""
+
+    def __init__(self, source, engine, **flags):
+        self.source, self.engine = source, engine
+        self.port, self.flags = {"port": flags.pop("port")}, flags
+
+    def train(self, updates):
+        before = self.source.updates if isinstance(self.source, Result) else 0
+        self.source = train(self.source, updates, self.engine, **self.port, **self.flags)
+        return self.source.energy[before:]
+
+    def states(self, start, inputs):
+        cues = {"initial_state": start, "inputs": inputs}
+        return recall(self.source, cues, self.engine, **self.port).values
+
+    def result(self):
+        return self.source
