@@ -24,7 +24,7 @@ CONTENTS = {
         "docs/mnist",
         *(
             f"docs/howto/{name}"
-            for name in ("data", "estimators", "sweeps", "classifier", "recall")
+            for name in ("data", "estimators", "watch", "sweeps", "classifier", "recall")
         ),
     ],
     "Boards": ["docs/boards", "docs/integration"],

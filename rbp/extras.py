@@ -13,6 +13,7 @@ EXTRAS = {
     "boards": ("amaranth_boards", "serial"),
     "plot": ("matplotlib",),
     "estimators": ("sklearn",),
+    "page": ("bokeh",),
     "sweeps": ("dask", "distributed", "pyarrow"),
 }
 """Packages of each extra, by the names under which they are imported."""

