@@ -5,9 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rbp.hdl.bus.access import Access
-from rbp.hdl.bus.frames import DONE, LOST
 from rbp.hdl.bus.receiver import Receiver
-from rbp.hdl.bus.sender import Part, Sender
+from rbp.hdl.bus.request import Request
+from rbp.hdl.bus.sender import Sender
+from rbp.hdl.primitives.arithmetic import next_or
 from rbp.hdl.wires import HostSignature
 
 __all__ = ["Bridge"]
@@ -19,6 +20,10 @@ class Bridge(wiring.Component):
     See :mod:`rbp.hdl.bus.frames`. Requests are done one after the other; while one is answered, the
     next ones arrive.
 
+    All moves bit by bit, the highest of a byte first, which saves most of what would choose between
+    bytes. A byte taken takes 8 cycles; one to be sent is there 10 cycles after the one before has
+    gone, the first of a word as many more as the core takes to read it.
+
     Parameters
     ----------
     address_width : int
@@ -29,7 +34,7 @@ class Bridge(wiring.Component):
     Members
     -------
     i_data, i_valid : In
-        A byte of the line; it cannot wait.
+        A byte of the line; it cannot wait. ``i_data`` stays for ``Receiver.latency`` cycles more.
     o_data, o_valid, o_ready : Out, Out, In
         Bytes to the line.
     bus : HostSignature
@@ -37,8 +42,9 @@ class Bridge(wiring.Component):
     """
 
     def __init__(self, address_width, device):
+        self.memory = device.memory
         self.receiver, self.sender = Receiver(device), Sender()
-        self.access = Access(address_width)
+        self.request, self.access = Request(address_width), Access(address_width)
         super().__init__(
             {
                 "i_data": In(8),
@@ -49,141 +55,168 @@ class Bridge(wiring.Component):
                 "bus": Out(HostSignature(address_width)),
             }
         )
-        self.head = Signal(40)  # sequence number, operation, address
-        self.due, self.word = Signal(8), Signal(32)
-        self.left, self.at = Signal(6), Signal(3)  # words; bytes of one, or of what is at hand
-        self.kind, self.does = Signal(), Signal()  # of the answer; the words are to be done
-        self.refused = Signal()
+        self.beat = Signal(4)  # the upper half: the bits of a byte
+        self.takes, self.sends = Signal(), Signal()  # what a byte is for
+        self.taken, self.pops = Signal(), Signal()  # its last bit is; its place in the ring is free
+        self.bit = Signal()  # of the byte taken
+        self.at, self.over = Signal(3), Signal()  # bytes of what is at hand; it is the last one
+        self.word, self.moves, self.enters = Signal(32), Signal(), Signal()
+        self.due, self.turns, self.counts = Signal(8), Signal(), Signal()  # the number that is due
+        self.differs, self.lost = Signal(), Signal(init=1)  # from that; nothing is done
+        self.whole = Signal()  # there is a request; else what came was damaged
+        self.does, self.refused, self.opened = Signal(), Signal(), Signal()
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.receiver, m.submodules.sender = self.receiver, self.sender
-        m.submodules.access = access = self.access
-        receiver, sender = self.receiver, self.sender
-        connect(m, access.bus, flipped(self.bus))
-        address = self.head[16 : 16 + len(access.addr)]
-        m.d.comb += [
-            receiver.data.eq(self.i_data),
-            receiver.valid.eq(self.i_valid),
-            self.o_data.eq(sender.o_data),
-            self.o_valid.eq(sender.o_valid),
-            sender.o_ready.eq(self.o_ready),
-            access.addr.eq(address),
-            access.w_data.eq(self.word),
-        ]
-        fixed = self.head[14]
-        with m.If(access.taken):
-            m.d.sync += self.word.eq(access.bus.r_data)
-        with m.If(access.done):
-            m.d.sync += [
-                address.eq(address + ~fixed),
-                self.refused.eq(self.refused | access.refused),
-            ]
+        for name in ("receiver", "sender", "request", "access"):
+            m.submodules[name] = getattr(self, name)
+        connect(m, self.access.bus, flipped(self.bus))
+        self._bytes(m)
+        self._words(m)
         with m.FSM():
             self._take(m)
+            self._do(m)
             self._answer(m)
         return m
 
+    def _bytes(self, m):
+        """Between the line and single bits, by beats."""
+        receiver, sender, beat, ends = self.receiver, self.sender, self.beat, self.beat.all()
+        more = Mux(self.takes, receiver.there & ~(ends & self.over), ~self.o_valid & ~ends)
+        with m.If(beat[3] & ~ends):
+            m.d.sync += beat.eq(beat + 1)
+        with m.Else():
+            m.d.sync += beat.eq(Mux((self.takes | self.sends) & more, 8, 0))
+        m.d.comb += [
+            receiver.data.eq(self.i_data),
+            receiver.valid.eq(self.i_valid),
+            self.bit.eq(Cat(*reversed(receiver.byte)).bit_select(beat[:3], 1)),
+            self.taken.eq(self.takes & ends),
+            self.pops.eq(self.takes & (beat == 15 - self.memory)),  # the next one is then in time
+            sender.step.eq(beat[3]),
+            sender.full.eq(self.sends & ends),
+            self.o_data.eq(sender.o_data),
+            self.o_valid.eq(sender.o_valid),
+            sender.o_ready.eq(self.o_ready),
+        ]
+
+    def _words(self, m):
+        """Registers: the word under way, the number that is due, what the core has refused."""
+        access, request, word = self.access, self.request, self.word
+        m.d.comb += [
+            request.bit.eq(self.bit),
+            access.addr.eq(request.address),
+            access.w_data.eq(_by_bytes(word)),
+            self.does.eq(~self.lost & ~request.beyond),
+        ]
+        with m.If(self.moves | access.taken):
+            read = _by_bytes(access.bus.r_data)
+            m.d.sync += word.eq(Mux(self.moves, Cat(word[1:], self.enters), read))
+        with m.If(self.turns | self.counts):
+            m.d.sync += self.due.eq(next_or(self.due, ~self.counts, Cat(self._number, self.due)))
+        with m.If(access.done & access.refused):
+            m.d.sync += self.refused.eq(1)
+
+    @property
+    def _number(self):
+        """The next bit of an answer's number: of the request, or of the one that is due."""
+        return Mux(self.lost, self.due[-1], self.request.number)
+
     def _take(self, m):
-        """A request, up to its last byte; of a write, its words are done as they come."""
-        receiver, access, head = self.receiver, self.access, self.head
-        writes, end = head[15], 16 + len(access.addr)
+        """The head of a request; its number is compared with the one due, which goes round."""
+        receiver, request, step = self.receiver, self.request, self.beat[3]
         with m.State("TAKE"):
-            with m.If(receiver.there):
-                m.d.comb += receiver.pop.eq(1)
-                m.d.sync += [head.eq(Cat(head[8:], receiver.byte)), self.at.eq(self.at + 1)]
-                with m.If(self.at == 4):
-                    m.d.sync += self.at.eq(0)
-                    m.next = "LOOK"
-            with m.Elif(receiver.damaged & (self.at == 0)):
-                m.d.comb += receiver.told.eq(1)
-                m.d.sync += self.kind.eq(LOST)
-                m.next = "OPEN"
+            m.d.comb += [self.takes.eq(1), receiver.pop.eq(self.pops)]
+            m.d.comb += [request.step.eq(step), self.moves.eq(step)]  # so the word becomes 0
+            m.d.sync += [self.lost.eq(1), self.whole.eq(0)]
+            m.d.sync += [self.refused.eq(0), self.opened.eq(0)]
+            with m.If(self.at == 0):
+                m.d.comb += self.turns.eq(step)
+                differs = self.bit ^ self.due[-1]
+                m.d.sync += self.differs.eq(step & (self.differs | differs))
+                with m.If(receiver.damaged & ~receiver.there):
+                    m.d.comb += receiver.told.eq(1)
+                    m.next = "OPEN"
+            self._counted(m, 5, "LOOK")
         with m.State("LOOK"):
-            number, sync, beyond = head[:8], head[-1], head[end:-1].any()
-            mine = sync | (number == self.due)
-            m.d.sync += [
-                self.left.eq(head[8:14]),
-                self.kind.eq(Mux(mine, DONE, LOST)),
-                self.does.eq(mine & ~beyond),
-                self.refused.eq(mine & beyond),
+            lost = self.differs & ~request.sync
+            m.d.sync += [self.lost.eq(lost), self.whole.eq(1)]
+            m.next = "ACT"
+            with m.If(request.writes):
+                m.next = "MOVE"
+            with m.Elif(lost):
+                m.next = "OPEN"
+
+    def _do(self, m):
+        """Words, one after the other: taken and written, or read and sent."""
+        access, request = self.access, self.request
+        writes, last = request.writes, request.last
+        with m.State("MOVE"):
+            m.d.comb += [
+                self.takes.eq(writes),
+                self.sends.eq(~writes),
+                self.receiver.pop.eq(self.pops),
+                self.moves.eq(self.beat[3]),
+                self.enters.eq(self.bit & writes),
+                self.sender.bit.eq(self.word[0]),
             ]
-            with m.If(mine):
-                m.d.sync += self.due.eq(number + 1)
-            m.next = "CHECK"
-            with m.If(writes):
-                m.next = "WORD"
-        with m.State("WORD"):
-            with m.If(receiver.there):
-                m.d.comb += receiver.pop.eq(1)
-                m.d.sync += [
-                    self.word.eq(Cat(self.word[8:], receiver.byte)),
-                    self.at.eq(self.at + 1),
-                ]
-                with m.If(self.at == 3):
-                    m.d.sync += self.at.eq(0)
-                    m.next = "WRITE"
-        with m.State("WRITE"):
-            m.d.comb += access.write.eq(self.does & access.idle)
-            m.next = "WRITTEN"
-        with m.State("WRITTEN"):
-            with m.If(access.done | ~self.does):
-                m.d.sync += self.left.eq(self.left - 1)
-                m.next = "WORD"
-                with m.If(self.left == 0):
-                    m.next = "CHECK"
-        with m.State("CHECK"):  # its CRC was right
-            with m.If(receiver.there):
-                m.d.comb += receiver.pop.eq(1)
-                m.d.sync += self.at.eq(self.at ^ 1)
-                with m.If(self.at[0]):
+            self._counted(m, 4, "ACT")
+            with m.If(self.sender.sent & self.over):
+                m.d.comb += request.passed.eq(1)
+                with m.If(last):
+                    m.next = "TAIL"
+        with m.State("ACT"):  # whether it is refused is known before the next one, or TAIL
+            ready = access.idle & self.does
+            m.d.comb += [access.write.eq(ready & writes), access.read.eq(ready & ~writes)]
+            with m.If(access.taken | ~self.does):
+                m.d.comb += request.passed.eq(writes)
+                m.next = "MOVE"
+                with m.If(Mux(writes, last, ~self.opened)):
                     m.next = "OPEN"
 
     def _answer(self, m):
-        """Number, kind, words, whether any was refused."""
-        access, writes = self.access, self.head[15]
-
-        def sends(state, part, byte, then):
-            with m.State(state):
-                self._send(m, part, byte)
-                with m.If(self.sender.ready):
-                    m.next = then
-
-        number = Mux(self.kind == DONE, self.head[:8], self.due)
-        sends("OPEN", Part.FLAG, 0, "NUMBER")
-        sends("NUMBER", Part.BYTE, number, "KIND")
+        """Number, kind, words, whether any was refused, CRC. That of the request goes beside."""
+        sender, ends = self.sender, self.beat.all()
+        flag = self.beat[:3].any() & ~ends
+        with m.State("OPEN"):
+            m.d.comb += sender.bare.eq(1)
+            self._sends(m, flag, "NUMBER")
+        with m.State("NUMBER"):
+            m.d.comb += [self.turns.eq(self.beat[3]), self.request.turn.eq(self.beat[3])]
+            m.d.comb += self.counts.eq(sender.sent & ~self.lost)
+            self._sends(m, self._number, "KIND")
         with m.State("KIND"):
-            self._send(m, Part.BYTE, self.kind)
-            with m.If(self.sender.ready):
-                m.next = "READ"
-                with m.If(self.kind == LOST):
-                    m.next = "HIGH"
-                with m.Elif(writes):
-                    m.next = "REFUSED"
-        with m.State("READ"):
-            m.d.comb += access.read.eq(self.does & access.idle)
-            m.d.sync += self.word.eq(0)
-            m.next = "ARRIVE"
-        with m.State("ARRIVE"):
-            with m.If(access.done | ~self.does):
-                m.next = "SEND"
-        with m.State("SEND"):
-            self._send(m, Part.BYTE, self.word[:8])
-            with m.If(self.sender.ready):
-                m.d.sync += [self.word.eq(self.word >> 8), self.at.eq(self.at + 1)]
-                with m.If(self.at == 3):
-                    m.d.sync += [self.at.eq(0), self.left.eq(self.left - 1)]
-                    m.next = "READ"
-                    with m.If(self.left == 0):
-                        m.next = "REFUSED"
-        sends("REFUSED", Part.BYTE, self.refused, "HIGH")
-        sends("HIGH", Part.HIGH, 0, "LOW")
-        sends("LOW", Part.LOW, 0, "CLOSE")
-        sends("CLOSE", Part.FLAG, 0, "TAKE")
+            m.d.sync += self.opened.eq(1)
+            self._sends(m, ends & self.lost, "MOVE")
+            with m.If(sender.sent & self.lost):
+                m.next = "CHECK"
+            with m.Elif(sender.sent & self.request.writes):
+                m.next = "TAIL"
+        with m.State("TAIL"):
+            self._sends(m, ends & (self.refused | self.request.beyond), "CHECK")
+        with m.State("CHECK"):
+            m.d.comb += [self.sends.eq(1), sender.bit.eq(sender.top)]
+            m.d.comb += self.receiver.pop.eq(sender.sent & self.whole)
+            self._counted(m, 2, "CLOSE")
+        with m.State("CLOSE"):
+            m.d.comb += sender.bare.eq(1)
+            self._sends(m, flag, "TAKE")
 
-    def _send(self, m, part, byte):
-        m.d.comb += [
-            self.sender.valid.eq(1),
-            self.sender.part.eq(part),
-            self.sender.byte.eq(byte),
-        ]
+    def _sends(self, m, bit, then):
+        """A byte of these bits; what follows."""
+        m.d.comb += [self.sends.eq(1), self.sender.bit.eq(bit)]
+        with m.If(self.sender.sent):
+            m.next = then
+
+    def _counted(self, m, count, then):
+        """So many bytes; what follows."""
+        m.d.comb += self.over.eq(self.at == count - 1)
+        with m.If(self.taken | self.sender.sent):
+            m.d.sync += self.at.eq(Mux(self.over, 0, self.at + 1))
+            with m.If(self.over):
+                m.next = then
+
+
+def _by_bytes(word):
+    """The bits in the order in which they move: bytes upward, in each the highest bit first."""
+    return Cat(Cat(*reversed(word[k : k + 8])) for k in range(0, 32, 8))

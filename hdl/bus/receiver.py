@@ -1,16 +1,15 @@
 """Receiver: frames out of bytes, whole ones only."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.bus.frames import CRC, ESCAPE, FLAG, FLIP, RING
+from rbp.hdl.bus.check_sum import CheckSum
+from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP, RING
+from rbp.hdl.primitives.arithmetic import next_or
 from rbp.hdl.primitives.ram import Ram
 
 __all__ = ["Receiver"]
-
-SHORTEST = 7
-"""Bytes of a request without words."""
 
 
 class Receiver(wiring.Component):
@@ -18,6 +17,8 @@ class Receiver(wiring.Component):
 
     A frame that is damaged, or has no room, leaves nothing behind but ``damaged``. Whatever came
     before, the byte FLAG begins a new one. See :mod:`rbp.hdl.bus.frames`.
+
+    A byte takes :attr:`latency` cycles, since its bits pass one by one.
 
     Parameters
     ----------
@@ -27,12 +28,15 @@ class Receiver(wiring.Component):
     Members
     -------
     data, valid : In
-        A byte of the line.
+        A byte of the line; ``data`` stays for :attr:`latency` cycles after ``valid``.
     byte, there, pop : Out, Out, In
-        The next byte of a whole request, its CRC included, is there; take it.
+        The next byte of a whole request, its CRC included, is there; take it. ``byte`` follows
+        after as many cycles as the memory takes.
     damaged, told : Out, In
         Since it was told last, a frame was not taken.
     """
+
+    latency = 8
 
     def __init__(self, device):
         self.device = device
@@ -47,50 +51,72 @@ class Receiver(wiring.Component):
                 "told": In(1),
             }
         )
+        self.escaped = Signal()
+        self.whole = Signal(range(RING), init=1)  # behind the last whole request
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.ring = ring = Ram(width=8, depth=RING, device=self.device)
-        m.submodules.crc = crc = CRC.create()
-        newest, whole, oldest = (Signal(range(RING), name=n) for n in ("newest", "whole", "oldest"))
-        count, length = Signal(range(RING)), Signal(range(RING))
-        escaped, lost = Signal(), Signal()
-        byte = Mux(escaped, self.data ^ FLIP, self.data)
+        m.submodules.check_sum = check_sum = CheckSum()
+        whole, escaped = self.whole, self.escaped
+        newest = Signal(range(RING), init=1)
+        first, lost = Signal(init=1), Signal()  # no byte since FLAG; no room for one
+        beat = Signal(4)  # the upper half: the bits of a byte
+        with m.If(self.valid | beat[3]):
+            m.d.sync += beat.eq(Mux(self.valid, 8, beat + 1))
+        ends = beat.all()
+        byte = Signal(8)
         is_flag, is_escape = self.data == FLAG, self.data == ESCAPE
-        taken = self.valid & ~is_flag & ~is_escape
-        room = (newest + 1)[: len(newest)] != oldest
-        good = crc.match_detected & (count == length) & ~lost & ~escaped
+        is_data = ~is_flag & ~is_escape
+        before = self._oldest(m, ring)
+        room = Signal()
+        taken, closes = Signal(), Signal()
+        good = check_sum.zero & self._length(m, taken, first, byte) & ~lost & ~escaped
         m.d.comb += [
-            crc.data.eq(byte),
-            crc.valid.eq(taken),
-            crc.start.eq(self.valid & is_flag),
+            byte.eq(self.data ^ Mux(escaped, FLIP, 0)),
+            room.eq(newest != before),
+            taken.eq(ends & is_data),
+            closes.eq(ends & is_flag),
+            check_sum.bit.eq(Cat(*reversed(byte)).bit_select(beat[:3], 1)),
+            check_sum.step.eq(beat[3] & is_data),
+            check_sum.start.eq(closes),
             ring.w_addr.eq(newest),
             ring.w_data.eq(byte),
             ring.w_en.eq(taken & room),
+        ]
+        with m.If(ends):
+            m.d.sync += [escaped.eq(is_escape), first.eq(is_flag | (is_escape & first))]
+        with m.If(taken | closes):
+            m.d.sync += lost.eq(~closes & (lost | ~room))
+        with m.If(Mux(closes, ~good, taken & room)):
+            m.d.sync += newest.eq(next_or(newest, closes, whole))
+        with m.If(closes & good):
+            m.d.sync += whole.eq(newest)
+        with m.If(self.told | (closes & ~good & (~first | escaped))):
+            m.d.sync += self.damaged.eq(~self.told)
+        return m
+
+    def _oldest(self, m, ring):
+        """Reads the ring; returns the place before the oldest byte, which is never written."""
+        before, oldest = Signal(range(RING)), Signal(range(RING))
+        m.d.comb += [
+            oldest.eq(before + 1),
             ring.r_addr.eq(oldest),
             self.byte.eq(ring.r_data),
+            self.there.eq(oldest != self.whole),
         ]
-        with m.If(self.told):
-            m.d.sync += self.damaged.eq(0)
-        with m.If(self.valid):
-            m.d.sync += escaped.eq(is_escape)
-        with m.If(taken):
-            m.d.sync += [count.eq(count + 1), newest.eq(newest + room)]
-            m.d.sync += lost.eq(lost | ~room | count.all())
-            with m.If(count == 1):  # the operation
-                m.d.sync += length.eq(SHORTEST + Mux(byte[7], (byte[:6] + 1) << 2, 0))
-        with m.If(self.valid & is_flag):
-            m.d.sync += [count.eq(0), lost.eq(0), newest.eq(Mux(good, newest, whole))]
-            with m.If(good):
-                m.d.sync += whole.eq(newest)
-            with m.Elif(count.any() | lost | escaped):
-                m.d.sync += self.damaged.eq(1)
-
-        # a byte is there the memory's latency after its address
-        stood = Signal(range(ring.latency + 1))
-        m.d.comb += self.there.eq((stood == ring.latency) & (oldest != whole))
         with m.If(self.pop):
-            m.d.sync += [oldest.eq(oldest + 1), stood.eq(0)]
-        with m.Elif(stood != ring.latency):
-            m.d.sync += stood.eq(stood + 1)
-        return m
+            m.d.sync += before.eq(oldest)
+        return before
+
+    def _length(self, m, taken, first, byte):
+        """Whether the frame has as many bytes as its operation says, its second byte.
+
+        After n words less one come 4n + 9 bytes, of a read 5, as if n were -1. They are counted
+        from -(4n + 4) up to 5. The ring holds less than one turn of the counter.
+        """
+        count, second = Signal(range(RING)), Signal()
+        with m.If(taken):
+            start = Cat(Const(0, 2), ~byte[:6] & byte[7].replicate(6), byte[7])
+            m.d.sync += [second.eq(first), count.eq(next_or(count, second, start))]
+        return count == 5

@@ -1,32 +1,32 @@
-"""Sender: bytes out of frames."""
+"""Sender: bytes of a line out of the bits of frames."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import enum, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.bus.frames import CRC, ESCAPE, FLAG, FLIP
+from rbp.hdl.bus.check_sum import CheckSum
+from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP
 
-__all__ = ["Part", "Sender"]
-
-
-class Part(enum.Enum, shape=2):
-    """What is to be sent."""
-
-    BYTE = 0
-    FLAG = 1
-    """Ends a frame, or begins it; the CRC begins anew."""
-    HIGH = 2
-    LOW = 3
-    """The halves of the CRC of the bytes since the last FLAG."""
+__all__ = ["Sender"]
 
 
 class Sender(wiring.Component):
-    """Sends a part in one byte of the line, or in two. See :mod:`rbp.hdl.bus.frames`.
+    """Sends eight bits, the highest first, in one byte of the line or in two.
+
+    See :mod:`rbp.hdl.bus.frames`. One byte is under way at a time.
 
     Members
     -------
-    part, byte, valid, ready : In, In, In, Out
-        What to send; taken where ``ready``.
+    bit, step : In
+        Take a bit.
+    full : In
+        It is the last one of a byte, which is to be sent.
+    bare : In
+        Held from the first bit until ``sent``: the byte is a FLAG; the CRC begins anew.
+    top : Out
+        The next bit of the CRC, if it is taken as the next bit.
+    sent : Out
+        The byte goes, or its second one does.
     o_data, o_valid, o_ready : Out, Out, In
         Bytes of the line.
     """
@@ -34,10 +34,12 @@ class Sender(wiring.Component):
     def __init__(self):
         super().__init__(
             {
-                "part": In(Part),
-                "byte": In(8),
-                "valid": In(1),
-                "ready": Out(1),
+                "bit": In(1),
+                "step": In(1),
+                "full": In(1),
+                "bare": In(1),
+                "top": Out(1),
+                "sent": Out(1),
                 "o_data": Out(8),
                 "o_valid": Out(1),
                 "o_ready": In(1),
@@ -46,29 +48,26 @@ class Sender(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = CRC.create()
-        data, second, sum_ = Signal(8), Signal(), Signal(16)
-        with m.Switch(self.part):
-            with m.Case(Part.BYTE):
-                m.d.comb += data.eq(self.byte)
-            with m.Case(Part.FLAG):
-                m.d.comb += data.eq(FLAG)
-            with m.Case(Part.HIGH):
-                m.d.comb += data.eq(sum_[8:])
-            with m.Case(Part.LOW):
-                m.d.comb += data.eq(sum_[:8])
-        plain = self.part == Part.FLAG
-        special = ~plain & ((data == FLAG) | (data == ESCAPE)) & ~second
-        sent = self.valid & self.o_ready
+        m.submodules.check_sum = check_sum = CheckSum()
+        byte, second = Signal(8), Signal()
+        special = ~self.bare & ~second & ((byte == FLAG) | (byte == ESCAPE))
+        accepted = self.o_valid & self.o_ready
+        # of FLAG and of ESCAPE only some bits change, both ways the same
+        ones, zeros = Signal(8), Signal(8)
         m.d.comb += [
-            sum_.eq(crc.crc),
-            crc.data.eq(self.byte),
-            crc.valid.eq(self.ready & sent & (self.part == Part.BYTE)),
-            crc.start.eq(self.ready & sent & plain),
-            self.o_valid.eq(self.valid),
-            self.o_data.eq(Mux(special, ESCAPE, Mux(second, data ^ FLIP, data))),
-            self.ready.eq(self.o_ready & ~special),
+            check_sum.bit.eq(self.bit),
+            check_sum.step.eq(self.step),
+            check_sum.start.eq(self.bare),
+            self.top.eq(check_sum.top),
+            ones.eq(Mux(special, ESCAPE & ~FLAG, 0)),
+            zeros.eq(Mux(special, FLAG & ~ESCAPE, 0) | Mux(second, FLIP, 0)),
+            self.o_data.eq((byte | ones) & ~zeros),
+            self.sent.eq(accepted & ~special),
         ]
-        with m.If(sent):
-            m.d.sync += second.eq(special)
+        with m.If(self.step):
+            m.d.sync += byte.eq(Cat(self.bit, byte[:-1]))
+        with m.If(accepted):
+            m.d.sync += [second.eq(special), self.o_valid.eq(special)]
+        with m.Elif(self.full):
+            m.d.sync += self.o_valid.eq(1)
         return m

@@ -1,14 +1,22 @@
 """UART: a serial link of two wires, 8 bits, no parity, one stop bit."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rbp.hdl.bus.bridge import Bridge
+from rbp.hdl.primitives.arithmetic import next_or
 from rbp.hdl.wires import HostSignature
 
 __all__ = ["Uart"]
+
+FIRST = 6
+"""Of a counter of four bits: the first of ten bits."""
+
+
+def _timer(divisor):
+    return Signal(range(divisor))
 
 
 class _Input(wiring.Component):
@@ -21,20 +29,17 @@ class _Input(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx := Signal(init=1), init=1)
-        timer, bits = Signal(range(self.divisor)), Signal(range(11))
-        m.d.sync += [self.valid.eq(0), timer.eq(timer - 1)]
-        with m.If(bits == 0):
-            m.d.sync += timer.eq(self.divisor // 2 - 1)  # to the middle of the start bit
-            with m.If(~rx):
-                m.d.sync += bits.eq(10)
-        with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits - 1)]
-            with m.If(bits == 1):
-                m.d.sync += self.valid.eq(rx)
-            with m.Elif((bits == 10) & rx):  # a glitch
-                m.d.sync += bits.eq(0)
-            with m.Else():
-                m.d.sync += self.data.eq(Cat(self.data[1:], rx))
+        timer, bits = _timer(self.divisor), Signal(4)  # they count up to the end; 0: idle
+        ends, rests = timer.all(), bits == 0
+        first, half = 1 << len(timer), self.divisor // 2  # to the middle of the start bit
+        wait = Mux(rests, first - half, first - self.divisor)
+        m.d.sync += timer.eq(next_or(timer, rests | ends, wait))
+        m.d.sync += self.valid.eq(rx & ends & bits.all())
+        with m.If(Mux(rests, ~rx, ends)):
+            glitch = (bits == FIRST) & rx
+            m.d.sync += bits.eq(next_or(bits, rests | glitch, Mux(rests, FIRST, 0)))
+        with m.If(ends & (bits > FIRST) & ~bits.all()):
+            m.d.sync += self.data.eq(Cat(self.data[1:], rx))
         return m
 
 
@@ -47,16 +52,18 @@ class _Output(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        timer, bits, shift = Signal(range(self.divisor)), Signal(range(11)), Signal(9)
-        m.d.comb += self.ready.eq(bits == 0)
-        m.d.sync += timer.eq(timer - 1)
-        with m.If(bits == 0):
-            m.d.sync += timer.eq(self.divisor - 1)
-            with m.If(self.valid):
-                m.d.sync += [bits.eq(10), shift.eq(Cat(self.data, Const(1, 1))), self.tx.eq(0)]
-        with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), bits.eq(bits - 1)]
-            m.d.sync += [self.tx.eq(shift[0]), shift.eq(Cat(shift[1:], Const(1, 1)))]
+        timer, bits, shift = _timer(self.divisor), Signal(4), Signal(9)
+        ends, rests = timer.all(), bits == 0
+        m.d.comb += self.ready.eq(rests)
+        wait = (1 << len(timer)) - self.divisor
+        m.d.sync += timer.eq(next_or(timer, rests | ends, wait))
+        with m.If(Mux(rests, self.valid, ends)):
+            following = Mux(rests, Cat(self.data, 1), Cat(shift[1:], 1))
+            m.d.sync += [
+                bits.eq(next_or(bits, rests, FIRST)),
+                shift.eq(following),
+                self.tx.eq(~rests & shift[0]),
+            ]
         return m
 
 
@@ -70,7 +77,7 @@ class Uart(wiring.Component):
     address_width : int
         Bits of a word address.
     divisor : int
-        Cycles a bit, at least 4.
+        Cycles a bit, at least 8.
     device : Family
         Whose memory.
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.fixed import delay, gate
 
-__all__ = ["Adder", "Multiplier"]
+__all__ = ["Adder", "Multiplier", "next_or"]
 
 
 class Multiplier(wiring.Component):
@@ -174,3 +174,12 @@ class Adder(wiring.Component):
             )
             m.d.comb += self.sum[low : low + 2].eq(s)
             carry = carried
+
+
+def next_or(count, load, value):
+    """``value`` where ``load``, else ``count`` + 1, of as many bits: one LUT a bit on iCE40.
+
+    A sum and a choice share a LUT there, if what chooses is an input of the sum, too. The sum is
+    not used where that is not 0.
+    """
+    return Mux(load, value, (count + load.replicate(len(count)) + 1)[: len(count)])

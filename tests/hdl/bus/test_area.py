@@ -13,7 +13,7 @@ from rbp.golden.config import FAMILIES
 from rbp.hdl.bus.core import BUSES
 from rbp.hdl.bus.uart import Uart
 
-BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 600}
+BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 350}
 PAGE = Path(__file__).parents[3] / "docs" / "integration.md"
 WIDTH = 13
 """Bits of a word address, as of 15 units."""
