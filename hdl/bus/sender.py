@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.bus.check_sum import CheckSum
-from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP
+from rbp.hdl.bus.frames import ESCAPE, FLAG, FLIP, CheckSum
 
 __all__ = ["Sender"]
 

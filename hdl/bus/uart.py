@@ -89,6 +89,15 @@ class Uart(wiring.Component):
         To the core.
     """
 
+    CLOCK = ("clk", "rst")
+    """Names of clock and reset in Verilog."""
+
+    MEANINGS = {
+        "rx": "serial line to the core, high at rest",
+        "tx": "serial line from the core, high at rest",
+    }
+    """Of the ports, by name in Verilog."""
+
     def __init__(self, *, address_width, divisor, device):
         self.divisor = divisor
         self.bridge = Bridge(address_width, device)

@@ -119,5 +119,5 @@ def divisor(clock, baud):
     else:
         why = f"{cycles} cycles a bit are {float(100 * error):.1f} % off, more than 2 %"
     raise InputError(
-        f"baud {baud} at {clock / MEGA:g} MHz: {why}; expected {near or 'a faster clock'}"
+        f"baud {baud} at {float(clock / MEGA):g} MHz: {why}; expected {near or 'a faster clock'}"
     )

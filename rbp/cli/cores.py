@@ -49,7 +49,11 @@ def add(verbs):
     verb.add_argument(
         "--device", metavar="D", help=f"use its primitives: {', '.join(DEVICES)} (default: none)"
     )
-    option(verb, "--bus", "none", "B", "none (the core's own port), axi-lite, wishbone")
+    option(verb, "--bus", "none", "B", "none (the core's own port), axi-lite, wishbone, uart, spi")
+    verb.add_argument("--clock", metavar="MHZ", help="of the core, for --bus uart")
+    verb.add_argument(
+        "--baud", type=int, metavar="B", help="bits a second, for --bus uart (default: 1000000)"
+    )
     name_flag(verb)
     verb.add_argument("--out", required=True, metavar="FILE.v", help="where to")
     verb.set_defaults(outputs=_verilog_paths)
@@ -156,11 +160,29 @@ def _verilog(arguments):
 
     verilog.check_outputs(arguments.out, force=arguments.force)
     choice("bus", arguments.bus, CHOICES)
+    rate = _rate(arguments.bus, arguments.clock, arguments.baud)
     config = _core(arguments.device, given_machine(arguments))
     if (weights := config.entries * config.macs) > MANY_WEIGHTS:
         stage(f"writing a core of {weights} weights, some {weights // 25_000} seconds")
-    more = (arguments.device, arguments.name, arguments.bus)
+    more = (arguments.device, arguments.name, arguments.bus, rate)
     print("wrote", *verilog.write(config, arguments.out, *more))
+
+
+def _rate(bus, clock, baud):
+    """Of a UART, whose bits take whole cycles of the clock; None of other buses."""
+    from rbp.boards import clocks
+    from rbp.export.generated import Rate
+
+    if bus != "uart":
+        if (clock, baud) != (None, None):
+            raise InputError(
+                f"--clock and --baud must be left out with --bus {bus}: a UART has them"
+            )
+        return None
+    if clock is None:
+        raise InputError("clock must be given with --bus uart: --clock MHZ, that of the core")
+    hertz, baud = clocks.megahertz(clock), 1_000_000 if baud is None else baud
+    return Rate(clock.strip(), baud, clocks.divisor(hertz, baud))
 
 
 def _core(device, flags):

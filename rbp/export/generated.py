@@ -1,6 +1,7 @@
 """What generated files share: their mark, their names, a core's ports, what they replace."""
 
 import re
+from typing import NamedTuple
 
 from amaranth.lib.wiring import In
 
@@ -15,6 +16,7 @@ __all__ = [
     "NAME",
     "PLAIN",
     "PORTS",
+    "Rate",
     "check_name",
     "formats",
     "parameters",
@@ -47,9 +49,23 @@ PLAIN = "none"
 CHOICES = (PLAIN, *BUSES)
 
 
-def top(config, bus=PLAIN):
-    """The top module: a core, or one behind a bus."""
-    return Core(config) if choice("bus", bus, CHOICES) == PLAIN else BusCore(config, bus)
+class Rate(NamedTuple):
+    """How fast a UART is."""
+
+    megahertz: str
+    """Of the core's clock."""
+    baud: int
+    """Bits a second."""
+    divisor: int
+    """Cycles a bit."""
+
+
+def top(config, bus=PLAIN, rate=None):
+    """The top module: a core, or one behind a bus; a UART, and nothing else, has a rate."""
+    assert (bus == "uart") == (rate is not None)
+    if choice("bus", bus, CHOICES) == PLAIN:
+        return Core(config)
+    return BusCore(config, bus, rate.divisor if rate else None)
 
 
 def ports(core):

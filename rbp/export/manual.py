@@ -11,6 +11,8 @@ import numpy as np
 
 from rbp.export.generated import CHOICES, NAME, PLAIN, formats, parameters, ports, title, top
 from rbp.export.words import flag_fields, of_program, table
+from rbp.hdl.bus.core import LINES
+from rbp.hdl.bus.frames import RING, SYNC
 from rbp.hdl.host.description import DESCRIPTION, description
 from rbp.hdl.host.memory_map import (
     DESCRIBES,
@@ -36,7 +38,7 @@ _ROLES = {
 }
 
 
-def manual(config, name=NAME, made="", bus=PLAIN):
+def manual(config, name=NAME, made="", bus=PLAIN, rate=None):
     """The manual of a core, which may stand behind a bus, in Markdown."""
     amap, of = AddressMap(config), formats(config)
     values = {
@@ -45,7 +47,12 @@ def manual(config, name=NAME, made="", bus=PLAIN):
         "TITLE": title(config),
         "MADE": made,
         "PARAMETERS": table(parameters(config).items()),
-        "PORTS": table((f"`{port}`", *more) for port, *more in ports(top(config, bus))),
+        "PORTS": table((f"`{port}`", *more) for port, *more in ports(top(config, bus, rate))),
+        "BAUD": rate and rate.baud,
+        "DIVISOR": rate and rate.divisor,
+        "MEGAHERTZ": rate and rate.megahertz,
+        "RING": RING,
+        "ADDRESSES": f"{SYNC - 1:x}",
         "DIAGRAM": _diagram(Timing(config).answer),
         "READ": Timing(config).answer,
         "ADDRESS_BITS": amap.width,
@@ -121,6 +128,7 @@ def _chosen(config, bus):
     has = {name: getattr(config, name) for name in ("higher", "momentum", "refill")}
     has["random"] = config.random_start
     has |= {choice.replace("-", "_"): choice == bus for choice in CHOICES}
+    has["line"] = bus in LINES
     lines = []
     for line in (files("rbp.export") / "manual.md").read_text().splitlines():
         found = re.fullmatch(r"\?(!?)(\w+) ?(.*)", line)

@@ -57,24 +57,25 @@ LINT_OFF = {
 _STRIPPED = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 
 
-def command(config, platform=None, name=NAME, bus=PLAIN):
+def command(config, platform=None, name=NAME, bus=PLAIN, rate=None):
     """The command that makes a core's files."""
     words = ["rbp verilog", flags(config)]
     words += [f"--device {platform}"] if platform else []
     words += [f"--bus {bus}"] if bus != PLAIN else []
+    words += [f"--clock {rate.megahertz} --baud {rate.baud}"] if rate else []
     words += [f"--name {name}"] if name != NAME else []
     return " ".join(words)
 
 
-def text(config, platform=None, name=NAME, bus=PLAIN):
+def text(config, platform=None, name=NAME, bus=PLAIN, rate=None):
     """The Verilog. ``platform`` is a device's name where its primitives are to be instances;
-    ``bus`` is what the core stands behind."""
-    core = top(config, bus)
+    ``bus`` is what the core stands behind, and ``rate`` that of a UART."""
+    core = top(config, bus, rate)
     design = rtlil.convert(core, name=name, platform=platform, ports=core.ports(), emit_src=False)
     body = converted(design, name, platform)
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
-    made = made_by(command(config, platform, name, bus))
+    made = made_by(command(config, platform, name, bus, rate))
     lines = [title(config), made, "", "Parameters"]
     lines += [f"  {key:12s} {value}" for key, value in parameters(config).items()]
     lines += ["", f"Ports of module {name}"]
@@ -157,12 +158,13 @@ def check_outputs(out, *, force=False):
     check_files(paths(out), force=force)
 
 
-def contents(config, out, platform=None, name=NAME, bus=PLAIN):
+def contents(config, out, platform=None, name=NAME, bus=PLAIN, rate=None):
     """The five files: ``{path: text}``."""
-    made, found = made_by(command(config, platform, check_name(name), bus)), paths(out)
+    made = made_by(command(config, platform, check_name(name), bus, rate))
+    found = paths(out)
     texts = (
-        text(config, platform, name, bus),
-        manual(config, name, made, bus),
+        text(config, platform, name, bus, rate),
+        manual(config, name, made, bus, rate),
         header(config, name, made),
         fusesoc(config, found[0].name, name, made),
         rdl(config, name, made),
@@ -170,7 +172,7 @@ def contents(config, out, platform=None, name=NAME, bus=PLAIN):
     return dict(zip(found, texts, strict=True))
 
 
-def write(config, out, platform=None, name=NAME, bus=PLAIN):
+def write(config, out, platform=None, name=NAME, bus=PLAIN, rate=None):
     """Write the five files; returns their paths."""
-    texts = contents(config, out, platform, name, bus)
+    texts = contents(config, out, platform, name, bus, rate)
     return write_all({path: text.encode() for path, text in texts.items()})

@@ -10,27 +10,20 @@ from amaranth.hdl import Value
 
 from rbp.fpga import flow
 from rbp.golden.config import FAMILIES
-from rbp.hdl.bus.core import BUSES
-from rbp.hdl.bus.uart import Uart
+from rbp.hdl.bus.core import BUSES, shell
 
-BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 350}
+BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 350, "spi": 320}
 PAGE = Path(__file__).parents[3] / "docs" / "integration.md"
 WIDTH = 13
 """Bits of a word address, as of 15 units."""
 
 
-def shell_of(bus):
-    if bus == "uart":
-        return Uart(address_width=WIDTH, divisor=36, device=FAMILIES["ice40"])
-    return BUSES[bus](WIDTH)
-
-
 def area(bus):
-    """(LUT4s, flip-flops) of a shell."""
-    shell = shell_of(bus)
-    flat = shell.signature.flatten(shell)
+    """(LUT4s, flip-flops) of a shell; a UART's bits take 36 cycles."""
+    part = shell(bus, WIDTH, FAMILIES["ice40"], 36)
+    flat = part.signature.flatten(part)
     ports = {"_".join(map(str, path)): (Value.cast(port), None) for path, _, port in flat}
-    text = rtlil.convert(shell, name="top", ports=ports, emit_src=False)
+    text = rtlil.convert(part, name="top", ports=ports, emit_src=False)
     lines = [*flow.READ, "synth_ice40 -top top", f"tee -q -o {flow.STAT} stat -json"]
     folder = flow.yosys("shell", text, "\n".join(lines) + "\n")
     cells = json.loads((folder / flow.STAT).read_text())["design"]["num_cells_by_type"]
@@ -38,7 +31,7 @@ def area(bus):
     return cells["SB_LUT4"], flops
 
 
-@pytest.mark.parametrize("bus", BUDGET)
+@pytest.mark.parametrize("bus", BUSES)
 def test_area(bus):
     luts, flops = area(bus)
     assert luts <= BUDGET[bus]

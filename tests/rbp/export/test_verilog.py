@@ -11,14 +11,17 @@ import yaml
 
 from rbp.cli import main
 from rbp.export import verilog
-from rbp.export.generated import CHOICES, PLAIN, PORTS
+from rbp.export.generated import CHOICES, PLAIN, PORTS, Rate
 from rbp.export.header import header
 from rbp.fpga.machines import machine
-from rbp.hdl.bus.core import BUSES
+from rbp.hdl.bus.core import BUSES, LINES
+from rbp.hdl.host.memory_map import AddressMap
 from tests.rbp.export.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 
 FILES = ["net.core", "net.rdl", "net.v", "net_manual.md", "net_regs.h"]
+RATES = {"uart": Rate("36", 3_000_000, 12)}
+"""Of the buses that have one."""
 WROTE = ("net.v", "net_manual.md", "net_regs.h", "net.core", "net.rdl")
 
 
@@ -46,7 +49,7 @@ def test_five_files(tmp_path, capsys):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_header_comment_names_ports(name, bus):
     """With their directions: an output that nothing drives would be an input."""
-    text = text_of(CONFIGS[name], bus=bus)
+    text = text_of(CONFIGS[name], bus=bus, rate=RATES.get(bus))
     comment, module = text.split("\nmodule rbp_core(")
     declared = re.search(r"endmodule", module).start()
     ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+)\s*;", module[:declared], re.M)
@@ -59,14 +62,15 @@ def test_header_comment_names_ports(name, bus):
 @pytest.mark.parametrize("bus", BUSES)
 def test_a_bus_is_accepted_without_a_message(tmp_path, bus, tool):
     path = tmp_path / "core.v"
-    path.write_text(text_of(CONFIGS["one unit"], bus=bus))
+    path.write_text(text_of(CONFIGS["one unit"], bus=bus, rate=RATES.get(bus)))
     assert TOOLS[tool](path, "rbp_core") == ""
 
 
 @pytest.mark.parametrize("bus", CHOICES)
 def test_the_files_of_a_bus(tmp_path, bus):
     out = tmp_path / "net.v"
-    assert run("verilog", "--units", 2, "--bus", bus, "--name", "net", "--out", out) == 0
+    rate = ["--clock", "36", "--baud", 3_000_000] if bus in RATES else []
+    assert run("verilog", "--units", 2, "--bus", bus, *rate, "--name", "net", "--out", out) == 0
     text, manual = out.read_text(), (tmp_path / "net_manual.md").read_text()
     for port, way, _ in PORTS if bus == PLAIN else ():
         assert f"| `{port}` | {way} |" in manual
@@ -74,6 +78,9 @@ def test_the_files_of_a_bus(tmp_path, bus):
         names = shell.MEANINGS.keys() - {"clk", "rst"}
         assert all((f"| `{port}` |" in manual) == (other == bus) for port in names)
         assert (f" --bus {other} " in text) == (other == bus)
+    assert (" --clock 36 --baud 3000000 " in text) == (bus in RATES)
+    assert ("12 cycles\n" in manual) == (bus in RATES)
+    assert ("CRC-16" in manual) == (bus in LINES)
     assert not re.search(r"^\?", manual, re.M)
 
 
@@ -158,6 +165,11 @@ BAD = {
     "feature": (["--units", 4, "--feature", "cos"], "feature", "identity", "cos"),
     "device": (["--units", 4, "--device", "artix"], "device", "up5k", "artix"),
     "bus": (["--units", 4, "--bus", "apb"], "bus", "wishbone", "apb"),
+    "no clock": (["--units", 4, "--bus", "uart"], "--clock MHZ"),
+    "clock": (["--units", 4, "--bus", "uart", "--clock", "fast"], "clock", "MHz", "fast"),
+    "clock of no line": (["--units", 4, "--bus", "spi", "--clock", "36"], "--clock", "spi"),
+    "baud of no line": (["--units", 4, "--baud", 1_000_000], "--baud", "none"),
+    "baud": (["--units", 4, "--bus", "uart", "--clock", "25", "--baud", 2_900_000], "4.4 %"),
     "grade": (["--units", 4, "--grade", 6], "--grade"),
     "name": (["--units", 4, "--name", "Net"], "name", "lower-case", "Net"),
     "name that is a word": (["--units", 4, "--name", "logic"], "name", "Verilog", "logic"),

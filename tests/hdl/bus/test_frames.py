@@ -3,8 +3,7 @@
 import numpy as np
 from amaranth.sim import Simulator
 
-from rbp.hdl.bus.check_sum import CheckSum
-from rbp.hdl.bus.frames import check_sum
+from rbp.hdl.bus.frames import CheckSum, check_sum
 
 
 def run(data):
