@@ -144,14 +144,20 @@ def test_garbage_before_and_between(library):
             assert (0x52425034).to_bytes(4, "little") in b"|".join(a or b"" for a in answers)
 
 
-def faulty(library, seed, rate=0.003, updates=8):
-    """A training over a bad line; how many faults there were."""
+def faulty(library, seed, rate=0.003, updates=8, may_end=False):
+    """A training over a bad line; how many faults there were.
+
+    Where it ``may_end``, the line may be so bad that the host says so.
+    """
     line = Line(library, DIVISOR, patience=3_000)
     bad = Faulty(line, rate, seed)
     try:
         link = Link(bad)
         assert link.do(describe()) == CONFIG
         learns(link, associative(CONFIG, 2, 1 + seed % 3, seed=seed), updates)
+    except LinkError:
+        if not may_end:
+            raise
     finally:
         line.close()
     return bad.faults
@@ -168,9 +174,10 @@ def test_faults(library):
 
 @pytest.mark.slow
 def test_a_hundred_thousand_faults(library):
+    """Each training ends with golden's words, or with an error."""
     total = 0
     for seed in range(1000, 1_000_000):
-        total += sum(faulty(library, seed, rate=0.005, updates=20).values())
+        total += sum(faulty(library, seed, rate=0.004, updates=20, may_end=True).values())
         if total >= 100_000:
             return
 
