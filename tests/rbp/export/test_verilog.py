@@ -15,7 +15,6 @@ from rbp.export.generated import CHOICES, PLAIN, PORTS, Rate
 from rbp.export.header import header
 from rbp.fpga.machines import machine
 from rbp.hdl.bus.core import BUSES, LINES
-from rbp.hdl.host.memory_map import AddressMap
 from tests.rbp.export.test_lint import CONFIGS, text_of
 from tests.tools import TOOLS
 
