@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
-.PHONY: all test bench estimators synth formal slow-test lint format docs help clean
+.PHONY: all test bench estimators synth formal board-test slow-test lint format docs help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -27,6 +27,9 @@ synth: $(venv)  ## area and Fmax of a few cores, against synth/baselines.json; h
 
 formal: $(venv)  ## proofs of the buses, by induction, and the faults that they notice
 	$(bin)/python -m pytest -n 2 tests/hdl/bus/test_proofs.py
+
+board-test: $(venv)  ## images of boards, read back bit by bit, learn; needs fpga-icestorm; half an hour
+	$(bin)/python -m pytest -m "slow or not slow" tests/rbp/boards/test_images.py
 
 slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
 	$(bin)/python -m pytest -m slow

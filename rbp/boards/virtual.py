@@ -10,7 +10,7 @@ from rbp.cosim import build
 from rbp.cosim.line import Line
 from rbp.errors import InputError
 
-__all__ = ["serve", "simulated"]
+__all__ = ["behind", "serve", "simulated"]
 
 AT_ONCE = 20_000
 """Cycles between two looks at the terminal."""
@@ -27,9 +27,14 @@ def simulated(name, baud=None, **flags):
         return made.top(simulated=True)
 
     top.__name__ = f"{made.command}, simulated"
-    path = build.verilated([build.build(made.target.config, top) / "core.v"], wrapper="line")
+    source = build.build(made.target.config, top) / "core.v"
+    return behind(build.verilated([source], wrapper="line"), made)
+
+
+def behind(path, made):
+    """A line to a Verilated :class:`~rbp.boards.build.Design`, which is out of its reset."""
     line = Line(path, made.divisor, patience=400 * 10 * made.divisor)
-    line.run(cycles=4 * made.clock // 100_000)  # until it is out of reset
+    line.run(cycles=4 * made.clock // 100_000)
     return line
 
 
