@@ -40,6 +40,14 @@ def test_figure_1(problem):
     assert rbp.verify(golden, "board", 10, port=BOARD).engine == "board"
 
 
+def test_figure_1_on_a_larger_board(problem):
+    """The same network on ULX3S: a core for 256 units, and words of 18 bits."""
+    golden = rbp.train(problem, 20, "golden", preset="w18")
+    given = {"port": "sim:ulx3s-85f", "baud": 3_000_000, "preset": "w18"}
+    assert equal(rbp.train(problem, 20, "board", **given), golden)
+    assert not equal(rbp.train(problem, 20, "golden"), golden)
+
+
 def test_methods_over_the_line(problem):
     for flags in (
         {"method": "stochastic"},
