@@ -23,6 +23,7 @@ __all__ = [
     "NETLIST",
     "PE_STAT",
     "REPORT",
+    "ROUTED",
     "SHARE",
     "STAT",
     "design",
@@ -51,10 +52,13 @@ DESIGN, NETLIST, STAT, PE_STAT = "design.il", "netlist.json", "stat.json", "pe.j
 GATES = "gates.v"
 REPORT, LOG, PLACED = "report.json", "nextpnr.log", "placed.txt"
 IMAGE = "image"
+ROUTED = "routed.json"
+"""The netlist after place and route, of ECP5, whose image no tool reads back."""
 
 PINS = {"ice40": "pins.pcf", "ecp5": "pins.lpf"}
 OF_IMAGE = {"ice40": ("--pcf", "--asc"), "ecp5": ("--lpf", "--textcfg")}
 """Arguments of nextpnr's: constraints, and what is packed into an image."""
+BESIDE: dict[str, tuple[str, ...]] = {"ice40": (), "ecp5": ("--write", ROUTED)}
 PACKERS = {"ice40": ("icepack", ()), "ecp5": ("ecppack", ("--compress",))}
 
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
@@ -179,7 +183,7 @@ def route(netlist, device, grade, seed, *, planned=False):
     """
     kind = device.place.split()[0]
     constraints, placed = OF_IMAGE[kind]
-    pins = [constraints, PINS[kind], placed, PLACED]
+    pins = [constraints, PINS[kind], placed, PLACED, *BESIDE[kind]]
     return _placed(netlist, device, grade, seed, pins, planned)
 
 
