@@ -1,7 +1,7 @@
 """What each board's default core reaches: ``python -m rbp.boards.measured BOARD …``.
 
-Three seeds are placed, one after another; the rows are kept in ``measured.json``, and the table of
-docs/boards.md is made of them. ``--page`` only makes the table.
+Three seeds, or ``--seeds``, are placed, one after another; the rows are kept in ``measured.json``,
+and the tables of docs/boards.md and README.md are made of them. ``--page`` only makes the tables.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from rbp.files import written
 from rbp.fpga import flow
 from rbp.fpga.machines import flags
 
-__all__ = ["MARGIN", "ROWS", "load", "main", "measure", "table"]
+__all__ = ["MARGIN", "PAGES", "ROWS", "load", "main", "measure", "page"]
 
 ROWS = Path(__file__).with_name("measured.json")
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "boards.md"
+PROJECT = Path(__file__).resolve().parents[2]
 SEEDS = 3
 MARGIN = Fraction(5, 100)
 """Of the median, that a board's clock stays below it."""
@@ -33,10 +33,10 @@ def load():
     return json.loads(ROWS.read_text())
 
 
-def measure(name):
+def measure(name, seeds=SEEDS):
     """A row: the core, the clock asked, what the seeds reach in MHz, its cells."""
     design = build.design(name)
-    found = list(build.routed(design, SEEDS, lambda text: print(f"{name}: {text}", flush=True)))
+    found = list(build.routed(design, seeds, lambda text: print(f"{name}: {text}", flush=True)))
     reached = sorted(each.reached for each in found)
     cells = {kind: cell["used"] for kind, cell in found[0].cells.items()}
     return {
@@ -49,27 +49,45 @@ def measure(name):
     }
 
 
+def _row(name, row):
+    """Core, clock asked, reached, cells and block RAMs, as a page has them."""
+    if row is None:
+        return "not measured", f"{BOARDS[name].clock / 1e6:g}", "", "", ""
+    reached, cells = row["reached_mhz"], row["cells"]
+    shown = f"{row['median_mhz']:.1f}"
+    if len(reached) > 1:
+        shown += f" ({reached[0]:.1f} … {reached[-1]:.1f})"
+    used = next(cells[kind] for kind in ("logic_cells", "trellis_comb") if kind in cells)
+    return f"`{row['core']}`", f"{row['clock_mhz']:g}", shown, f"{used:,}", str(cells["bram"])
+
+
 def table(rows):
-    """The lines of the page."""
+    """The lines of docs/boards.md: every board."""
     yield "| board | core | clock, MHz | reached, MHz: median (range) | cells | block RAMs | baud |"
     yield "|---|---|---|---|---|---|---|"
     for name, board in BOARDS.items():
-        start = f"| `{name}`: {board.title} "
-        if (row := rows.get(name)) is None:
-            yield f"{start}| not measured | {board.clock / 1e6:g} | | | | {board.baud:,} |"
-            continue
-        low, high = row["reached_mhz"][0], row["reached_mhz"][-1]
-        cells = next(row["cells"][k] for k in ("logic_cells", "trellis_comb") if k in row["cells"])
-        reached = f"{row['median_mhz']:.1f} ({low:.1f} … {high:.1f})"
-        numbers = (f"{row['clock_mhz']:g}", reached, f"{cells:,}", row["cells"]["bram"])
-        yield f"{start}| `{row['core']}` | {' | '.join(map(str, numbers))} | {board.baud:,} |"
+        words = _row(name, rows.get(name))
+        yield f"| `{name}`: {board.title} | {' | '.join(words)} | {board.baud:,} |"
 
 
-def _write_page():
-    before, rest = PAGE.read_text().split(BEGIN)
-    lines = "".join(f"{line}\n" for line in table(load()))
-    with written(PAGE) as file:
-        file.write(f"{before}{BEGIN}\n{lines}{END}{rest.split(END)[1]}".encode())
+def short(rows):
+    """The lines of README.md: those that were measured."""
+    yield "| board | core | MHz asked | MHz reached | cells | block RAMs |"
+    yield "|---|---|---|---|---|---|"
+    for name, board in BOARDS.items():
+        if name in rows:
+            yield f"| {board.title} | {' | '.join(_row(name, rows[name]))} |"
+
+
+PAGES = {PROJECT / "docs" / "boards.md": table, PROJECT / "README.md": short}
+
+
+def page(path):
+    """A page, with its table made anew."""
+    text = path.read_text()
+    before, rest = text.split(BEGIN)
+    lines = "".join(f"{line}\n" for line in PAGES[path](load()))
+    return f"{before}{BEGIN}\n{lines}{END}{rest.split(END)[1]}"
 
 
 def main(argv=None) -> int:
@@ -79,19 +97,22 @@ def main(argv=None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("boards", nargs="*", choices=[*BOARDS, []], metavar="BOARD")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="placements of each")
     parser.add_argument("--page", action="store_true", help="the table alone")
     arguments = parser.parse_args(argv)
     for name in arguments.boards:
         try:
-            row = measure(name)
+            row = measure(name, arguments.seeds)
         except InputError as error:
             print(f"{name}: {error}")
             return 1
         print(f"{name}: {row['median_mhz']:.2f} MHz, {row['cells']}", flush=True)
         with written(ROWS) as file:
             file.write(json.dumps(load() | {name: row}, indent=1).encode() + b"\n")
-    if PAGE.exists():
-        _write_page()
+    for path in filter(Path.exists, PAGES):
+        made = page(path).encode()
+        with written(path) as file:
+            file.write(made)
     return 0
 
 
