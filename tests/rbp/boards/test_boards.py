@@ -128,11 +128,8 @@ def test_clock_is_below_what_was_measured(name):
 def test_pages_say_what_was_measured(path):
     """``python -m rbp.boards.measured --page`` makes their tables."""
     assert path.read_text() == measured.page(path)
-    for row in measured.load().values():
-        assert (
-            f"| `{row['core']}` | {row['clock_mhz']:g} | {row['median_mhz']:.1f}"
-            in path.read_text()
-        )
+    row = measured.load()["icebreaker"]
+    assert f"| `{row['core']}` | {row['clock_mhz']:g} | {row['median_mhz']:.1f}" in path.read_text()
 
 
 def test_divisor():
