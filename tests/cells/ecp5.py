@@ -49,11 +49,12 @@ class Routed:
             read(number, cell)
         return "\n".join(module(self.ports, self.nets, self.registers, self.lines)) + "\n"
 
-    def flip(self, pattern):
-        """Turn round what the first LUT of that name makes of four zeros."""
+    def flip(self, pattern, k):
+        """Turn round entry k of the first LUT of that name: A + 2·B + 4·C + 8·D are k."""
         name = next(filter(re.compile(pattern).match, self.cells))
-        bits = self.cells[name]["parameters"]["INITVAL"]
-        self.cells[name]["parameters"]["INITVAL"] = f"{bits[:-1]}{1 - int(bits[-1])}"
+        bits = [*reversed(self.cells[name]["parameters"]["INITVAL"])]
+        bits[k] = str(1 - int(bits[k]))
+        self.cells[name]["parameters"]["INITVAL"] = "".join(reversed(bits))
 
     def _net(self, cell, pin, default):
         """Of a cell's pin; ``default`` where nothing is joined to it."""

@@ -113,7 +113,7 @@ def _flipped(shipped):
     another width; on ECP5, what an adder makes of zeros."""
     read = shipped.read()
     if not shipped.design.ice40:
-        read.flip(r"core\.lane_0\.column\.pe_0\.adder\.")
+        read.flip(r"core\.lane_0\.column\.pe_0\.adder\.", 4)
         return read
     before = shipped.bits()
     if macs := read.macs():
