@@ -113,7 +113,7 @@ def _flipped(shipped):
     another width; on ECP5, what an adder makes of zeros."""
     read = shipped.read()
     if not shipped.design.ice40:
-        read.flip(r"core\.lane_0\.column\.pe_0\.adder\.", 4)
+        read.flip(r"core\.lane_0\.column\.pe_0\.adder\.bits_20\$CCU2_COMB0", 4)
         return read
     before = shipped.bits()
     if macs := read.macs():
@@ -135,6 +135,8 @@ def _flipped(shipped):
 
 @pytest.mark.slow
 def test_a_flipped_bit_is_noticed(shipped, monkeypatch):
+    if shipped.design.target.config.units == 128:
+        pytest.skip("the small core of ULX3S shows it")
     read = _flipped(shipped)
     try:
         assert not shipped.learns(read, monkeypatch)
