@@ -119,6 +119,9 @@ struct Network {
             most_backward = std::max(most_backward, terms[m]);
             (is_constant(m) ? units : moving).push_back(m);
         }
+        // A bias of many rows comes last, beside the columns that those have besides.
+        std::stable_sort(units.begin(), units.end(),
+                         [&](int64_t a, int64_t b) { return terms[a] < terms[b]; });
         constant = int(units.size());
         units.insert(units.end(), moving.begin(), moving.end());
         columns = int(units.size());
