@@ -71,9 +71,10 @@ class Learning {
           places((net.B + 1) * stride),
           most(net.B),
           row_phi(net.B * stride),
-          row_noise((net.B + 1) * stride) {
+          row_noise((net.B + 1) * stride),
+          moving(net.B + 1),
+          chosen(net.B + 1) {
         patterns.reserve(net.B);
-        moving.reserve(net.B);
         const int64_t span = net.rows.empty() ? 0 : net.rows.back().place + 1;
         by_steps = !noisy() || span * stride <= 6 * int64_t(net.slots.size());
         if (!noisy()) std::fill_n(words.get(), (net.B + 1) * stride, Rounding::HALF);
@@ -130,14 +131,21 @@ class Learning {
     // Who moves a row: of y = 0, r moves nothing. Returns whether 32 bits are enough for all.
     bool choose(const Batch &batch, int r) {
         const Row &row = net.rows[r];
-        moving.clear();
+        const int32_t *y = batch.y + r * batch.room;
+        movers = 0;
         bool small = shift < 30;
         for (int k = 0; k < int(patterns.size()); k++) {
-            const int32_t y = batch.y[patterns[k] * batch.rows + r];
-            if (!y) continue;
+            const int32_t error = y[patterns[k]];
+            chosen[movers] = k;
+            moving[movers].y = error;
+            movers += error != 0;
+            small &= std::abs(int64_t(error)) * most[k] + (int64_t(1) << shift) < 1 << 30;
+        }
+        for (int m = 0; m < movers; m++) {
+            const int k = chosen[m];
             const int32_t *phi = batch.phi + patterns[k] * stride;
-            moving.push_back({y, in_slots(row, phi, row_phi + k * stride), noise_of(row, k)});
-            small &= std::abs(int64_t(y)) * most[k] + (int64_t(1) << shift) < 1 << 30;
+            moving[m].phi = in_slots(row, phi, row_phi + k * stride);
+            moving[m].noise = noise_of(row, k);
         }
         return small;
     }
@@ -166,10 +174,10 @@ class Learning {
         const Format &format = momentum ? net.velocity : net.weight;
         const Rounding rounding(shift, noisy());
         bool bad = false;
-        size_t k = 0;
-        for (; k + 4 <= moving.size(); k += 4)
+        int k = 0;
+        for (; k + 4 <= movers; k += 4)
             bad |= move<A, 4>(moved, here, row.count, &moving[k], rounding, format, !momentum);
-        for (; k < moving.size(); k++)
+        for (; k < movers; k++)
             bad |= move<A, 1>(moved, here, row.count, &moving[k], rounding, format, !momentum);
         return bad;
     }
@@ -206,7 +214,9 @@ class Learning {
     std::vector<int64_t> most;       // their greatest |φ|
     Buffer<int32_t> row_phi;
     Buffer<uint16_t> row_noise;
-    std::vector<Mover> moving;
+    std::vector<Mover> moving;  // the row, so many
+    std::vector<int> chosen;    // their places among the patterns
+    int movers = 0;
 };
 
 }  // namespace rbp

@@ -61,6 +61,7 @@ template <class S, class F> class Model : public rbp_model {
           exact(int64_t(net.slots.size())),
           room(std::max<int>(net.B, BLOCK * int(net.given.threads))),
           batch(net, room),
+          rested(net.A),
           team(int(net.given.threads)) {
         each_weight([&](int64_t slot, int64_t at) {
             weights.w[slot] = int32_t(state.weights[at]);
@@ -156,12 +157,14 @@ template <class S, class F> class Model : public rbp_model {
         choose(state);
         const int64_t energy = settle(state, net.B, true, {steps, unsettled, 2});
         for (int k = 0; k < net.B; k++) {
-            keep_x(state, k, net.given.keep);
-            int64_t *y = state.y + batch.which[k] * net.N;
-            for (int unit = 0; unit < net.N && !net.given.keep; unit++)
+            const int64_t a = batch.which[k];
+            keep_x(state, k, net.given.keep || rested[a]);
+            int64_t *y = state.y + a * net.N;
+            for (int unit = 0; unit < net.N && !net.given.keep && !rested[a]; unit++)
                 if (net.held[unit]) y[unit] = 0;
-            for (int64_t r = 0; r < batch.rows; r++)
-                y[net.rows[r].unit] = batch.y[k * batch.rows + r];
+            rested[a] = 1;
+            for (size_t r = 0; r < net.rows.size(); r++)
+                y[net.rows[r].unit] = batch.y[int64_t(r) * room + k];
         }
         return energy;
     }
@@ -184,7 +187,8 @@ template <class S, class F> class Model : public rbp_model {
         int64_t *x = state.x + batch.which[k] * net.N;
         for (int unit = 0; unit < net.N && !kept; unit++)
             if (net.held[unit]) x[unit] = start[unit];
-        for (int64_t r = 0; r < batch.rows; r++) x[net.rows[r].unit] = batch.x[k * batch.rows + r];
+        for (size_t r = 0; r < net.rows.size(); r++)
+            x[net.rows[r].unit] = batch.x[int64_t(r) * room + k];
     }
 
     void learn(rbp_state &state) {
@@ -217,6 +221,7 @@ template <class S, class F> class Model : public rbp_model {
     Buffer<S> exact;  // the weights, as sums take them
     const int room;   // patterns of the batch's memory
     Batch batch;
+    std::vector<uint8_t> rested;  // of A: whether x and y of held units are written
     Team team;
     std::vector<std::unique_ptr<Worker<S, F>>> workers;
 };

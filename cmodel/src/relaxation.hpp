@@ -42,14 +42,14 @@ template <class S, class F> class Relaxation {
         lanes.start(first, count);
         for (int l = 0; l < count; l++) load_x(l);
         begin_x();
-        lanes.settle(
-            net.given, 0, logs, batch, tally, [&] { step_x(); }, [&](int l) { finish_x(l); });
+        lanes.settle(net.given, 0, logs, batch, tally, [&] { step_x(); });
+        finish_x();
         if (!errors) return;
         lanes.start(first, count);
         for (int l = 0; l < count; l++) load_y(l);
         if (net.order) begin_y();
-        lanes.settle(
-            net.given, 1, logs, batch, tally, [&] { step_y(); }, [&](int l) { finish_y(l); });
+        lanes.settle(net.given, 1, logs, batch, tally, [&] { step_y(); });
+        for (int r = 0; r < R; r++) std::copy_n(y + r * BLOCK, count, of->y + r * of->room + first);
     }
 
   private:
@@ -71,17 +71,20 @@ template <class S, class F> class Relaxation {
     void load_x(int l) {
         const int64_t *x0 = from(l), *inputs = at->inputs + pattern(l);
         for (int r = 0; r < R; r++) {
-            const int unit = net.rows[r].unit;
+            const int unit = net.rows[r].unit, c = net.column_of[r];
             x[r * BLOCK + l] = int32_t(x0[unit]);
             in[r * BLOCK + l] = net.input[unit] ? int32_t(inputs[unit]) : 0;
+            if (c >= 0) phi[int64_t(c) * BLOCK + l] = S(x0[unit]);
         }
         of->skip[slot(l)] = 0;
         if (net.order) return load_factors(l, [&](int unit) { return int32_t(still(unit, l)); });
+        const int64_t *targets = at->targets + pattern(l);
         int32_t *kept = of->phi + slot(l) * of->phi_stride;
-        for (int c = 0; c < net.columns; c++) {
-            kept[c] = int32_t(still(int(net.units[c]), l));
-            phi[int64_t(c) * BLOCK + l] = S(kept[c]);
+        for (int c = 0; c < net.constant; c++) {
+            const int64_t unit = net.units[c];
+            kept[c] = int32_t(net.clamp[unit] ? targets[unit] : x0[unit]);
         }
+        for (int64_t c = 0; c < net.constant; c++) phi[c * BLOCK + l] = S(kept[c]);
     }
 
     // Factors of one lane, from c of each unit.
@@ -116,12 +119,15 @@ template <class S, class F> class Relaxation {
             const S *s = sums + r * BLOCK;
             int32_t *ur = u + r * BLOCK, *xr = x + r * BLOCK, g[BLOCK];
             const int32_t *inputs = in + r * BLOCK, *table = net.given.g + net.table[r];
-            for (int l = 0; l < BLOCK; l++) ur[l] = narrow(s[l], bad_net[l]);
+            for (int l = 0; l < BLOCK; l++) {
+                const int32_t word = narrow(s[l], bad_net[l]);
+                ur[l] = lanes.live[l] ? word : ur[l];
+            }
             for (int l = 0; l < BLOCK; l++) g[l] = table[ur[l]];
             for (int l = 0; l < BLOCK; l++) {
                 const int32_t full = g[l] + inputs[l], goal = state.clamp(full);
                 bad_state[l] |= full ^ goal;
-                const int32_t step = (goal - xr[l] + half) >> dt;
+                const int32_t step = (goal - xr[l] + half) >> dt & lanes.live[l];
                 xr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
             }
@@ -148,27 +154,32 @@ template <class S, class F> class Relaxation {
         products.template phi<S>(net.constant, net.columns, factors, phi, bad_phi);
     }
 
-    void finish_x(int l) {
-        const int64_t k = int64_t(slot(l)) * R;
+    void finish_x() {
+        const int first = slot(0);
         for (int r = 0; r < R; r++) {
-            of->x[k + r] = x[r * BLOCK + l];
-            of->slope[k + r] = net.given.g_slope[net.table[r] + u[r * BLOCK + l]];
+            const int32_t *xr = x + r * BLOCK, *ur = u + r * BLOCK;
+            const int32_t *table = net.given.g_slope + net.table[r];
+            std::copy_n(xr, lanes.used, of->x + r * of->room + first);
+            for (int l = 0; l < BLOCK; l++) slope[r * BLOCK + l] = table[ur[l]];
+            if (const int c = net.column_of[r]; c >= 0)
+                for (int l = 0; l < lanes.used; l++)
+                    of->phi[(first + l) * of->phi_stride + c] = xr[l];
         }
-        for (int c = net.constant; c < net.columns; c++)
-            of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
-        of->clamped[slot(l)] = net.order && bad_phi[l];
+        for (int l = 0; l < lanes.used && net.order; l++) {
+            for (int c = net.constant; c < net.columns; c++)
+                of->phi[(first + l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
+            of->clamped[first + l] = bad_phi[l] != 0;
+        }
     }
 
     void load_y(int l) {
-        const int64_t k = int64_t(slot(l)) * R;
         const int64_t *targets = at->targets + pattern(l), *x0 = from(l), *y0 = at->y + pattern(l);
         auto ended = [&](int unit) {
-            return net.row_of[unit] < 0 ? int32_t(x0[unit]) : of->x[k + net.row_of[unit]];
+            return net.row_of[unit] < 0 ? int32_t(x0[unit]) : x[net.row_of[unit] * BLOCK + l];
         };
         for (int r = 0; r < R; r++) {
             y[r * BLOCK + l] = keep ? int32_t(y0[net.rows[r].unit]) : 0;
             error_lanes[r * BLOCK + l] = S(y[r * BLOCK + l]);
-            slope[r * BLOCK + l] = of->slope[k + r];
             j[r * BLOCK + l] = 0;
         }
         const Narrow<int64_t> to_j(net.state.fraction - net.error.fraction, net.error);
@@ -225,7 +236,7 @@ template <class S, class F> class Relaxation {
                 const int32_t full = b[l] + jr[l], e = format.clamp(full);
                 bad[l] |= full ^ e;
                 const int32_t goal = narrow(double(slopes[l]) * e, bad[l]);
-                const int32_t step = (goal - yr[l] + half) >> dt;
+                const int32_t step = (goal - yr[l] + half) >> dt & lanes.live[l];
                 yr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
                 out[l] = S(yr[l]);
@@ -233,10 +244,6 @@ template <class S, class F> class Relaxation {
         }
         report(bad, RBP_ERROR);
         std::memcpy(lanes.moved, most, sizeof most);
-    }
-
-    void finish_y(int l) {
-        for (int r = 0; r < R; r++) of->y[int64_t(slot(l)) * R + r] = y[r * BLOCK + l];
     }
 
     const Network &net;

@@ -1,5 +1,5 @@
-// Patterns side by side, each in a lane, until all are done. One that is done stays in its lane and is
-// not looked at.
+// Patterns side by side, each in a lane, until all are done. One that is done stays in its lane, where
+// nothing moves any more.
 #pragma once
 #include <vector>
 
@@ -9,19 +9,18 @@ namespace rbp {
 
 // Of the patterns of an update, by their place in it.
 struct Batch {
-    int64_t phi_stride, rows;
+    int64_t phi_stride, room;
     std::vector<int64_t> which;
-    Buffer<int32_t> phi, x, slope, y;    // φ of the columns; the others of the rows
+    Buffer<int32_t> phi, x, y;           // φ: patterns × columns; the others: rows × patterns
     std::vector<uint8_t> skip, clamped;  // clamped: what φ ends with was not exact
 
     Batch(const Network &net, int64_t size)
         : phi_stride(padded(net.columns)),
-          rows(int64_t(net.rows.size())),
+          room(size),
           which(size),
           phi(size * phi_stride),
-          x(size * rows),
-          slope(size * rows),
-          y(size * rows),
+          x(size * int64_t(net.rows.size())),
+          y(size * int64_t(net.rows.size())),
           skip(size),
           clamped(size) {}
 };
@@ -43,13 +42,13 @@ class Lanes {
     // Patterns first … first + count of the batch.
     void start(int first, int count) {
         used = count;
-        for (int l = 0; l < BLOCK; l++) live[l] = l < count, slot[l] = first + l;
+        for (int l = 0; l < BLOCK; l++) live[l] = -(l < count), slot[l] = first + l;
     }
 
-    // Calls step(), which sets `moved`, until every lane is done; finish(lane) for each that is.
-    template <class Step, class Finish>
+    // Calls step(), which sets `moved`, until every lane is done.
+    template <class Step>
     void settle(const rbp_network &when, int phase, const Logs &logs, Batch &batch, Tally &tally,
-                Step step, Finish finish) {
+                Step step) {
         int left = used;
         for (int64_t count = 1; left; count++) {
             step();
@@ -62,7 +61,6 @@ class Lanes {
                 logs.unsettled[k] = late;
                 tally.unsettled += late;
                 if (late && moved[l] > when.use_within) batch.skip[slot[l]] = 1;
-                finish(l);
                 live[l] = 0;
                 left--;
             }
@@ -77,10 +75,8 @@ class Lanes {
     }
 
     int32_t moved[BLOCK] = {};  // greatest |step|
+    int32_t live[BLOCK];            // -1 of those that are not done, else 0
     int slot[BLOCK], used = 0;
-
-  private:
-    bool live[BLOCK];
 };
 
 }  // namespace rbp
