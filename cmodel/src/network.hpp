@@ -10,17 +10,18 @@
 
 namespace rbp {
 
-constexpr int BLOCK = 16;  // slots that a row is padded to, and patterns that relax side by side
+constexpr int BLOCK = 16;  // patterns that relax side by side
+constexpr int PAD = 16;   // slots that a row is padded to
 
 #if defined(__AVX512F__)
-constexpr int VECTOR = 8, TOGETHER = 4;  // doubles of a vector; rows, by the registers there are
+constexpr int VECTOR = 8, TOGETHER = 8;  // doubles of a vector; rows, by the registers there are
 #elif defined(__AVX__)
-constexpr int VECTOR = 4, TOGETHER = 2;
+constexpr int VECTOR = 4, TOGETHER = 4;
 #else
-constexpr int VECTOR = 2, TOGETHER = 1;
+constexpr int VECTOR = 2, TOGETHER = 2;
 #endif
 
-constexpr int64_t padded(int64_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
+constexpr int64_t padded(int64_t size) { return (size + PAD - 1) / PAD * PAD; }
 
 // A row's weights lie in slots from `first` on, `count` with those that hold none: a stretch of
 // columns from `from` on, or where that would be mostly empty (from -1) just the connected ones.
@@ -31,7 +32,7 @@ struct Row {
     int count;
     int from;
     int64_t begin, split, end;  // slots: of constant columns up to split, then of the others
-    int together;  // TOGETHER, where as many rows from this one on have the same stretch, else 1
+    int together;  // rows from this one on that have the same stretch: 1, 2, 4 … TOGETHER
     bool any() const { return count > 0; }
 };
 
@@ -141,7 +142,7 @@ struct Network {
             most_forward = std::max(most_forward, int64_t(here.size()));
             row.first = row.begin = row.split = row.end = int64_t(slots.size());
             if (here.empty()) continue;
-            row.from = here[0] / BLOCK * BLOCK;
+            row.from = here[0] / PAD * PAD;
             row.count = int(padded(here.back() + 1)) - row.from;
             if (row.count > std::max<int64_t>(3 * here.size(), padded(here.size()))) {
                 row.from = -1;
@@ -165,18 +166,18 @@ struct Network {
         for (size_t r = 0; r < rows.size(); r += rows[r].together) {
             Row *at = &rows[r];
             at->together = 1;
-            if (r + TOGETHER > rows.size() || !at->any() || at->from < 0) continue;
+            if (!at->any() || at->from < 0) continue;
+            const size_t most = std::min<size_t>(TOGETHER, rows.size() - r);
+            size_t same = 1;
+            while (same < most && at[same].from == at->from && at[same].count == at->count) same++;
+            while (at->together * 2 <= int(same)) at->together *= 2;
             int64_t begin = at->count, end = 0;
-            int same = 0;
-            for (; same < TOGETHER && at[same].from == at->from && at[same].count == at->count;
-                 same++) {
-                begin = std::min(begin, at[same].begin - at[same].first);
-                end = std::max(end, at[same].end - at[same].first);
+            for (int k = 0; k < at->together; k++) {
+                begin = std::min(begin, at[k].begin - at[k].first);
+                end = std::max(end, at[k].end - at[k].first);
             }
-            if (same < TOGETHER) continue;
-            at->together = TOGETHER;
             const int64_t split = std::clamp<int64_t>(constant - at->from, begin, end);
-            for (int k = 0; k < TOGETHER; k++) {
+            for (int k = 0; k < at->together; k++) {
                 at[k].begin = at[k].first + begin;
                 at[k].split = at[k].first + split;
                 at[k].end = at[k].first + end;

@@ -61,12 +61,17 @@ template <class S, int R> struct Sums {
     }
 };
 
-// Calls each(r, Sums<S, …>) for rows r, or TOGETHER of them from r on.
+// Calls each(r, Sums<S, …>) for rows r, or those that are computed together from r on.
+template <class S, class Each, int R = TOGETHER>
+void of_rows(const Network &net, int r, Each &each) {
+    if constexpr (R == 1) each(r, Sums<S, 1>());
+    else if (net.rows[r].together == R) each(r, Sums<S, R>());
+    else of_rows<S, Each, R / 2>(net, r, each);
+}
+
 template <class S, class Each> void by_rows(const Network &net, Each each) {
-    for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together) {
-        if (net.rows[r].together == TOGETHER) each(r, Sums<S, TOGETHER>());
-        else each(r, Sums<S, 1>());
-    }
+    for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together)
+        of_rows<S>(net, r, each);
 }
 
 // Σ w·φ of constant columns, for each row.
