@@ -45,6 +45,7 @@ template <class S, class F> struct Worker {
     Relaxation<S, F> relaxation;
     Learning learning;
     Tally tally;
+    Reach reach;              // of its rows
     int first = 0, last = 0;  // rows of W
 
     Worker(const Network &net, const Products &products, Weights &weights)
@@ -68,7 +69,6 @@ template <class S, class F> class Model : public rbp_model {
             weights.here[slot] = weights.w[slot] ? -1 : 0;
             if (net.momentum()) weights.v[slot] = int32_t(state.velocity[at]);
         });
-        refresh(0, int(net.rows.size()));
         int row = 0;
         for (int k = 0; k < team.size; k++) {
             workers.push_back(std::make_unique<Worker<S, F>>(net, products, weights));
@@ -78,6 +78,7 @@ template <class S, class F> class Model : public rbp_model {
                    (k + 1 == team.size || net.rows[row].first < until))
                 row++;
             workers[k]->last = row;
+            refresh(*workers[k]);
         }
     }
 
@@ -123,12 +124,30 @@ template <class S, class F> class Model : public rbp_model {
                 each(slot, int64_t(row.unit) * net.M + net.units[net.slots[slot]]);
     }
 
-    // Of rows first … last.
-    void refresh(int first, int last) {
-        if (first == last) return;
-        const Row &end = net.rows[last - 1];
-        for (int64_t slot = net.rows[first].first; slot < end.first + end.count; slot++)
-            exact[slot] = S(weights.w[slot]);
+    // What sums take of a worker's weights.
+    void refresh(Worker<S, F> &own) {
+        int32_t most[PAD] = {};
+        uint32_t sum = 0, greatest = 0;  // Σ|w| of a chunk
+        for (int r = own.first; r < own.last; r++)
+            for (int at = 0; at < net.rows[r].count; at += PAD) {
+                const int32_t *w = weights.w + net.rows[r].first + at;
+                S *out = exact + net.rows[r].first + at;
+                if (at % Reach::CHUNK == 0) sum = 0;
+                for (int k = 0; k < PAD; k++) {
+                    const int32_t word = std::abs(w[k]);
+                    sum += uint32_t(word);
+                    most[k] = std::max(most[k], word);
+                    out[k] = S(w[k]);
+                }
+                greatest = std::max(greatest, sum);
+            }
+        own.reach = {greatest, *std::max_element(most, most + PAD)};
+    }
+
+    Reach reach() const {
+        Reach most;
+        for (auto &own : workers) most.add(own->reach);
+        return most;
     }
 
     // The first hash of the batch.
@@ -172,11 +191,12 @@ template <class S, class F> class Model : public rbp_model {
     // Relaxes so many patterns of the batch, shared among the team; returns the energy.
     int64_t settle(rbp_state &state, int count, bool errors, const Logs &logs) {
         const int share = std::min(BLOCK, (count + team.size - 1) / team.size);
+        const Reach most = reach();
         team.run([&](int k) {
             Worker<S, F> &own = *workers[k];
             for (int first = k * share; first < count; first += team.size * share)
-                own.relaxation.run(exact, state, batch, first, std::min(share, count - first),
-                                   errors, logs, own.tally);
+                own.relaxation.run(weights.w, exact, most, state, batch, first,
+                                   std::min(share, count - first), errors, logs, own.tally);
         });
         return count_in(state);
     }
@@ -197,7 +217,7 @@ template <class S, class F> class Model : public rbp_model {
         team.run([&](int k) {
             Worker<S, F> &own = *workers[k];
             own.learning.run(batch, draw, own.first, own.last, own.tally);
-            refresh(own.first, own.last);
+            refresh(own);
         });
         state.t += net.B;
         count_in(state);

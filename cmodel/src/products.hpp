@@ -46,14 +46,13 @@ class Products {
     int64_t most_terms = 0;
 
     // φ of columns from … to; `bad` of a lane is set where one was clamped.
-    template <class S>
-    void phi(int from, int to, const double *factors, S *phi, int32_t *bad) const {
+    void phi(int from, int to, const double *factors, int32_t *phi, int32_t *bad) const {
         for (int c = from; c < to; c++) {
             int count;
             const int *at = net.factors(net.units[c], count);
             double p[BLOCK];
             product(at, count, net.order, factors, p, bad);
-            for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = S(p[l]);
+            for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = int32_t(p[l]);
         }
     }
 

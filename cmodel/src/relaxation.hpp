@@ -22,9 +22,11 @@ template <class S, class F> class Relaxation {
           j(room()),
           slope(room()),
           phi(padded(net.columns) * BLOCK),
+          narrow_sums(padded(net.columns) * BLOCK),
+          wide_phi(padded(net.columns) * BLOCK),
           base(room()),
           sums(std::max<int64_t>(room(), padded(net.columns) * BLOCK)),
-          error_lanes(room()),
+          wide_y(room()),
           factors(net.order ? int64_t(net.N) * BLOCK : 0),
           slopes(net.order ? int64_t(net.N) * BLOCK : 0),
           derivatives(int64_t(products.terms.size()) * BLOCK),
@@ -34,10 +36,10 @@ template <class S, class F> class Relaxation {
           folded(net.weight.fraction + net.state.fraction, net.error),
           to_goal(int(net.given.slope.fraction), net.error) {}
 
-    // Patterns first … first + count of the batch; y too where `errors`.
-    void run(const S *weights, const rbp_state &state, Batch &batch, int first, int count,
-             bool errors, const Logs &logs, Tally &tally) {
-        w = weights, at = &state, of = &batch, total = &tally;
+    // Patterns first … first + count of the batch; y too where `errors`. The weights are given twice.
+    void run(const int32_t *narrow, const S *weights, const Reach &reached, const rbp_state &state,
+             Batch &batch, int first, int count, bool errors, const Logs &logs, Tally &tally) {
+        w32 = narrow, w = weights, reach = reached, at = &state, of = &batch, total = &tally;
         keep = errors && net.given.keep;
         lanes.start(first, count);
         for (int l = 0; l < count; l++) load_x(l);
@@ -74,7 +76,7 @@ template <class S, class F> class Relaxation {
             const int unit = net.rows[r].unit, c = net.column_of[r];
             x[r * BLOCK + l] = int32_t(x0[unit]);
             in[r * BLOCK + l] = net.input[unit] ? int32_t(inputs[unit]) : 0;
-            if (c >= 0) phi[int64_t(c) * BLOCK + l] = S(x0[unit]);
+            if (c >= 0) phi[int64_t(c) * BLOCK + l] = int32_t(x0[unit]);
         }
         of->skip[slot(l)] = 0;
         if (net.order) return load_factors(l, [&](int unit) { return int32_t(still(unit, l)); });
@@ -84,7 +86,7 @@ template <class S, class F> class Relaxation {
             const int64_t unit = net.units[c];
             kept[c] = int32_t(net.clamp[unit] ? targets[unit] : x0[unit]);
         }
-        for (int64_t c = 0; c < net.constant; c++) phi[c * BLOCK + l] = S(kept[c]);
+        for (int64_t c = 0; c < net.constant; c++) phi[c * BLOCK + l] = kept[c];
     }
 
     // Factors of one lane, from c of each unit.
@@ -101,16 +103,29 @@ template <class S, class F> class Relaxation {
     void begin_x() {
         if (net.order) {
             std::fill_n(bad_phi, BLOCK, 0);  // those of lanes that were not looked at, too
-            products.template phi<S>(0, net.columns, factors, phi, bad_phi);
+            products.phi(0, net.columns, factors, phi, bad_phi);
             for (int l = 0; l < lanes.used; l++)
                 for (int c = 0; c < net.constant; c++)
-                    of->phi[slot(l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
+                    of->phi[slot(l) * of->phi_stride + c] = phi[int64_t(c) * BLOCK + l];
         }
-        constant_sums<S>(net, w, phi, base);
+        if (fits(0, net.constant)) constant_sums<int32_t, S>(net, w32, phi, base);
+        else constant_sums<S, S>(net, w, wide_phi, base);
+    }
+
+    // Whether 32 bits are enough for φ of columns from … to; else they become S, too.
+    bool fits(int from, int to) {
+        const int32_t *begin = phi + int64_t(from) * BLOCK;
+        const int64_t size = int64_t(to - from) * BLOCK;
+        int32_t most = 0;
+        for (int64_t k = 0; k < size; k++) most = std::max(most, std::abs(begin[k]));
+        if (reach.forward(most)) return true;
+        std::copy_n(begin, size, wide_phi + int64_t(from) * BLOCK);
+        return false;
     }
 
     void step_x() {
-        forward<S>(net, w, phi, base, sums);
+        if (fits(net.constant, net.columns)) forward<int32_t, S>(net, w32, phi, base, sums);
+        else forward<S, S>(net, w, wide_phi, base, sums);
         const int dt = int(net.given.dt_shift), half = 1 << dt >> 1;
         const Narrow<S> narrow = to_net;
         const Format state = net.state;
@@ -132,7 +147,7 @@ template <class S, class F> class Relaxation {
                 most[l] = std::max(most[l], std::abs(step));
             }
             if (const int c = net.column_of[r]; c >= 0)
-                for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = S(xr[l]);
+                for (int l = 0; l < BLOCK; l++) phi[int64_t(c) * BLOCK + l] = xr[l];
         }
         report(bad_net, RBP_NET);
         report(bad_state, RBP_STATE);
@@ -151,7 +166,7 @@ template <class S, class F> class Relaxation {
         }
         report(bad_phi, RBP_STATE);
         std::memset(bad_phi, 0, sizeof bad_phi);
-        products.template phi<S>(net.constant, net.columns, factors, phi, bad_phi);
+        products.phi(net.constant, net.columns, factors, phi, bad_phi);
     }
 
     void finish_x() {
@@ -167,7 +182,7 @@ template <class S, class F> class Relaxation {
         }
         for (int l = 0; l < lanes.used && net.order; l++) {
             for (int c = net.constant; c < net.columns; c++)
-                of->phi[(first + l) * of->phi_stride + c] = int32_t(phi[int64_t(c) * BLOCK + l]);
+                of->phi[(first + l) * of->phi_stride + c] = phi[int64_t(c) * BLOCK + l];
             of->clamped[first + l] = bad_phi[l] != 0;
         }
     }
@@ -179,7 +194,6 @@ template <class S, class F> class Relaxation {
         };
         for (int r = 0; r < R; r++) {
             y[r * BLOCK + l] = keep ? int32_t(y0[net.rows[r].unit]) : 0;
-            error_lanes[r * BLOCK + l] = S(y[r * BLOCK + l]);
             j[r * BLOCK + l] = 0;
         }
         const Narrow<int64_t> to_j(net.state.fraction - net.error.fraction, net.error);
@@ -218,8 +232,23 @@ template <class S, class F> class Relaxation {
         }
     }
 
+    // Σ w·y of each column.
+    void sum_errors() {
+        const int64_t size = int64_t(R) * BLOCK, from = int64_t(net.constant) * BLOCK;
+        int64_t sum[BLOCK] = {};
+        for (int64_t k = 0; k < size; k += BLOCK)
+            for (int l = 0; l < BLOCK; l++) sum[l] += std::abs(y[k + l]);
+        if (reach.backward(*std::max_element(sum, sum + BLOCK))) {
+            backward<int32_t>(net, w32, y, narrow_sums);
+            std::copy(narrow_sums + from, narrow_sums + int64_t(net.columns) * BLOCK, sums + from);
+        } else {
+            std::copy_n(y.get(), size, wide_y.get());
+            backward<S>(net, w, wide_y, sums);
+        }
+    }
+
     void step_y() {
-        backward<S>(net, w, error_lanes, sums);
+        sum_errors();
         if (net.order)
             for (int64_t c = net.constant; c < net.columns; c++)
                 for (int l = 0; l < BLOCK; l++) wide[c * BLOCK + l] = F(sums[c * BLOCK + l]);
@@ -230,7 +259,6 @@ template <class S, class F> class Relaxation {
         for (int r = 0; r < R; r++) {
             int32_t b[BLOCK], *yr = y + r * BLOCK;
             const int32_t *jr = j + r * BLOCK, *slopes = slope + r * BLOCK;
-            S *out = error_lanes + r * BLOCK;
             into_error(r, b, bad);
             for (int l = 0; l < BLOCK; l++) {
                 const int32_t full = b[l] + jr[l], e = format.clamp(full);
@@ -239,7 +267,6 @@ template <class S, class F> class Relaxation {
                 const int32_t step = (goal - yr[l] + half) >> dt & lanes.live[l];
                 yr[l] += step;
                 most[l] = std::max(most[l], std::abs(step));
-                out[l] = S(yr[l]);
             }
         }
         report(bad, RBP_ERROR);
@@ -249,8 +276,8 @@ template <class S, class F> class Relaxation {
     const Network &net;
     const Products &products;
     const int R;
-    Buffer<int32_t> x, in, u, y, j, slope;
-    Buffer<S> phi, base, sums, error_lanes;
+    Buffer<int32_t> x, in, u, y, j, slope, phi, narrow_sums;
+    Buffer<S> wide_phi, base, sums, wide_y;
     Buffer<double> factors, slopes;
     Buffer<int32_t> derivatives;
     Buffer<F> wide;
@@ -261,7 +288,9 @@ template <class S, class F> class Relaxation {
     Lanes lanes;
     bool keep = false;
     // of the run
+    const int32_t *w32 = nullptr;
     const S *w = nullptr;
+    Reach reach;
     const rbp_state *at = nullptr;
     Batch *of = nullptr;
     Tally *total = nullptr;

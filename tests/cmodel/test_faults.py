@@ -27,8 +27,8 @@ FAULTS = {
     "a row left out": ("learning", "!row.any()", "!row.any() || r == 3"),
     "a product at the end": ("learning", "batch.clamped[a]", "false"),
     "a skipped pattern's flag": (
-        *("relaxation", "net.order && bad_phi[l]"),
-        "net.order && bad_phi[l] && (report(bad_phi, RBP_STATE), true)",
+        *("relaxation", "bad_phi[l] != 0"),
+        "bad_phi[l] && (total->saturated |= RBP_STATE)",
     ),
     "rounding down": ("words", "shift > 0 ? std::ldexp(1.0, shift - 1) : 0.0", "0.0"),
     "use_within itself": ("settle", "moved[l] > when.use_within", "moved[l] >= when.use_within"),
@@ -38,6 +38,9 @@ FAULTS = {
         *("relaxation", "narrow(s[l], bad_net[l])"),
         "narrow(S(int32_t(int64_t(s[l]))), bad_net[l])",
     ),
+    "a chunk that 32 bits do not hold": ("sums", "row * most < int64_t(1) << 31", "true"),
+    "a column that 32 bits do not hold": ("sums", "weight * sum < int64_t(1) << 31", "true"),
+    "u of a lane that is done": ("relaxation", "lanes.live[l] ? word : ur[l]", "word"),
     "y of the call before": (
         *("relaxation", "keep ? int32_t(y0[net.rows[r].unit]) : 0"),
         "keep ? int32_t(y0[net.rows[r].unit]) : int32_t(y[r * BLOCK + l])",
