@@ -3,7 +3,6 @@
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from operator import attrgetter, is_
 
 import numpy as np
 
@@ -20,8 +19,20 @@ CHUNK = 0.05
 _ARRAYS = ("weights", "velocity", "start", "x", "y")
 """What a model shares with its machine, and changes."""
 
-_WATCHED = attrgetter(*SHARED, "network", "settling", "learning", "structure")
-"""What the library's model was made from: of others it is made anew."""
+
+def _parts(m):
+    """What the library's model of a machine is made from."""
+    arrays = m.weights, m.velocity, m.targets, m.inputs, m.start, m.x, m.y
+    return *arrays, m.network, m.settling, m.learning, m.structure
+
+
+def _same(m, parts):
+    """Whether they are still the same ones; written out, since an update has no time for a loop."""
+    w, v, targets, inputs, start, x, y, network, settling, learning, structure = parts
+    words = m.weights is w and m.velocity is v and m.start is start and m.x is x and m.y is y
+    given = words and m.targets is targets and m.inputs is inputs and m.network is network
+    how = given and m.settling is settling and m.learning is learning
+    return how and m.structure is structure
 
 
 def _fields(names):
@@ -86,6 +97,8 @@ class Model:
     def __init__(self, machine: Machine, threads: int = 1, *, lib=None):
         self.machine, self.threads = machine, threads
         self._lib, self._model = lib or library(), None
+        self._one = self._lib["rbp_train"]  # without types of arguments: given as they are
+        self._one.restype = ctypes.c_int64
         self._attach()
 
     def __del__(self):
@@ -99,8 +112,12 @@ class Model:
     def update(self) -> Trained:
         """Relax a batch, then update the weights."""
         self._prepare()
-        self._run(1, 0.0)
-        return Trained(*[log.copy() for log in self._first])
+        try:
+            self._one(*self._once)
+        finally:  # an interrupt is raised as soon as the library has returned
+            self._finish()
+        energy, steps, unsettled = self._first
+        return Trained(energy.copy(), steps.copy(), unsettled.copy())
 
     def train(self, updates: int, stop=None) -> Trained:
         """So many updates; fewer where ``stop()``, called every 50 ms or so, becomes true.
@@ -126,7 +143,7 @@ class Model:
     def _run(self, updates, seconds):
         try:
             return self._lib.rbp_train(self._model, self._at, updates, seconds, *self._logs_at)
-        finally:  # an interrupt is raised as soon as the library has returned
+        finally:
             self._finish()
 
     def relax(self, *, errors: bool = True) -> Ended:
@@ -147,7 +164,7 @@ class Model:
 
     def _prepare(self):
         m = self.machine
-        if not all(map(is_, _WATCHED(m), self._seen)):
+        if not _same(m, self._seen):
             self._attach()
         state = self._state
         state.t, state.unsettled, state.skipped, state.saturated = m.t, m.unsettled, m.skipped, 0
@@ -180,7 +197,7 @@ class Model:
         if not self._model:
             raise MemoryError("no memory for the compiled model")
         self._arrays = kept
-        self._seen = _WATCHED(m)
+        self._seen = _parts(m)
         batch = network.batch
         self._room = max(1, (1 << 15) // batch)
         self._logs = (
@@ -190,6 +207,9 @@ class Model:
         )
         self._logs_at = [_pointer(log) for log in self._logs]
         self._first = [log[:1] for log in self._logs]
+        pointers = map(ctypes.c_void_p, (self._model, self._at, *self._logs_at))
+        model, state, *logs = pointers
+        self._once = model, state, ctypes.c_int64(1), ctypes.c_double(0), *logs
 
 
 def _pointer(array):
