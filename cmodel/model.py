@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rbp.cmodel.build import library
-from rbp.cmodel.fields import MOST_BITS, NETWORK, SHARED, STATE, arrays, check, described
+from rbp.cmodel.fields import MOST_BITS, NETWORK, STATE, arrays, check, described
 from rbp.golden.formats import ROLES
 from rbp.golden.training import Machine
 
