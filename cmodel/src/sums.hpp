@@ -103,8 +103,11 @@ void of_rows(const Network &net, int r, Each &each) {
 }
 
 template <class T, class Each> void by_rows(const Network &net, Each each) {
-    for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together)
-        of_rows<T>(net, r, each);
+    constexpr bool apart = sizeof(T) > 8;  // 128 bits are seldom: less is compiled for them
+    for (int r = 0; r < int(net.rows.size()); r += apart ? 1 : net.rows[r].together) {
+        if constexpr (apart) each(r, Sums<T, 1>());
+        else of_rows<T>(net, r, each);
+    }
 }
 
 // Σ w·φ of constant columns, for each row.
