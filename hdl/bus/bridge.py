@@ -57,6 +57,7 @@ class Bridge(wiring.Component):
         )
         self.beat = Signal(4)  # the upper half: the bits of a byte
         self.takes, self.sends = Signal(), Signal()  # what a byte is for
+        self.fills, self.sign = Signal(), Signal()  # or it is the sign of one, eight times
         self.taken, self.pops = Signal(), Signal()  # its last bit is; its place in the ring is free
         self.bit = Signal()  # of the byte taken
         self.at, self.over = Signal(3), Signal()  # bytes of what is at hand; it is the last one
@@ -82,16 +83,17 @@ class Bridge(wiring.Component):
     def _bytes(self, m):
         """Between the line and single bits, by beats."""
         receiver, sender, beat, ends = self.receiver, self.sender, self.beat, self.beat.all()
-        more = Mux(self.takes, receiver.there & ~(ends & self.over), ~self.o_valid & ~ends)
+        more = Mux(self.sends, ~self.o_valid & ~ends, ~(ends & self.over))
+        more = more & (receiver.there | ~self.takes)
         with m.If(beat[3] & ~ends):
             m.d.sync += beat.eq(beat + 1)
         with m.Else():
-            m.d.sync += beat.eq(Mux((self.takes | self.sends) & more, 8, 0))
+            m.d.sync += beat.eq(Mux((self.takes | self.sends | self.fills) & more, 8, 0))
         m.d.comb += [
             receiver.data.eq(self.i_data),
             receiver.valid.eq(self.i_valid),
             self.bit.eq(Cat(*reversed(receiver.byte)).bit_select(beat[:3], 1)),
-            self.taken.eq(self.takes & ends),
+            self.taken.eq((self.takes | self.fills) & ends),
             self.pops.eq(self.takes & (beat == 15 - self.memory)),  # the next one is then in time
             sender.step.eq(beat[3]),
             sender.full.eq(self.sends & ends),
@@ -152,12 +154,16 @@ class Bridge(wiring.Component):
         access, request = self.access, self.request
         writes, last = request.writes, request.last
         with m.State("MOVE"):
+            half = request.half & self.at[1]
+            with m.If(self.takes & (self.beat[:3] == 0)):  # until a byte is whole, and behind it
+                m.d.sync += self.sign.eq(self.bit)
             m.d.comb += [
-                self.takes.eq(writes),
+                self.takes.eq(writes & ~half),
+                self.fills.eq(half),
                 self.sends.eq(~writes),
                 self.receiver.pop.eq(self.pops),
                 self.moves.eq(self.beat[3]),
-                self.enters.eq(self.bit & writes),
+                self.enters.eq(Mux(half, self.sign, self.bit & writes)),
                 self.sender.bit.eq(self.word[0]),
             ]
             self._counted(m, 4, "ACT")

@@ -7,8 +7,9 @@ UP5K has no block RAM to spare; it costs 0.8 % of the line on random words, 2.4 
 A request:   sequence number, operation, address (3 bytes, lowest first), words, CRC
 An answer:   sequence number, kind, words, 1 if any was refused else 0, CRC
 
-Operation: bits 0-5 words less one, bit 6 all at one address, bit 7 write. Words go lowest byte
-first. CRC: CRC-16/IBM-3740 of the bytes before it, highest byte first.
+Operation: bits 0-5 words less one, bit 7 write. Bit 6 of a read: all at one address; of a write:
+only the lower two bytes of each word come, and their sign fills it. Words go lowest byte first.
+CRC: CRC-16/IBM-3740 of the bytes before it, highest byte first.
 
 A request is done if its number is one more than that of the last one done, or if its address has
 the bit SYNC, by which a host begins. Else nothing is done, and the answer is of the kind LOST, with
@@ -27,10 +28,12 @@ __all__ = [
     "ESCAPE",
     "FLAG",
     "FLIP",
+    "HALF",
     "LOST",
     "RING",
     "SYNC",
     "WORDS",
+    "WRITE",
     "CheckSum",
     "check_sum",
 ]
@@ -41,6 +44,9 @@ DONE, LOST = 0, 1
 
 SYNC = 1 << 23
 """Bit of an address: whatever the number, this one is due."""
+
+WRITE, HALF = 1 << 7, 1 << 6
+"""Bits of an operation: it writes; words of two bytes."""
 
 WORDS = 64
 """Of a frame, at most."""

@@ -1,6 +1,6 @@
 """Receiver: frames out of bytes, whole ones only."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -111,11 +111,12 @@ class Receiver(wiring.Component):
     def _length(self, m, taken, first, byte):
         """Whether the frame has as many bytes as its operation says, its second byte.
 
-        After n words less one come 4n + 9 bytes, of a read 5, as if n were -1. They are counted
-        from -(4n + 4) up to 5. The ring holds less than one turn of the counter.
+        After n words less one come 4n + 9 bytes, or 2n + 7, of a read 5. They are counted from
+        -(4n + 4), -(2n + 2) or 0 up to 5. The ring holds less than one turn of the counter.
         """
         count, second = Signal(range(RING)), Signal()
         with m.If(taken):
-            start = Cat(Const(0, 2), ~byte[:6] & byte[7].replicate(6), byte[7])
+            less, writes = ~byte[:6] & byte[7].replicate(6), byte[7]
+            start = Mux(byte[6], Cat(C(0, 1), less, writes, writes), Cat(C(0, 2), less, writes))
             m.d.sync += [second.eq(first), count.eq(next_or(count, second, start))]
         return count == 5

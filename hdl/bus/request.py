@@ -26,11 +26,11 @@ class Request(wiring.Component):
     turn : In
         The next bit of the number, which is then gone.
     passed : In
-        A word is done: the next one's address, unless all are at one.
+        A word is done: the next one's address, unless all are read at one.
     number : Out
         A bit of it, the highest first.
-    writes, last, sync, beyond : Out
-        It writes; the word is the last one; it has SYNC; its address is none.
+    writes, half, last, sync, beyond : Out
+        It writes; words of two bytes; the word is the last one; it has SYNC; its address is none.
     address : Out
         Of the word.
     """
@@ -44,6 +44,7 @@ class Request(wiring.Component):
                 "passed": In(1),
                 "number": Out(1),
                 "writes": Out(1),
+                "half": Out(1),
                 "last": Out(1),
                 "sync": Out(1),
                 "beyond": Out(1),
@@ -60,13 +61,14 @@ class Request(wiring.Component):
         m = Module()
         head, number = Signal(32), Signal(8)
         moved, counts = Signal(32), Signal()
-        fixed, left = head[1], Cat(*reversed(head[2:8]))  # words, less one
+        fixed, left = ~head[0] & head[1], Cat(*reversed(head[2:8]))  # words, less one
         address = self._address(head)[: self.width]
         m.d.comb += [
             moved.eq(Cat(head[1:], self.bit)),
             counts.eq(self.passed & ~fixed),
             self.number.eq(number[-1]),
             self.writes.eq(head[0]),
+            self.half.eq(head[0] & head[1]),
             self.last.eq(left == 0),
             self.sync.eq(head[24]),
             self.beyond.eq(self._address(head)[self.width :].any()),

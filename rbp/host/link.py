@@ -7,8 +7,10 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rbp.hdl.bus import frames
-from rbp.hdl.bus.frames import DONE, ESCAPE, FLAG, FLIP, LOST, SYNC, WORDS
+from rbp.hdl.bus.frames import DONE, ESCAPE, FLAG, FLIP, HALF, LOST, SYNC, WORDS, WRITE
 from rbp.host.requests import Fetch, Read, Write
 
 __all__ = ["Link", "LinkError", "decoded", "encoded"]
@@ -124,8 +126,9 @@ class Link:
 
     def _write(self, address, words):
         if words:
-            data = b"".join(int(word & 0xFFFFFFFF).to_bytes(4, "little") for word in words)
-            self._post(address, 0x80 | len(words) - 1, data)
+            narrow = all(word + 0x8000 & 0xFFFF0000 in (0, 1 << 32) for word in words)
+            data = np.array(words, np.uint32).astype("<u2" if narrow else "<u4").tobytes()
+            self._post(address, WRITE | HALF * narrow | len(words) - 1, data)
 
     def read(self, address, count):
         """So many words, from an address on."""

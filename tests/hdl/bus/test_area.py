@@ -12,7 +12,7 @@ from rbp.fpga import flow
 from rbp.golden.config import FAMILIES
 from rbp.hdl.bus.core import BUSES, shell
 
-BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 350, "spi": 320}
+BUDGET = {"axi-lite": 150, "wishbone": 60, "uart": 360, "spi": 330}
 PAGE = Path(__file__).parents[3] / "docs" / "integration.md"
 WIDTH = 13
 """Bits of a word address, as of 15 units."""
