@@ -43,11 +43,11 @@ SHAPES = {
 
 
 def words(machine, updates):
-    """What a full comparison counts: eight words a unit and pattern, with g' nine where it has a
+    """What a full comparison counts: c of each unit and pattern, eight words more where it has a
     row; of W the rows that there are; and the reports."""
     patterns, rows = len(machine.targets), len(machine.structure.rows)
     units, columns = machine.weights.shape
-    each = patterns * (8 * units + rows) + rows * columns
+    each = patterns * (units + 8 * rows) + rows * columns
     return updates * (each + 1 + 2 * patterns) + rows * columns
 
 
