@@ -1,6 +1,6 @@
 """Log: what a run reports, word by word, for the host to read."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -16,8 +16,8 @@ class Log(wiring.Component):
 
     A word stays where it is, and can be read again, until the host says that it has read up to
     there. Both ends have a register first, away from the logic that pushes and reads: ``count``
-    changes two cycles after, ``space`` four. Who pushes may have a register too, so ``space`` ends
-    with four words free.
+    changes two cycles after, ``space`` three, or four where the host reads on. Who pushes may have
+    a register too, so ``space`` ends with three words free.
 
     Members
     -------
@@ -46,6 +46,7 @@ class Log(wiring.Component):
         m.submodules.ram = ram = Ram(width=32, depth=depth, device=self.config.device)
         read = unreset(m, host.read, "read")
         newest, count = Signal.like(read), Signal.like(host.count, reset_less=True)
+        following = Signal.like(read, init=1)  # newest + 1
         push, word = Signal(), Signal(32, reset_less=True)
         m.d.sync += [push.eq(self.report.push & ~self.clear), word.eq(self.report.word)]
         m.d.comb += [
@@ -65,13 +66,13 @@ class Log(wiring.Component):
             beyond.eq(host.upto[len(read) :].any()),
             upto.eq(host.upto),
             on.eq(host.upto - read),
-            count.eq(host.count),
-            self.report.space.eq(count < depth - 4),
+            count.eq(Mux(push, following, newest) - read),
+            self.report.space.eq(count < depth - 3),
         ]
         with m.If(push):
-            m.d.sync += newest.eq(newest + 1)
+            m.d.sync += [newest.eq(following), following.eq(following + 1)]
         with m.If(asked & fits):
             m.d.sync += read.eq(upto)
         with m.If(self.clear):
-            m.d.sync += [newest.eq(0), read.eq(0), count.eq(0)]
+            m.d.sync += [newest.eq(0), following.eq(1), read.eq(0), count.eq(0)]
         return m

@@ -22,7 +22,7 @@ def test_ring(pushes, family):
     latency = FAMILIES[family].memory
     rng, line = np.random.default_rng(3), timeline()
     written, read, at = [], 0, 0  # words since the last clear; how many of them are read
-    count = 0  # of those that are not, a cycle ago
+    before = 0  # and a cycle ago
     counts, spaces, reads, refusals, words = [], [], [], [], {}
     push = space = clear = False
     pushed, asked, stood = [], None, 0
@@ -50,13 +50,14 @@ def test_ring(pushes, family):
         counts.append(len(written) - read)
         reads.append(read % (2 * DEPTH))
         spaces.append(space)
-        space = count < DEPTH - 4  # known a cycle late
+        count = len(written) - before
+        space = count < DEPTH - 3  # known a cycle late
         there = [n for n in range(max(0, len(written) - DEPTH), len(written)) if n % DEPTH == at]
         if stood >= latency + 1 and there and not pushed:
             words[cycle] = written[there[0]]
         stood = 0 if pushed or clear else stood + 1
         refusals.append(asked is not None and not 0 <= asked[0] <= count)
-        count = len(written) - read
+        before = read
         if asked is not None and not refusals[-1]:
             read += asked[0]
         asked = None
@@ -66,7 +67,7 @@ def test_ring(pushes, family):
         written += pushed
         pushed = [word] * push if not clear else []
         if clear:
-            written, read, count = [], 0, 0
+            written, read, before = [], 0, 0
         push = will_push
     outputs = ["host.count", "host.read", "host.refused", "host.word", "report.space"]
     seen = play(Log(config), line, outputs, cycles=3000)
