@@ -26,8 +26,8 @@ def megahertz(text):
         hertz = Fraction(text) * MEGA
     except (ValueError, ZeroDivisionError):
         hertz = Fraction(-1)
-    if hertz <= 0:
-        raise InputError(f"clock must be a number of MHz above 0, not {text!r}")
+    if not 0 < hertz <= 1000 * MEGA:
+        raise InputError(f"clock must be a number of MHz above 0, 1000 at most, not {text!r}")
     return hertz
 
 

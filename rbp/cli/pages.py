@@ -18,7 +18,7 @@ from rbp.cli.options import (
 )
 from rbp.errors import InputError
 from rbp.extras import require
-from rbp.files import check_output, write_all
+from rbp.files import check_files, write_all
 
 __all__ = ["add"]
 
@@ -34,7 +34,7 @@ def add(verbs):
         "rbp watch problem.npz",
     )
     verb.add_argument("source", metavar="PROBLEM.npz", help="a problem, or a result to continue")
-    option(verb, "--at", 0, "NUMBER", "of the port to listen on; 0: any that is free")
+    option(verb, "--listen", 0, "NUMBER", "of the TCP port of the page; 0: any that is free")
     option(verb, "--each", 5, "U", "updates between two looks")
     verb.add_argument("--grid", metavar="HxW", help="of a memory's pictures (default: a square)")
     verb.add_argument("--no-browser", action="store_true", help="only say where the page is")
@@ -53,6 +53,7 @@ def add(verbs):
     )
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     verb.add_argument("--out", required=True, metavar="PAGE.html", help="where to")
+    verb.add_argument("--force", action="store_true", help="replace a file that rbp did not make")
 
 
 def _watch(arguments):
@@ -60,16 +61,16 @@ def _watch(arguments):
     from rbp.page.watch import HOST, Watch, server
 
     grid = _grid(arguments.grid)
-    integer("at", arguments.at, 0, 65535)
+    integer("listen", arguments.listen, 0, 65535)
     source, flags = source_in(arguments.source), given_flags(arguments)
-    flags |= {n: getattr(arguments, n) for n in ("port",) if getattr(arguments, n, None)}
+    where = {"port": arguments.port, "baud": arguments.baud}
 
     def make():
-        return Watch(source, arguments.engine, arguments.each, grid, **flags)
+        return Watch(source, arguments.engine, arguments.each, grid, where, **flags)
 
     prepare(arguments.engine)
     make()  # what is wrong is said here
-    served = server(make, arguments.at)
+    served = server(make, arguments.listen)
     served.start()
     address = f"http://{HOST}:{served.port}/"
     try:
@@ -94,7 +95,7 @@ def _report(arguments):
     require("page")
     from rbp.page import report
 
-    check_output(arguments.out)
+    check_files([arguments.out], force=arguments.force)
     result = result_in(arguments.result)
     write_all({arguments.out: report.html(result, arguments.result).encode()})
     print(f"wrote {arguments.out}")

@@ -41,7 +41,7 @@ def _sweep(arguments):
         integer("workers", arguments.workers, 1, 10_000)
     jobs = plan.read(arguments.sweep)
     if arguments.plot:
-        plan.check_setting(arguments.plot)
+        plan.check_setting(arguments.plot, jobs)
     check_folder(arguments.out, (rows.TABLE,))
     os.makedirs(arguments.out, exist_ok=True)
     try:
@@ -51,7 +51,7 @@ def _sweep(arguments):
     except KeyboardInterrupt:
         kept = len(rows.done(arguments.out).keys() & {job.key for job in jobs})
         tell(f"stopped: {kept} of {len(jobs)} are kept in {arguments.out}; rbp sweep goes on there")
-        raise
+        raise SystemExit(130) from None
     print(f"wrote {rows.collect(arguments.out, found)}: {len(found)} rows")
     if arguments.plot:
         path = os.path.join(arguments.out, f"{arguments.plot}.png")

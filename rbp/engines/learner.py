@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from rbp.engines.board import HARDWARE
-from rbp.engines.model import runner
+from rbp.checks import integer
+from rbp.engines.board import HARDWARE, check_port
+from rbp.engines.model import MOST_THREADS, runner
 from rbp.engines.recalling import recall
 from rbp.engines.training import advance, result_of, run_of, train
 from rbp.golden.formats import PRESETS
@@ -13,16 +14,17 @@ from rbp.result import Result
 __all__ = ["learner"]
 
 
-def learner(source, engine, threads=1, port=None, **flags):
+def learner(source, engine, threads=1, port=None, baud=None, **flags):
     """A :class:`Software`, or a :class:`Hardware`, both with the same members.
 
-    ``source``, ``engine``, ``port`` and ``flags`` are those of :func:`rbp.train`.
+    The arguments are those of :func:`rbp.train`, and are checked here.
     ``train(updates)`` returns E of each update, before it. ``states(start, inputs)`` is where the
     unclamped network comes to rest from x(t0) with I, all C×N float, with the weights of now.
     ``result()`` is the :class:`rbp.Result` of what has been trained so far, of one update at least.
     """
+    threads, where = integer("threads", threads, 1, MOST_THREADS), check_port(engine, port, baud)
     if engine in HARDWARE:
-        return Hardware(source, engine, port=port, **flags)
+        return Hardware(source, engine, where, **flags)
     return Software(source, engine, threads, **flags)
 
 
@@ -65,18 +67,18 @@ class Software:
 class Hardware:
     """Each call is a training on the core, from where the one before ended."""
 
-    def __init__(self, source, engine, **flags):
-        self.source, self.engine = source, engine
-        self.port, self.flags = {"port": flags.pop("port")}, flags
+    def __init__(self, source, engine, where, **flags):
+        self.source, self.engine, self.where, self.flags = source, engine, where, flags
+        origin(source, engine, **flags)
 
     def train(self, updates):
         before = self.source.updates if isinstance(self.source, Result) else 0
-        self.source = train(self.source, updates, self.engine, **self.port, **self.flags)
+        self.source = train(self.source, updates, self.engine, **self.where, **self.flags)
         return self.source.energy[before:]
 
     def states(self, start, inputs):
         cues = {"initial_state": start, "inputs": inputs}
-        return recall(self.source, cues, self.engine, **self.port).values
+        return recall(self.source, cues, self.engine, **self.where).values
 
     def result(self):
         return self.source

@@ -6,7 +6,8 @@
     model.score(X_test, y_test)
     model.result_.save("result.npz")      # for all that rbp does: rtl, board, verify, info
 
-May import: rbp.checks, rbp.engines, rbp.errors, rbp.extras, rbp.problem, rbp.result.
+May import: rbp.checks, rbp.engines, rbp.errors, rbp.extras, rbp.golden.config, rbp.problem,
+rbp.result.
 """
 
 from rbp.extras import require

@@ -15,23 +15,26 @@ from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.errors import InputError
 from rbp.estimators.wiring import Wiring, layers
+from rbp.golden.config import GREATEST_UNITS
 from rbp.problem import Problem
 from rbp.result import ENGINES
 
-__all__ = ["FLAGS", "Recurrent", "say"]
+__all__ = ["FLAGS", "Recurrent", "bounded", "say"]
 
 CLIP = 1.0
 """Of the inputs I: states of 0.5 ± 1 leave room for what a state holds, ±2."""
+
+MOST = 1e100
+"""That a number may be: its square must be finite."""
 
 LEVELS = {"logistic": (0.1, 0.9), "tanh": (-0.8, 0.8), "sin": (-0.8, 0.8)}
 """Targets that are low and high, of each activation."""
 
 REMEDIES = {
-    "weight": "weights reached the ends of their format: expected a smaller eta_shift, or preset "
-    "w18",
-    "error": "errors reached the ends of their format: expected a smaller eta_shift or spread",
-    "state": "states reached the ends of their format: expected other targets or activations",
-    "velocity": "velocities reached the ends of their format: expected a smaller eta_shift",
+    "weight": "weights reached the ends of their format: try a smaller eta_shift, or preset w18",
+    "error": "errors reached the ends of their format: try a smaller eta_shift or spread",
+    "state": "states reached the ends of their format: try a smaller spread",
+    "velocity": "velocities reached the ends of their format: try a smaller eta_shift",
 }
 """By what has saturated. Of net it does no harm, since g is flat there."""
 
@@ -47,11 +50,18 @@ def say(result, stacklevel):
     share = result.unsettled / result.settle_steps.size
     if share > 0.01:
         said.append(
-            f"{share:.0%} of the relaxations did not settle: expected a smaller spread or "
+            f"{share:.0%} of the relaxations did not settle: try a smaller spread or "
             "eta_shift, or a greater dt_shift"
         )
     for remedy in said:
         warnings.warn(remedy, ConvergenceWarning, stacklevel=stacklevel)
+
+
+def bounded(name, values):
+    """Refuse numbers whose squares are none."""
+    most = float(np.abs(values).max(initial=0))
+    if most > MOST:
+        raise InputError(f"{name} must be of numbers within ±{MOST:g}, not {most:g}")
 
 
 class Recurrent(BaseEstimator):
@@ -167,12 +177,18 @@ class Recurrent(BaseEstimator):
 
     def _first(self, X, y, epochs=1, stopping=False):
         """The first epochs, of a new network."""
+        bounded("X", X)
         rng, kept = check_random_state(self.random_state), None
         self._mean, deviation = X.mean(axis=0), X.std(axis=0)
         self._deviation = np.where(deviation > 1e-12 * (1 + abs(self._mean)), deviation, 1.0)
         self._wiring = wiring = Wiring(
             X.shape[1], layers(self.hidden), self._outputs, self.topology, self.order
         )
+        if wiring.units > GREATEST_UNITS:
+            raise InputError(
+                f"there must be at most {GREATEST_UNITS} units, not {wiring.units} (a bias, "
+                f"{X.shape[1]} inputs, the hidden units, {self._outputs} outputs)"
+            )
         if stopping:
             X, kept_X, y, kept_y = self._split(X, y, rng)
             kept = self._inputs(kept_X), kept_y
@@ -223,11 +239,19 @@ class Recurrent(BaseEstimator):
     def _check(self):
         """Refuse what no training can have, before anything is changed."""
         choice("engine", self.engine, ENGINES)
-        for name in ("max_iter", "n_iter_no_change", "batch", "threads"):
+        for name in ("max_iter", "n_iter_no_change", "batch"):
             integer(name, getattr(self, name), 1)
         integer("order", self.order, 1, 3)
         layers(self.hidden)
-        for name, low, high in (("spread", 0, 8), ("validation_fraction", 0, 1), ("tol", 0, 1e9)):
+        own = isinstance(self.activation, tuple) and len(self.activation) == 2
+        if not isinstance(self.activation, str) and not (
+            own and all(map(callable, self.activation))
+        ):
+            raise InputError(
+                f"activation must be a name, or a pair of functions, not {shown(self.activation)}"
+            )
+        ranges = (("spread", 0, 8), ("validation_fraction", 0.001, 0.999), ("tol", 0, 1e9))
+        for name, low, high in ranges:
             value = getattr(self, name)
             if not isinstance(value, int | float | np.number) or not low <= value <= high:
                 raise InputError(f"{name} must be a number, {low} … {high}, not {shown(value)}")
@@ -250,7 +274,8 @@ class Recurrent(BaseEstimator):
         """I of the network's units, A×N."""
         z = (np.asarray(X, float) - self._mean) / self._deviation
         inputs = np.zeros((len(X), self._wiring.units))
-        inputs[:, self._wiring.shown] = np.clip(z / 2, -CLIP, CLIP)
+        most = min(CLIP, 1.99 ** (1 / self.order) - 0.5)  # a product is a state, too
+        inputs[:, self._wiring.shown] = np.clip(z / 2, -most, most)
         return inputs
 
     def _problem(self, weights, connected, X, y):

@@ -80,4 +80,8 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         return float((outputs.argmax(axis=1) == y).mean())
 
     def _strata(self, y):
+        counts = np.bincount(y, minlength=self._outputs)
+        if counts.min() < 2:
+            label = self.classes_[counts.argmin() :][:1].tolist()[0]
+            raise InputError(f"early_stopping needs 2 rows of each class, not 1 of {label!r}")
         return y

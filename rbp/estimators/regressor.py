@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import validate_data
 
-from rbp.estimators.base import Recurrent
+from rbp.estimators.base import Recurrent, bounded
 
 __all__ = ["RecurrentRegressor"]
 
@@ -44,6 +44,7 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
         self._flat = y.ndim == 1
         y = np.asarray(y, float).reshape(len(X), -1)
+        bounded("y", y)
         self._least, width = y.min(axis=0), np.ptp(y, axis=0)
         self._range = np.where(width > 0, width, 1.0)
         return X, y

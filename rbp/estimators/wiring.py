@@ -59,7 +59,7 @@ class Wiring:
     def feeds(self):
         """N×N bool, feeds[i, j] where unit j feeds unit i. Raises InputError."""
         n, first = self.units, self.first
-        if not isinstance(self.topology, str):
+        if isinstance(self.topology, list | tuple | np.ndarray):
             mask = boolean("topology", self.topology, (n, n))
             fed = np.flatnonzero(mask[:first].any(axis=1))
             if len(fed):
@@ -70,7 +70,7 @@ class Wiring:
             if not mask[self.read].any(axis=1).all():
                 raise InputError(f"topology must feed each of the {self.outputs} outputs")
             return mask.copy()
-        if self.topology not in TOPOLOGIES:
+        if not isinstance(self.topology, str) or self.topology not in TOPOLOGIES:
             raise InputError(
                 f"topology must be one of {', '.join(TOPOLOGIES)}, or {n}×{n} bool, not "
                 f"{shown(self.topology)}"

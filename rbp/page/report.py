@@ -6,6 +6,7 @@ from bokeh.layouts import column, gridplot
 from bokeh.models import Div
 from bokeh.resources import INLINE
 
+from rbp.files import made_by
 from rbp.page import figures, looks
 
 __all__ = ["html"]
@@ -33,4 +34,5 @@ def html(result, title):
         "States are those of pattern 0, without clamps.</p>"
     )
     grid = gridplot([[energy.figure, weights.figure], [settling.figure]], merge_tools=False)
-    return file_html(column(words, grid), INLINE, title)
+    page = file_html(column(words, grid), INLINE, title)
+    return page.replace("<html", f"<!-- {made_by('rbp report')} -->\n<html", 1)

@@ -48,15 +48,19 @@ class Watch:
         As in :func:`rbp.train`.
     each : int
         Updates between two looks.
+    where : dict, optional
+        ``port`` and ``baud`` of a board.
     grid : (int, int), optional
         Of pictures, see :func:`grid_of`.
     """
 
-    def __init__(self, source, engine, each=5, grid=None, **flags):
+    def __init__(self, source, engine, each=5, grid=None, where=None, **flags):
         self.problem, settings, earlier = origin(source, engine, **flags)
         self.engine, self.flags, self.each = engine, flags, integer("each", each, 1)
         self.grid = grid_of(self.problem, grid)
-        self.job, self.done = learner(source, engine, **flags), earlier.updates if earlier else 0
+        self.where = where or {}
+        self.job = learner(source, engine, **self.where, **flags)
+        self.done = earlier.updates if earlier else 0
         self.energy, self.settling = figures.Energy(), figures.Settling(self.problem.units)
         visits = looks.visits(self.problem, settings) if engine == "rtl" else None
         self.weights = figures.Weights(self.problem.weights.shape, visits)
@@ -89,7 +93,7 @@ class Watch:
         def changed(attr, old, new):
             self.flags[name] = int(new)
             source = self.job.result() if self.done else self.problem
-            self.job = learner(source, self.engine, **self.flags)
+            self.job = learner(source, self.engine, **self.where, **self.flags)
 
         return changed
 
@@ -130,7 +134,7 @@ class Watch:
         """Go on with other patterns, and the weights of now."""
         weights = self.job.result().weights if self.done else self.problem.weights
         self.problem = replace(problem, weights=np.where(problem.connected, weights, 0))
-        self.job, self.done = learner(self.problem, self.engine, **self.flags), 0
+        self.job, self.done = learner(self.problem, self.engine, **self.where, **self.flags), 0
         for source in (self.energy.source, self.energy.slave):
             source.data = {name: [] for name in source.data}
         self.pattern.options = self._patterns()

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from rbp.checks import choice, integer, shown
+from rbp.engines import GREATEST_UPDATES
 from rbp.errors import InputError
+from rbp.fpga import synth
 from rbp.fpga.devices import DEVICES
 from rbp.fpga.machines import MACHINE
 from rbp.paper import examples
+from rbp.problem import Problem
 from rbp.result import ENGINES
 from rbp.settings import Settings
 
@@ -66,9 +69,9 @@ def read(path):
         raise InputError(f"{path}: {error}") from error
 
 
-def check_setting(name):
+def check_setting(name, jobs):
     """Refuse what is no setting of a job."""
-    return choice("plot", name, SETTINGS)
+    return choice("plot", name, tuple(dict.fromkeys(n for job in jobs for n, _ in job.settings)))
 
 
 def _jobs(found, folder):
@@ -123,16 +126,20 @@ def _source(found, kind, folder):
         raise InputError("expected one of problem, a file, and example, a name")
     if "example" in given:
         return {"example": examples.find(given["example"]).name}
-    return {"problem": str(folder / str(given["problem"]))}
+    path = str(folder / str(given["problem"]))
+    Problem.load(path)
+    return {"problem": path}
 
 
 def _drawn(draws):
     """Settings of each draw."""
     if not draws:
         return [{}]
-    count = integer("draws.count", draws.get("count", 1), 1, MOST_JOBS)
+    count = integer("draws.count", draws.get("count"), 1, MOST_JOBS)
     rng = np.random.default_rng(integer("draws.draw_seed", draws.get("draw_seed", 1), 0))
     ranges = {name: value for name, value in draws.items() if name not in OF_DRAWS}
+    if not ranges:
+        raise InputError("draws must have a setting that is drawn, besides count")
     return [{name: _one(rng, name, of) for name, of in ranges.items()} for _ in range(count)]
 
 
@@ -140,9 +147,9 @@ def _one(rng, name, of):
     if isinstance(of, list) and of:
         return of[int(rng.integers(len(of)))]
     if isinstance(of, dict) and set(of) == {"low", "high"}:
-        low, high = (integer(f"draws.{name}.{end}", of[end], -(2**31), 2**32) for end in of)
-        if low <= high:
-            return int(rng.integers(low, high + 1))
+        low = integer(f"draws.{name}.low", of["low"], -(2**31), 2**32)
+        high = integer(f"draws.{name}.high", of["high"], low, 2**32)
+        return int(rng.integers(low, high + 1))
     raise InputError(f"draws.{name} must be a list, or {{low, high}}, not {shown(of)}")
 
 
@@ -151,7 +158,12 @@ def _check(job):
     settings = dict(job.settings)
     if job.kind == "synth":
         choice("device", settings.get("device"), tuple(DEVICES))
+        integer("seeds", settings.pop("seeds", 1), 1, 100)
+        synth.target(settings.pop("device"), grade=settings.pop("grade", None), **settings)
         return
-    integer("updates", settings.pop("updates", None), 1)
+    for name, value in settings.items():
+        if isinstance(value, bool):
+            raise InputError(f"{name} must be a number or a text, not {str(value).lower()}")
+    integer("updates", settings.pop("updates", None), 1, GREATEST_UPDATES)
     choice("engine", settings.pop("engine", "model"), ENGINES[:-1])
     Settings(**{name: v for name, v in settings.items() if name not in ("problem", "example")})

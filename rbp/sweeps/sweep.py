@@ -1,5 +1,6 @@
 """``rbp sweep``: the jobs of a file on a cluster, from where it stopped."""
 
+import os
 from contextlib import ExitStack, contextmanager
 
 from rbp.errors import CheckFailed, InputError
@@ -59,6 +60,7 @@ def _client(workers, scheduler):
     with named():
         import dask
         from distributed import Client, LocalCluster
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # of the workers
     with ExitStack() as stack:
         stack.enter_context(
             dask.config.set(

@@ -202,6 +202,10 @@ WRONG = {
     "callback must be callable": {"callback": 3},
     "batch must be": {"batch": 0},
     "preset must be": {"preset": "w12"},
+    "threads must be an integer, 1 … 256": {"threads": 99999},
+    "at most 1024 units, not 100008": {"hidden": 100_000},
+    "activation must be a name": {"activation": None},
+    "validation_fraction must be": {"validation_fraction": 0},
 }
 
 
@@ -210,3 +214,23 @@ def test_bad_input(message):
     X, y = IRIS
     with pytest.raises(rbp.InputError, match=message):
         RecurrentClassifier(**WRONG[message]).fit(X, y)
+
+
+def test_rows_that_cannot_be():
+    X, y = IRIS
+    with pytest.raises(rbp.InputError, match="X must be of numbers within"):
+        RecurrentClassifier().fit(X * 1e300, y)
+    with pytest.raises(rbp.InputError, match="y must be of numbers within"):
+        RecurrentRegressor().fit(X, y * 1e300)
+    labels = np.array(["cat", "dog"])[(np.arange(150) > 0).astype(int)]
+    with pytest.raises(rbp.InputError, match="2 rows of each class, not 1 of 'cat'"):
+        RecurrentClassifier(early_stopping=True).fit(X, labels)
+
+
+def test_products_stay_in_their_format():
+    """The same inputs, of second and third order: no state is clamped."""
+    X, y = IRIS
+    for order in (2, 3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            RecurrentClassifier(4, order=order, max_iter=5, random_state=0).fit(X, y)

@@ -237,7 +237,10 @@ def test_bad_input(tmp_path, capsys):
     figure1.problem().save(path)
     for words, said in (
         (["watch", str(path), "--grid", "axb"], "grid must be HxW"),
-        (["watch", str(path), "--at", "70000"], "at must be"),
+        (["watch", str(path), "--listen", "70000"], "listen must be"),
+        (["watch", str(path), "--engine", "board"], "engine board needs a port"),
+        (["watch", str(path), "--port", "x"], "port is for engine board"),
+        (["watch", str(path), "--baud", "9600"], "baud is for engine board"),
         (["watch", str(path), "--each", "0"], "each must be"),
         (["watch", str(tmp_path / "none.npz")], "none.npz"),
         (["report", str(path), "--out", str(tmp_path / "o.html")], "expected a result"),
@@ -245,3 +248,9 @@ def test_bad_input(tmp_path, capsys):
         assert main(words) == 2, words
         assert said in capsys.readouterr().err
     assert not (tmp_path / "o.html").exists()
+    rbp.train(figure1.problem(), 1).save(tmp_path / "r.npz")
+    kept = path.read_bytes()
+    assert main(["report", str(tmp_path / "r.npz"), "--out", str(path)]) == 2
+    assert path.read_bytes() == kept
+    page = ["report", str(tmp_path / "r.npz"), "--out", str(tmp_path / "o.html")]
+    assert [main(page), main(page)] == [0, 0]

@@ -80,6 +80,7 @@ def test_interrupted_and_resumed(tmp_path):
     _, said = process.communicate(timeout=60)
     kept = {p.name: p.stat().st_mtime_ns for p in parts.iterdir()}
     assert process.returncode == 130
+    assert said.count("\n") == 1
     assert "are kept in" in said
     assert "Traceback" not in said
     assert 5 <= len(kept) < 60
@@ -125,13 +126,22 @@ WRONG = {
     "updates must be": 'example = "xor"',
     "grid.seed must be a list": 'example = "xor"\nupdates = 5\n[grid]\nseed = 3',
     "seed is given twice": 'example = "xor"\nupdates = 5\nseed = 1\n[grid]\nseed = [3]',
-    "draws.draw_seed must be": 'example = "xor"\nupdates = 5\n[draws]\ndraw_seed = "a"',
-    "draws.batch must be": 'example = "xor"\nupdates = 5\n[draws]\nbatch = {low = 3}',
+    "draws.draw_seed must be": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3\nseed = [1]\n'
+    'draw_seed = "a"',
+    "draws.batch must be": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3\nbatch = {low = 3}',
     "device must be one of": 'kind = "synth"\ndevice = "x"\nunits = 3',
     "kind synth takes no example": 'kind = "synth"\ndevice = "up5k"\nexample = "xor"',
     "example must be one of": 'example = "nor"\nupdates = 5',
     "eta_shift must be": 'example = "xor"\nupdates = 5\n[grid]\neta_shift = [9]',
     "Expected": "updates = ",
+    "updates must be an integer, 1": 'example = "xor"\nupdates = 100000000000000000000',
+    "updates must be a number or a text": 'example = "xor"\nupdates = true',
+    "draws.count must be": 'example = "xor"\nupdates = 5\n[draws]\nseed = [1]',
+    "a setting that is drawn": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3',
+    "draws.batch.high must be": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3\n'
+    "batch = {low = 4, high = 1}",
+    "none.npz": 'problem = "none.npz"\nupdates = 5',
+    "macs must be": 'kind = "synth"\ndevice = "up5k"\nunits = 3\nmacs = 9',
 }
 
 
