@@ -8,7 +8,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from rbp.checks import boolean, choice, integer
 from rbp.engines import recall
 from rbp.engines.learner import learner
-from rbp.estimators.base import FLAGS, say
+from rbp.estimators.base import FLAGS
+from rbp.estimators.remarks import say
 from rbp.problem import Problem
 from rbp.result import ENGINES
 

@@ -1,11 +1,9 @@
 """What classifier and regressor share: inputs and targets, epochs, and when they end."""
 
 import logging
-import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -14,54 +12,24 @@ from rbp.checks import choice, integer, shown
 from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.errors import InputError
+from rbp.estimators.remarks import bounded, say
 from rbp.estimators.wiring import Wiring, layers
 from rbp.golden.config import GREATEST_UNITS
 from rbp.problem import Problem
 from rbp.result import ENGINES
 
-__all__ = ["FLAGS", "Recurrent", "bounded", "say"]
+__all__ = ["FLAGS", "Recurrent"]
 
 CLIP = 1.0
 """Of the inputs I: states of 0.5 ± 1 leave room for what a state holds, ±2."""
 
-MOST = 1e100
-"""That a number may be: its square must be finite."""
-
 LEVELS = {"logistic": (0.1, 0.9), "tanh": (-0.8, 0.8), "sin": (-0.8, 0.8)}
 """Targets that are low and high, of each activation."""
-
-REMEDIES = {
-    "weight": "weights reached the ends of their format: try a smaller eta_shift, or preset w18",
-    "error": "errors reached the ends of their format: try a smaller eta_shift or spread",
-    "state": "states reached the ends of their format: try a smaller spread",
-    "velocity": "velocities reached the ends of their format: try a smaller eta_shift",
-}
-"""By what has saturated. Of net it does no harm, since g is flat there."""
 
 FLAGS = ("macs", "lanes", "slots", "preset", "eta_shift", "dt_shift", "momentum_shift")
 """Of :class:`rbp.Settings`, as they stand."""
 
 _log = logging.getLogger("rbp.estimators")
-
-
-def say(result, stacklevel):
-    """Warn once of what has done harm, with what helps."""
-    said = [remedy for role, remedy in REMEDIES.items() if result.saturated[role]]
-    share = result.unsettled / result.settle_steps.size
-    if share > 0.01:
-        said.append(
-            f"{share:.0%} of the relaxations did not settle: try a smaller spread or "
-            "eta_shift, or a greater dt_shift"
-        )
-    for remedy in said:
-        warnings.warn(remedy, ConvergenceWarning, stacklevel=stacklevel)
-
-
-def bounded(name, values):
-    """Refuse numbers whose squares are none."""
-    most = float(np.abs(values).max(initial=0))
-    if most > MOST:
-        raise InputError(f"{name} must be of numbers within ±{MOST:g}, not {most:g}")
 
 
 class Recurrent(BaseEstimator):

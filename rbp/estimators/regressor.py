@@ -5,7 +5,8 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import validate_data
 
-from rbp.estimators.base import Recurrent, bounded
+from rbp.estimators.base import Recurrent
+from rbp.estimators.remarks import bounded
 
 __all__ = ["RecurrentRegressor"]
 
