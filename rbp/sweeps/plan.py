@@ -12,7 +12,7 @@ import numpy as np
 from rbp.checks import choice, integer, shown
 from rbp.engines import GREATEST_UPDATES
 from rbp.errors import InputError
-from rbp.fpga import synth
+from rbp.extras import named
 from rbp.fpga.devices import DEVICES
 from rbp.fpga.machines import MACHINE
 from rbp.paper import examples
@@ -159,6 +159,8 @@ def _check(job):
     if job.kind == "synth":
         choice("device", settings.get("device"), tuple(DEVICES))
         integer("seeds", settings.pop("seeds", 1), 1, 100)
+        with named():
+            from rbp.fpga import synth
         synth.target(settings.pop("device"), grade=settings.pop("grade", None), **settings)
         return
     for name, value in settings.items():
