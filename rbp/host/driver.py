@@ -13,6 +13,7 @@ __all__ = ["Driver"]
 TRAIN, RECALL, STOP = 1, 2, 8
 STATUS_ROLES = {"state": 2, "error": 3, "net": 4, "weight": 5, "velocity": 7}
 """By role, the bit of STATUS that says that a word saturated."""
+REFUSED = 1 << 6
 
 
 def _signed(word, width):
@@ -37,8 +38,14 @@ class Driver(Loader):
         yield from self.write("CONTROL", STOP)
 
     def busy(self):
-        """Whether a run is under way; keeps the roles that have saturated."""
+        """Whether a run is under way; keeps the roles that have saturated.
+
+        Raises :class:`BadAnswer` where the core has refused an access since the last CLEAR, also
+        where the answer that said so was lost.
+        """
         status = yield from self.read("STATUS")
+        if status & REFUSED:
+            raise BadAnswer("the core has refused what it was told: its words are not to be used")
         self.saturated = {role for role, bit in STATUS_ROLES.items() if status >> bit & 1}
         return status & 3 != 0
 

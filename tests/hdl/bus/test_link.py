@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from rbp.hdl.bus.frames import ESCAPE, FLAG, RING, check_sum
+from rbp.hdl.host.memory_map import Area
 from rbp.hdl.layouts import Region
 from rbp.host import session
 from rbp.host.driver import Driver
 from rbp.host.link import Link, LinkError, decoded, encoded
-from rbp.host.requests import Fetch, Read, Write, describe
+from rbp.host.requests import BadAnswer, Fetch, Read, Write, describe
 from tests.hdl.bus.serial import CONFIG, DIVISOR, Faulty, Line, path
 from tests.networks import associative
 
@@ -94,6 +95,33 @@ def test_an_address_beyond_the_core(library):
         link.refused = False
     assert link.do(describe()) == CONFIG
     assert not link.refused
+
+
+def test_a_refusal_whose_answer_is_lost(library):
+    """STATUS keeps it, and the driver looks there."""
+
+    class Losing(Line):
+        lost = False
+
+        def read(self, size=1):
+            came = super().read(size)
+            while self.lost and came:
+                came = super().read(size)
+            self.lost = False
+            return came
+
+    line = Losing(library, DIVISOR)
+    link, driver = Link(line), Driver(CONFIG)
+    link.do(driver.clear())
+    assert link.do(driver.busy()) is False
+    line.lost = True
+    link.do(one(Write(driver.map.at(Area.VELOCITIES, 0), 5)))  # the core has none
+    assert not link.refused
+    assert not line.lost
+    with pytest.raises(BadAnswer, match="the core has refused what it was told"):
+        link.do(driver.busy())
+    link.do(driver.clear())
+    assert link.do(driver.busy()) is False
 
 
 def test_long_bursts_both_ways(library):
