@@ -116,9 +116,12 @@ def _opened(port, baud):
 
 
 def _why(error):
+    if "exclusively lock" in str(error):
+        return "another program has it"
+    if "Inappropriate ioctl" in str(error):
+        return "it is not a serial port"
     number = getattr(error, "errno", None)
-    held = "exclusively lock" in str(error)
-    return "another program has it" if held else os.strerror(number) if number else str(error)
+    return os.strerror(number) if number else str(error)
 
 
 class _Port:

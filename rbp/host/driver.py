@@ -38,14 +38,10 @@ class Driver(Loader):
         yield from self.write("CONTROL", STOP)
 
     def busy(self):
-        """Whether a run is under way; keeps the roles that have saturated.
-
-        Raises :class:`BadAnswer` where the core has refused an access since the last CLEAR, also
-        where the answer that said so was lost.
-        """
+        """Whether a run is under way; keeps the roles that have saturated, and whether the core has
+        refused an access since the last CLEAR, also where the answer that said so was lost."""
         status = yield from self.read("STATUS")
-        if status & REFUSED:
-            raise BadAnswer("the core has refused what it was told: its words are not to be used")
+        self.refused = bool(status & REFUSED)
         self.saturated = {role for role, bit in STATUS_ROLES.items() if status >> bit & 1}
         return status & 3 != 0
 

@@ -87,7 +87,7 @@ class Link:
         self.number = random.randrange(256)
         self.came, self.frames, self.again = bytearray(), 0, 0
         self.refused = False
-        """An answer said that a request was refused, since the link began; STATUS says it of all."""
+        """An answer said that a request was refused, since the link began."""
         self._begin()
 
     def _begin(self):

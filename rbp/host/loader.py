@@ -22,7 +22,7 @@ class Loader:
     def __init__(self, config):
         self.config, self.map = config, AddressMap(config)
         self.limit = self.expected = 1
-        self.saturated = set()
+        self.saturated, self.refused = set(), False
         self.tag = self.log_read = 0  # of the last start; words of the log that were read
         self.structure = self.program = None
         self.there = {}  # words of the state that stay: by region, place and number

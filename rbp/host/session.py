@@ -9,6 +9,7 @@ from rbp.hdl.host.memory_map import Area
 from rbp.hdl.layouts import Region
 from rbp.hdl.schedule import utilisation
 from rbp.host.driver import Driver
+from rbp.host.requests import BadAnswer
 
 __all__ = ["Run", "recall", "train"]
 
@@ -129,6 +130,7 @@ class _Session:
             self.core.do(self.load)
             self.load = None
         self.core.do(self.driver.reports(self.batch, sink, pause=pause))
+        _refuses_nothing(self.driver)
         if len(self.reports) == begun:
             raise TimeoutError(f"the core has ended, and reported none of {updates} updates")
         *now, self.cycles, self.saturated = self.core.do(self.driver.counters())
@@ -166,6 +168,12 @@ class _Session:
         )
 
 
+def _refuses_nothing(driver):
+    """Else the core does not hold what it was told to. Raises :class:`BadAnswer`."""
+    if driver.refused:
+        raise BadAnswer("the core has refused an access: what it has learned is not used")
+
+
 def _parts(machine, whole, updates):
     """(machine, its patterns, updates to make) for each load of a core.
 
@@ -190,6 +198,7 @@ def recall(core, config, machine: Machine, progress=None) -> Run:
     core.do(driver.load(machine))
     core.do(driver.start_recall())
     core.do(driver.reports(patterns, reports.append, training=False))
+    _refuses_nothing(driver)
     unsettled, _, cycles, saturated = core.do(driver.counters())
     if progress:
         progress(1, 1)

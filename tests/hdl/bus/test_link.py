@@ -1,6 +1,7 @@
 """The serial link: whatever the line does, the words are golden's or there is an error."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,15 +114,22 @@ def test_a_refusal_whose_answer_is_lost(library):
     line = Losing(library, DIVISOR)
     link, driver = Link(line), Driver(CONFIG)
     link.do(driver.clear())
-    assert link.do(driver.busy()) is False
     line.lost = True
     link.do(one(Write(driver.map.at(Area.VELOCITIES, 0), 5)))  # the core has none
     assert not link.refused
     assert not line.lost
-    with pytest.raises(BadAnswer, match="the core has refused what it was told"):
-        link.do(driver.busy())
-    link.do(driver.clear())
-    assert link.do(driver.busy()) is False
+    assert not driver.refused
+    link.do(driver.busy())
+    assert driver.refused
+
+
+def test_what_the_core_does_not_have(library):
+    """A host that takes it for another core does not use what it learns."""
+    other = replace(CONFIG, momentum=True)
+    machine = associative(other, 2, 3)
+    machine.velocity[machine.weights != 0] = 1
+    with pytest.raises(BadAnswer, match="the core has refused an access"):
+        session.train(Link(Line(library, DIVISOR)), other, machine, 2)
 
 
 def test_long_bursts_both_ways(library):

@@ -93,7 +93,9 @@ def test_bad_ports(problem, tmp_path):
             port="/dev/nothing")  # fmt: skip
     plain = tmp_path / "plain"
     plain.write_text("no port")
-    refused(f"cannot open port {plain}", problem, 1, "board", port=str(plain))
+    refused(
+        f"cannot open port {plain}: it is not a serial port", problem, 1, "board", port=str(plain)
+    )
 
 
 def command(*arguments):
