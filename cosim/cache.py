@@ -19,8 +19,9 @@ __all__ = ["CACHE", "SOURCES", "cached", "clear", "made_folder", "size"]
 CACHE = Path(os.environ.get("RBP_CACHE") or platformdirs.user_cache_path("rbp")).absolute()
 # Not imported: what is kept can be listed and cleared where the packages that they need are not.
 _FOLDERS = [Path(find_spec(name).origin).parent for name in ("rbp.golden", "rbp.hdl")]
+_MADE_BY = [path for folder in _FOLDERS for path in sorted(folder.rglob("*.py"))]
 # What a core is made from, as it was when this process read it.
-SOURCES = [path.read_bytes() for folder in _FOLDERS for path in sorted(folder.rglob("*.py"))]
+SOURCES = [path.read_bytes() for path in (*_MADE_BY, Path(__file__).with_name("convert.py"))]
 ROOMS = ("sim", "synth", "tools")
 """Folders of CACHE that are ours; RBP_CACHE may name one that holds other things as well."""
 SUM, FAILED, LOCK = ".checksum", "failed-", ".lock"

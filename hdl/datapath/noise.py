@@ -239,8 +239,10 @@ class NoiseHead(wiring.Component):
         for k, (kind, shift) in enumerate(LAYERS):
             if k in cuts:  # an update's last columns keep their key
                 v, key = delay(m, Cat(v), 1, name="v"), delay(m, key, 1, name="key")
-            v = _layer(kind, key.rotate_right(shift), v)
-        return Cat(v[:BITS])
+            layer = Signal(HASH_BITS, name=f"layer{k}")  # a wire: each bit is written out once
+            m.d.comb += layer.eq(Cat(_layer(kind, key.rotate_right(shift), v)))
+            v = layer
+        return v[:BITS]
 
     def _power(self, m, reads, start):
         """s of the block, ``reads`` cycles after its first entry."""

@@ -12,9 +12,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from amaranth.back import rtlil
-
 from rbp.cosim import tools
+from rbp.cosim.convert import convert
 from rbp.errors import InputError
 from rbp.export.generated import (
     NAME,
@@ -71,8 +70,7 @@ def text(config, platform=None, name=NAME, bus=PLAIN, rate=None):
     """The Verilog. ``platform`` is a device's name where its primitives are to be instances;
     ``bus`` is what the core stands behind, and ``rate`` that of a UART."""
     core = top(config, bus, rate)
-    design = rtlil.convert(core, name=name, platform=platform, ports=core.ports(), emit_src=False)
-    body = converted(design, name, platform)
+    body = converted(convert(core, name, platform), name, platform)
     if f"\nmodule {name}(" not in body:  # it is escaped there, so it is a keyword
         raise InputError(f"name must not be a word of Verilog's own, not {name!r}")
     made = made_by(command(config, platform, name, bus, rate))

