@@ -19,7 +19,7 @@ from itertools import combinations, product, takewhile
 
 from rbp.cli import boards, cores, learning, pages, software, studies, sweeps
 from rbp.cli.options import add_verb, complain, source_in
-from rbp.cli.watch import tell
+from rbp.cli.watch import Told, tell
 from rbp.errors import CheckFailed, InputError
 from rbp.extras import named
 from rbp.files import DONE
@@ -70,7 +70,7 @@ class _Output:
 
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
-    with redirect_stdout(_Output(sys.stdout)):  # type: ignore[type-var]
+    with redirect_stdout(_Output(sys.stdout)), Told():  # type: ignore[type-var]
         return _main(argv)
 
 

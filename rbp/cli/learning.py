@@ -20,10 +20,11 @@ from rbp.cli.options import (
     source_in,
     threads_flag,
 )
-from rbp.cli.watch import Keeper, Progress, tell
+from rbp.cli.watch import Keeper, tell
 from rbp.errors import InputError
 from rbp.files import check_output, read_npz
 from rbp.paper.plots import fields_file
+from rbp.progress import Progress
 
 __all__ = ["add"]
 
@@ -136,13 +137,11 @@ def _train(arguments):
     check_output(arguments.out)
     source = source_in(arguments.source)
     seconds = integer("checkpoint", arguments.checkpoint, 0, 10**9)
-    flags = given_flags(arguments)
-    dt_shift = flags.get("dt_shift", getattr(getattr(source, "settings", None), "dt_shift", 0))
-    progress = Progress("update", dt_shift)
+    progress = Progress("update")
     prepare(arguments.engine or getattr(source, "engine", "model"))
     keeper = Keeper(lambda result: result.save(arguments.out), seconds, progress)
     try:
-        with keeper:
+        with keeper, progress:
             result = engines.train(
                 source,
                 arguments.updates,
@@ -153,7 +152,7 @@ def _train(arguments):
                 threads=arguments.threads,
                 port=arguments.port,
                 baud=arguments.baud,
-                **flags,
+                **given_flags(arguments),
             )
             keeper.keep(result)
     except KeyboardInterrupt:
@@ -202,7 +201,7 @@ def _recall(arguments):
             result,
             cues,
             arguments.engine,
-            Progress("cue"),
+            True,
             threads=arguments.threads,
             port=arguments.port,
             baud=arguments.baud,
@@ -216,7 +215,7 @@ def _recall(arguments):
 def _score(arguments):
     result, data = result_in(arguments.result), read_npz(arguments.data)
     with reading(arguments.data):
-        right, count = info.score(result, data, arguments.engine, Progress("cue"))
+        right, count = info.score(result, data, arguments.engine, True)
     print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
 
 
@@ -229,7 +228,7 @@ def _verify(arguments):
         arguments.engine,
         arguments.updates,
         since,
-        Progress("update"),
+        True,
         port=arguments.port,
         baud=arguments.baud,
         **given_flags(arguments),

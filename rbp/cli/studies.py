@@ -3,13 +3,13 @@
 import os
 
 from rbp.cli.options import add_verb, engine_flag, flag, option, prepare, source_in, stage
-from rbp.cli.watch import Progress
 from rbp.errors import InputError
 from rbp.extras import require
 from rbp.files import check_folder, check_output, npz, write_all
 from rbp.golden.config import FAMILIES
 from rbp.paper import analyse, examples, figure1
 from rbp.paper.mnist.network import SIZES
+from rbp.progress import Progress
 
 __all__ = ["add"]
 
@@ -124,13 +124,14 @@ def _figure1(arguments):
     check_folder(arguments.out, figure1.FILES)
     require("plot")
     prepare(arguments.engine)
-    record = figure1.run(
-        seed=arguments.seed,
-        updates=arguments.updates,
-        macs=arguments.macs,
-        engine=arguments.engine,
-        progress=Progress("update"),
-    )
+    with Progress("update") as progress:
+        record = figure1.run(
+            seed=arguments.seed,
+            updates=arguments.updates,
+            macs=arguments.macs,
+            engine=arguments.engine,
+            progress=progress,
+        )
     paths = figure1.save(record, arguments.out)
     print("\n".join(figure1.summary(record)))
     print("wrote", *paths)

@@ -4,10 +4,11 @@ import os
 
 from rbp.checks import integer
 from rbp.cli.options import add_verb
-from rbp.cli.watch import Progress, tell
+from rbp.cli.watch import tell
 from rbp.errors import CheckFailed
 from rbp.extras import require
 from rbp.files import check_folder
+from rbp.progress import Progress
 
 __all__ = ["add"]
 
@@ -45,9 +46,8 @@ def _sweep(arguments):
     check_folder(arguments.out, (rows.TABLE,))
     os.makedirs(arguments.out, exist_ok=True)
     try:
-        found = sweep.run(
-            jobs, arguments.out, arguments.workers, arguments.scheduler, Progress("job")
-        )
+        with Progress("job") as progress:
+            found = sweep.run(jobs, arguments.out, arguments.workers, arguments.scheduler, progress)
     except KeyboardInterrupt:
         kept = len(rows.done(arguments.out).keys() & {job.key for job in jobs})
         tell(f"stopped: {kept} of {len(jobs)} are kept in {arguments.out}; rbp sweep goes on there")

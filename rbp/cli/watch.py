@@ -1,21 +1,23 @@
-"""What looks at a training while it runs: progress, warnings, and what is kept of it."""
+"""What is said while a job runs, and what is kept of a training."""
 
+import logging
 import signal
 import sys
 import time
 from contextlib import suppress
 
-__all__ = ["Keeper", "Progress", "notice", "tell"]
+__all__ = ["Keeper", "Told", "notice", "tell"]
 
-WARMED_UP = 20
-"""Updates before anything is called a trend."""
+_log = logging.getLogger("rbp")
 
 
-def tell(text, end="\n"):
-    """Write to standard error; what nobody can read stops no job."""
-    over_progress = "\r\033[K" if sys.stderr.isatty() else ""
+def tell(text):
+    """Write to standard error, above the bar of progress; what nobody can read stops no job."""
     with suppress(OSError):
-        print(f"{over_progress}{text}", end=end, file=sys.stderr, flush=True)
+        if sys.stderr.isatty() and "tqdm" in sys.modules:
+            sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
 
 def notice(text):
@@ -24,67 +26,18 @@ def notice(text):
         tell(text)
 
 
-class Progress:
-    """``update 120/300  E 0.0123  settled 98 %  41/s  4 s left``, a few times a second.
+class Told(logging.Handler):
+    """What the library logs while it works, as this program says it; a context that listens."""
 
-    Only where standard error is a terminal. Warnings are written in any case, each once.
+    def emit(self, record):
+        tell(f"rbp: {self.format(record)}")
 
-    Parameters
-    ----------
-    what : str
-        What is counted.
-    dt_shift : int, optional
-        Of a training, for what is advised.
-    """
+    def __enter__(self):
+        _log.addHandler(self)
+        return self
 
-    def __init__(self, what, dt_shift=None):
-        self.what, self.dt_shift = what, dt_shift
-        self.shown, self.begun, self.done = 0.0, None, 0
-        self.energy = self.mean = self.first = None
-        self.settled, self.warned, self.count = 1.0, set(), 0
-
-    def __call__(self, done, total):
-        now = time.monotonic()
-        if self.begun is None:
-            self.begun, self.done = now, done
-        if sys.stderr.isatty() and (done == total or now - self.shown > 0.1):
-            self.shown = now
-            end = "\n" if done == total else ""
-            line = f"{self.what} {done}/{total}{self._numbers(done, total, now)}"
-            tell(line, end)
-
-    def _numbers(self, done, total, now):
-        numbers = []
-        if self.energy is not None:
-            numbers += [f"E {self.energy:.4g}", f"settled {100 * self.settled:.0f} %"]
-        if now - self.begun > 0.5 and done > self.done:
-            rate = (done - self.done) / (now - self.begun)
-            numbers += [f"{rate:.3g}/s", f"{(total - done) / rate:.0f} s left"]
-        return "".join(f"  {number}" for number in numbers)
-
-    def seen(self, energy, unsettled, saturated):
-        """E, the share of relaxations that reached the limit, the roles that have saturated."""
-        self.count, self.energy = self.count + 1, energy
-        mean = energy if self.mean is None else self.mean
-        self.mean = mean + (energy - mean) / min(self.count, WARMED_UP)
-        if self.count == WARMED_UP:
-            self.first = self.mean
-        self.settled += (1 - unsettled - self.settled) / min(self.count, WARMED_UP)
-        if self.first and self.mean > 2 * self.first:
-            self._warn("E", "E has doubled since the start: a smaller --eta-shift may help")
-        if self.count >= WARMED_UP and self.settled < 0.5:
-            finer = (
-                f"--dt-shift {self.dt_shift + 1}" if (self.dt_shift or 0) < 3 else "other weights"
-            )
-            self._warn("settled", f"most relaxations do not settle: {finer} may help")
-        harmful = {"weight", "error", "state", "velocity"} if self.count >= WARMED_UP else set()
-        for role in sorted(harmful & set(saturated)):
-            self._warn(role, f"{role} has saturated: its format clamped a value")
-
-    def _warn(self, kind, text):
-        if kind not in self.warned:
-            self.warned.add(kind)
-            tell(f"rbp: {text} (after {self.count} updates)")
+    def __exit__(self, *_):
+        _log.removeHandler(self)
 
 
 class Keeper:
@@ -127,7 +80,7 @@ class Keeper:
         if self.saving:
             self.wanted = True
             return
-        if self.wanted or self.progress.begun is None:
+        if self.wanted or not self.progress.done:
             raise KeyboardInterrupt
         self.wanted = True
         notice("stopping after the update under way; once more to stop at once")

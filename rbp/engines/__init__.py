@@ -1,7 +1,7 @@
 """One call for every engine: float64, golden, model, rtl and board take and return the same arrays.
 
 May import: rbp.boards, rbp.checks, rbp.cmodel, rbp.cosim, rbp.errors, rbp.extras, rbp.files,
-rbp.golden, rbp.hdl, rbp.host, rbp.machine, rbp.problem, rbp.result, rbp.settings.
+rbp.golden, rbp.hdl, rbp.host, rbp.machine, rbp.problem, rbp.progress, rbp.result, rbp.settings.
 """
 
 from rbp.engines.core import on_core

@@ -13,7 +13,6 @@ from rbp.engines.model import MOST_THREADS, runner
 from rbp.errors import InputError
 from rbp.files import check_keys
 from rbp.machine import (
-    check_callable,
     check_flags,
     check_preset,
     check_type,
@@ -21,6 +20,7 @@ from rbp.machine import (
     rounded,
     unclamped,
 )
+from rbp.progress import bar, check_progress
 from rbp.result import Result, States
 
 __all__ = ["recall"]
@@ -33,7 +33,7 @@ def recall(
     result: Result,
     cues: Mapping[str, ArrayLike] | ArrayLike,
     engine: str = "model",
-    progress: Callable[[int, int], Any] | None = None,
+    progress: Callable[[int, int], Any] | bool | None = None,
     *,
     threads: int = 1,
     port: str | None = None,
@@ -51,8 +51,8 @@ def recall(
         the machine has slots are taken in turn.
     engine, threads, port, baud
         As in :func:`train`.
-    progress : callable, optional
-        ``progress(done, total)`` is called after each round of cues.
+    progress : bool or callable, optional
+        ``progress(done, total)`` is called after each round of cues; True shows a bar.
     **flags
         Those of :class:`rbp.Settings`; limits of steps are those of recall unless given here.
 
@@ -64,7 +64,7 @@ def recall(
         raise TypeError("inputs belong in the cues: {'initial_state': …, 'inputs': …}")
     check_flags(flags)
     check_type("result", result, Result)
-    check_callable(progress=progress)
+    check_progress(progress)
     threads = integer("threads", threads, 1, MOST_THREADS)
     settings = result.settings.for_recall().overridden(**flags)
     check_preset(settings, result)
@@ -77,23 +77,24 @@ def recall(
     found: list[np.ndarray] = []
     steps, settled = [], []
     together = TOGETHER if engine == "model" else config.slots * config.lanes
-    for first in range(0, len(start), together):
-        rows = slice(first, first + together)
-        resting = unclamped(trained, start[rows], inputs[rows], settling)
-        if engine in HARDWARE:
-            run = HARDWARE[engine]("recall", config, resting, **where)
-            found.append(run.states)
-            steps.append(run.settle_steps)
-            settled.append(run.settled)
-        else:
-            resting, engine = runner(resting, engine, threads)
-            with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
-                relaxed = resting.relax(errors=False)
-            found.append(relaxed.x)
-            steps.append(relaxed.steps[:, 0])
-            settled.append(~relaxed.unsettled[:, 0])
-        if progress:
-            progress(min(rows.stop, len(start)), len(start))
+    with bar(progress, "cue") as tell:
+        for first in range(0, len(start), together):
+            rows = slice(first, first + together)
+            resting = unclamped(trained, start[rows], inputs[rows], settling)
+            if engine in HARDWARE:
+                run = HARDWARE[engine]("recall", config, resting, **where)
+                found.append(run.states)
+                steps.append(run.settle_steps)
+                settled.append(run.settled)
+            else:
+                resting, engine = runner(resting, engine, threads)
+                with np.errstate(over="ignore"):  # exp() in float64, where a logistic is 0 anyway
+                    relaxed = resting.relax(errors=False)
+                found.append(relaxed.x)
+                steps.append(relaxed.steps[:, 0])
+                settled.append(~relaxed.unsettled[:, 0])
+            if tell:
+                tell(min(rows.stop, len(start)), len(start))
     x = np.concatenate(found)
     return States(
         states=rounded(x, state, set()) if engine == "float64" else x,

@@ -9,10 +9,12 @@ import numpy as np
 from rbp.checks import integer
 from rbp.engines.board import HARDWARE, check_port
 from rbp.engines.model import MOST_THREADS, runner
+from rbp.engines.trends import Trends
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import PRESETS, ROLES
 from rbp.machine import check_callable, machine, origin, rounded
 from rbp.problem import Problem
+from rbp.progress import bar, check_progress
 from rbp.result import Result
 
 __all__ = ["GREATEST_UPDATES", "advance", "result_of", "run_of", "train"]
@@ -25,7 +27,7 @@ def train(
     source: Problem | Result,
     updates: int,
     engine: str | None = None,
-    progress: Callable[[int, int], Any] | None = None,
+    progress: Callable[[int, int], Any] | bool | None = None,
     *,
     pause: Callable[[], bool] | None = None,
     reached: Callable[[Result], bool] | None = None,
@@ -47,7 +49,9 @@ def train(
         the same bits.
         The model is compiled when it is first used; where there is no C++ compiler, golden runs,
         and a warning says so.
-    progress : callable, optional
+    progress : bool or callable, optional
+        True shows a bar of tqdm, where there is a terminal or a notebook. A training that goes
+        wrong says so while it runs, to the logger ``rbp``; False lets it say nothing.
         ``progress(done, total)`` is called after each update; before it, where it has that method,
         ``progress.seen(E, share of relaxations that reached the limit, roles that saturated)``. The
         model makes the updates of 50 ms or so before it calls for each of them.
@@ -78,29 +82,38 @@ def train(
     problem, settings, earlier = origin(source, engine, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
     threads = integer("threads", threads, 1, MOST_THREADS)
-    check_callable(progress=progress, pause=pause, reached=reached)
+    check_progress(progress)
+    check_callable(pause=pause, reached=reached)
     if (pause is None) != (reached is None):
         raise InputError("pause and reached must be given both, or none of them")
     where = check_port(engine, port, baud)
     start = machine(problem, settings, engine, earlier)
     learner, engine = runner(start, engine, threads)
     unit = 1.0 if engine == "float64" else 2.0 ** -PRESETS[settings.preset].error.fraction
-    seen = getattr(progress, "seen", None)
+    trends: Any = None if progress is False else Trends(settings.dt_shift)
 
     def finished(run):
         result = result_of(problem, settings, engine, run)
         return result.following(earlier) if earlier else result
 
-    watched = {
-        "seen": seen and (lambda energy, *rest: seen(float(energy) * unit * unit / 2, *rest)),
-        "pause": pause,
-        "reached": reached and (lambda run: reached(finished(run))),
-    }
-    if engine in HARDWARE:
-        core = settings.config(problem)
-        run = HARDWARE[engine]("train", core, start, updates, progress, **where, **watched)
-    else:
-        run = advance(learner, engine, updates, progress, **watched)
+    with bar(progress, "update") as tell:
+        told = [each.seen for each in (trends, tell) if hasattr(each, "seen")]
+        half = unit * unit / 2
+
+        def seen(energy, share, saturated):
+            for hear in told:
+                hear(float(energy) * half, share, saturated)
+
+        watched = {
+            "seen": seen if told else None,
+            "pause": pause,
+            "reached": reached and (lambda run: reached(finished(run))),
+        }
+        if engine in HARDWARE:
+            core = settings.config(problem)
+            run = HARDWARE[engine]("train", core, start, updates, tell, **where, **watched)
+        else:
+            run = advance(learner, engine, updates, tell, **watched)
     return finished(run)
 
 

@@ -33,7 +33,7 @@ def verify(
     engine: str = "rtl",
     updates: int | None = None,
     since: Result | None = None,
-    progress: Callable[[int, int], Any] | None = None,
+    progress: Callable[[int, int], Any] | bool | None = None,
     *,
     macs: int | None = None,
     lanes: int | None = None,
@@ -56,7 +56,7 @@ def verify(
     since : Result, optional
         A point of the same training that was kept; updates count from there. By default the
         training begins with its problem.
-    progress : callable, optional
+    progress : bool or callable, optional
         As in :func:`rbp.train`, of the other engine.
     port, baud : str, int, optional
         As in :func:`rbp.train`, of the other engine.
@@ -84,7 +84,7 @@ def verify(
     settings = asdict(result.settings.sized(macs=macs, lanes=lanes, slots=slots))
     start = since or result.problem
 
-    def trained(which, watched=None):
+    def trained(which, watched):
         where = {"port": port, "baud": baud} if which == engine else {}
         return train(start, last - first, which, watched, **where, **settings)
 
@@ -92,7 +92,7 @@ def verify(
     found = _compared(OF_UPDATES, got, result, rows, "the result")
     expected, against = result, "the result"
     if last < result.updates:
-        expected = trained(result.engine)
+        expected = trained(result.engine, False)
         _compared(OF_UPDATES, expected, result, rows, against)
         against = expected.engine
     return Verified(got.engine, found | _compared(AT_THE_END, got, expected, ..., against))

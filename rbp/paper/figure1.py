@@ -66,7 +66,7 @@ def run(*, seed=SEED, updates=300, macs=5, engine="rtl", progress=None) -> dict:
     if engine == "rtl":
         other = machine(drawn, settings, engine)
         core = on_core("lockstep", settings.config(drawn), other, updates, progress)
-    energy, e_slave, steps = _trace(drawn, settings, master, updates, progress)
+    energy, e_slave, steps = _trace(drawn, settings, master, updates, None if core else progress)
     if core:
         if list(core.energy) != energy or not np.array_equal(core.weights, master.weights):
             raise CheckFailed("energies or last weights of the core are not those of golden")

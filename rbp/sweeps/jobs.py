@@ -32,7 +32,8 @@ def training(job):
         problem = examples.find(settings.pop("example")).problem()
     else:
         problem = Problem.load(settings.pop("problem"))
-    return train(problem, settings.pop("updates"), settings.pop("engine", "model"), **settings)
+    updates, engine = settings.pop("updates"), settings.pop("engine", "model")
+    return train(problem, updates, engine, False, **settings)  # a row says what went wrong
 
 
 def _row(result):

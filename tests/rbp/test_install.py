@@ -19,7 +19,7 @@ from rbp.extras import EXTRAS, MissingPackage, named
 
 CHECKOUT = Path(__file__).parents[2]
 SITE = Path(sysconfig.get_path("purelib"))
-BASE = ("numpy", "numpy.libs", "platformdirs")
+BASE = ("numpy", "numpy.libs", "platformdirs", "tqdm")
 USER = 65534  # nobody
 VERSION = [str(part) for part in sys.version_info[:2]]
 

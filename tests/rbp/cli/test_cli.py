@@ -1,7 +1,5 @@
 """The command line: what is said, what is written, and an interrupt."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -105,15 +103,6 @@ def test_full_disk(problem, tmp_path, capsys, monkeypatch):
     assert "No space left" in capsys.readouterr().err
     assert out.read_bytes() == b"precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["problem.npz", "r.npz"]
-
-
-def test_progress_on_a_terminal(problem, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    argv = ["train", problem, "--updates", 3, "--engine", "golden", "--out", tmp_path / "r.npz"]
-    assert run(*argv) == 0
-    last = capsys.readouterr().err.split("\r")[-1]
-    assert last.startswith("\033[Kupdate 3/3  E ")
-    assert last.endswith("\n")
 
 
 @pytest.mark.parametrize("verb", ["figure1", "train", "recall"])

@@ -16,6 +16,7 @@ import rbp
 from rbp.cli import main, watch
 from rbp.files import LARGEST
 from rbp.paper import figure1
+from rbp.progress import Progress
 
 # a shell's background job ignores the signal, and so would what it starts
 PROGRAM = (
@@ -25,6 +26,7 @@ PROGRAM = (
 )
 KEPT = "weights_raw velocities states errors energy settle_steps".split()
 ENDLESS = 10**7
+QUICK = "import rbp.progress as p, sys; p.SOON = 100; from rbp.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -230,45 +232,57 @@ def test_info_and_score(problem, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{right} of 4 right")
 
 
-def test_a_terminal_shows_progress(problem, tmp_path):
-    """E, settled share, rate and time left; nothing of it where there is no terminal."""
-    argv = ["train", problem, "--updates", 3000, "--engine", "golden", "--out", tmp_path / "r.npz"]
-    assert rbp_(*argv).stderr == ""
+def on_a_terminal(command):
+    """What a job, which goes well, shows there."""
     seen, terminal = b"", pty.openpty()
-    job = subprocess.Popen(
-        [sys.executable, "-m", "rbp", *map(str, argv)], stdout=subprocess.PIPE, stderr=terminal[1]
-    )
+    job = subprocess.Popen(command, stdout=terminal[1], stderr=terminal[1])
     os.close(terminal[1])
     try:
         while chunk := os.read(terminal[0], 4096):
             seen += chunk
     except OSError:  # Linux says so at the end of a terminal
         pass
+    os.close(terminal[0])
     assert job.wait() == 0
-    for part in (b"update 3000/3000", b"  E ", b"  settled 100 %", b"/s", b" s left"):
+    return seen
+
+
+def test_a_terminal_shows_progress(problem, tmp_path):
+    """E, settled share, rate and time left; nothing of it where there is no terminal."""
+    argv = ["train", problem, "--updates", 3000, "--engine", "golden", "--out", tmp_path / "r.npz"]
+    assert rbp_(*argv).stderr == ""
+    seen = on_a_terminal([sys.executable, "-m", "rbp", *map(str, argv)])
+    for part in (b" 3000/3000 [", b", E 1.59e-06", b" left, ", b", settled 100%]", b"update/s"):
         assert part in seen
 
 
-def test_warnings_come_while_it_runs(capsys):
-    progress = watch.Progress("update", 1)
-    rng = np.random.default_rng(1)
-    for _ in range(100):  # noise of patterns drawn singly is no trend
-        progress.seen(rng.exponential(), 0.0, set())
-    assert capsys.readouterr().err == ""
-    for k in range(100):
-        progress.seen(3.0 + k, 0.9, {"weight", "net"} if k > 30 else set())
-    said = [line.split(" (after")[0] for line in capsys.readouterr().err.splitlines()]
-    assert said == [
-        "rbp: E has doubled since the start: a smaller --eta-shift may help",
-        "rbp: most relaxations do not settle: --dt-shift 2 may help",
-        "rbp: weight has saturated: its format clamped a value",
-    ]
+def test_a_message_above_a_bar():
+    """The bar is drawn again below it, and stays when the job ends."""
+    program = (
+        "import sys; from rbp.progress import Progress, SOON; from rbp.cli.watch import tell\n"
+        "with Progress('job') as progress:\n"
+        "    progress.begun -= SOON\n"
+        "    progress(1, 4), tell('half way'), progress(4, 4)\n"
+        "tell('end')\n"
+    )
+    seen = on_a_terminal([sys.executable, "-c", program])
+    before, after = seen.removesuffix(b"end\r\n").split(b"half way\r\n")
+    assert (b" 1/4 [" in before, b" 1/4 [" in after) == (True, True)
+    assert before.rsplit(b"\r", 2)[1].strip() == b""  # cleared
+    assert after.endswith(b"\r\n")
+    assert b" 4/4 [" in after
+
+
+def test_short_jobs_have_no_bar(problem, tmp_path):
+    argv = ["train", problem, "--updates", 3, "--engine", "golden", "--out", tmp_path / "r.npz"]
+    seen = on_a_terminal([sys.executable, "-c", QUICK, *map(str, argv)])
+    assert seen.startswith(b"E ")
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_at_once(which):
     """The first, too, before an update was made; afterwards signals do what they did."""
-    progress, saved, before = watch.Progress("update"), [], signal.getsignal(which)
+    progress, saved, before = Progress("update"), [], signal.getsignal(which)
     with watch.Keeper(saved.append, 0, progress) as keeper:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(which)
@@ -380,7 +394,7 @@ def test_a_checkpoint_that_fails(tmp_path, capsys, monkeypatch):
             raise OSError(28, "No space left on device", "r.npz")
         kept.append(result.updates)
 
-    progress = watch.Progress("update")
+    progress = Progress("update")
     with watch.Keeper(save, 1e-9, progress) as keeper:
         result = rbp.train(
             figure1.problem(), 9, "golden", pause=keeper.pause, reached=keeper.reached
@@ -439,7 +453,7 @@ def test_ignored_signals_stay_ignored():
     """As a shell's background job has them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with watch.Keeper(lambda result: None, 0, watch.Progress("update")) as keeper:
+        with watch.Keeper(lambda result: None, 0, Progress("update")) as keeper:
             signal.raise_signal(signal.SIGINT)
             assert not keeper.wanted
     finally:
