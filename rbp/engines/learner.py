@@ -20,7 +20,8 @@ def learner(source, engine, threads=1, port=None, baud=None, **flags):
     The arguments are those of :func:`rbp.train`, and are checked here.
     ``train(updates)`` returns E of each update, before it. ``states(start, inputs)`` is where the
     unclamped network comes to rest from x(t0) with I, all C×N float, with the weights of now.
-    ``result()`` is the :class:`rbp.Result` of what has been trained so far, of one update at least.
+    ``trouble()`` is the roles that have saturated and the share of relaxations at the limit,
+    ``result()`` the :class:`rbp.Result`: of what has been trained so far, of one update at least.
     """
     threads, where = integer("threads", threads, 1, MOST_THREADS), check_port(engine, port, baud)
     if engine in HARDWARE:
@@ -58,6 +59,10 @@ class Software:
         x = resting.relax(errors=False).x
         return self.state.to_float(x) if self.state else x
 
+    def trouble(self):
+        relaxations = len(self.steps) * self.steps[0].size
+        return getattr(self.machine, "saturated", set()), self.machine.unsettled / relaxations
+
     def result(self):
         run = run_of(self.machine, self.energy, self.steps)
         found = result_of(self.problem, self.settings, self.engine, run)
@@ -73,12 +78,16 @@ class Hardware:
 
     def train(self, updates):
         before = self.source.updates if isinstance(self.source, Result) else 0
-        self.source = train(self.source, updates, self.engine, **self.where, **self.flags)
+        self.source = train(self.source, updates, self.engine, False, **self.where, **self.flags)
         return self.source.energy[before:]
 
     def states(self, start, inputs):
         cues = {"initial_state": start, "inputs": inputs}
         return recall(self.source, cues, self.engine, **self.where).values
+
+    def trouble(self):
+        saturated = {role for role, is_so in self.source.saturated.items() if is_so}
+        return saturated, self.source.unsettled / self.source.settle_steps.size
 
     def result(self):
         return self.source

@@ -7,7 +7,7 @@
     model.result_.save("result.npz")      # for all that rbp does: rtl, board, verify, info
 
 May import: rbp.checks, rbp.engines, rbp.errors, rbp.extras, rbp.golden.config, rbp.problem,
-rbp.result.
+rbp.progress, rbp.result.
 """
 
 from rbp.extras import require

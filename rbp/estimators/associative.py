@@ -9,7 +9,7 @@ from rbp.checks import boolean, choice, integer
 from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.estimators.base import FLAGS
-from rbp.estimators.remarks import say
+from rbp.estimators.remarks import Remarks
 from rbp.problem import Problem
 from rbp.result import ENGINES
 
@@ -109,17 +109,18 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         )
         flags = {name: getattr(self, name) for name in FLAGS}
         job = learner(problem, self.engine, self.threads, self.port, seed=seed, **flags)
-        self.loss_curve_ = []
+        self.loss_curve_, remarks = [], Remarks()
         while len(self.loss_curve_) < self.max_iter:
             energy = job.train(min(LOOK, self.max_iter - len(self.loss_curve_)))
             self.loss_curve_ += (energy / len(X)).tolist()
             rest = job.states(problem.targets, np.zeros(problem.targets.shape))
             away = abs(rest - problem.targets)[:, visible] / (HIGH - LOW)
+            remarks.of(*job.trouble(), stacklevel=2)
             self.stable_ = (away <= self.tol).all(axis=1)
             if self.stable_.all():
                 break
         self.result_, self.n_iter_ = job.result(), len(self.loss_curve_)
-        say(self.result_, stacklevel=3)
+        remarks.of_result(self.result_, stacklevel=2)
         return self
 
     def recall(self, X, known=None):

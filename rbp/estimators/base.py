@@ -1,6 +1,7 @@
 """What classifier and regressor share: inputs and targets, epochs, and when they end."""
 
 import logging
+from contextlib import nullcontext
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -12,10 +13,11 @@ from rbp.checks import choice, integer, shown
 from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.errors import InputError
-from rbp.estimators.remarks import bounded, say
+from rbp.estimators.remarks import Remarks, bounded
 from rbp.estimators.wiring import Wiring, layers
 from rbp.golden.config import GREATEST_UNITS
 from rbp.problem import Problem
+from rbp.progress import Progress
 from rbp.result import ENGINES
 
 __all__ = ["FLAGS", "Recurrent"]
@@ -68,7 +70,8 @@ class Recurrent(BaseEstimator):
     random_state : int, RandomState or None
         Of first weights, order of the rows, rounding noise, validation.
     verbose : bool
-        Log each epoch, to the logger ``rbp.estimators``, at INFO.
+        A bar of tqdm for the epochs, where there is a terminal or a notebook; and log each, to the
+        logger ``rbp.estimators``, at INFO.
     callback : callable, optional
         ``callback(estimator)`` after each epoch; where it returns true, learning ends.
 
@@ -179,25 +182,29 @@ class Recurrent(BaseEstimator):
         flags = {name: getattr(self, name) for name in FLAGS} | {"seed": self._seed % 2**32}
         job = learner(problem, self.engine, self.threads, self.port, batch=batch, **flags)
         updates = -(-problem.patterns // batch)
-        best, waited, found = -np.inf, 0, None
-        for epoch in range(1, epochs + 1):
-            loss = float(job.train(updates).sum()) / (updates * batch)
-            score = -loss if kept is None else self._score_of(*self._seen(job, *kept))
-            self.loss_curve_.append(loss)
-            self.validation_scores_ += [] if kept is None else [score]
-            self.n_iter_ += 1
-            waited += 1
-            if score > best + self.tol or epoch == 1:
-                best, waited = score, 0
-                found = job.result() if kept else None
-            if self.verbose:
-                _log.info(
-                    "epoch %d of %d: E a pattern %.6f, score %.4f", epoch, epochs, loss, score
-                )
-            if waited >= self.n_iter_no_change or (self.callback and self.callback(self)):
-                break
+        best, waited, found, remarks = -np.inf, 0, None, Remarks()
+        with Progress("epoch") if self.verbose else nullcontext() as progress:
+            for epoch in range(1, epochs + 1):
+                loss = float(job.train(updates).sum()) / (updates * batch)
+                score = -loss if kept is None else self._score_of(*self._seen(job, *kept))
+                self.loss_curve_.append(loss)
+                self.validation_scores_ += [] if kept is None else [score]
+                self.n_iter_ += 1
+                waited += 1
+                if score > best + self.tol or epoch == 1:
+                    best, waited = score, 0
+                    found = job.result() if kept else None
+                remarks.of(*job.trouble(), stacklevel=4)
+                if progress:
+                    progress.seen(loss, job.trouble()[1])
+                    progress(epoch, epochs)
+                    _log.info(
+                        "epoch %d of %d: E a pattern %.6f, score %.4f", epoch, epochs, loss, score
+                    )
+                if waited >= self.n_iter_no_change or (self.callback and self.callback(self)):
+                    break
         self.result_ = found or job.result()
-        say(self.result_, stacklevel=5)
+        remarks.of_result(self.result_, stacklevel=4)
         return self
 
     def _seen(self, job, inputs, y):

@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from rbp.errors import InputError
 
-__all__ = ["bounded", "say"]
+__all__ = ["Remarks", "bounded"]
 
 MOST = 1e100
 """That a number may be: its square must be finite."""
@@ -21,17 +21,32 @@ REMEDIES = {
 """By what has saturated. Of net it does no harm, since g is flat there."""
 
 
-def say(result, stacklevel):
-    """Warn once of what has done harm, with what helps."""
-    said = [remedy for role, remedy in REMEDIES.items() if result.saturated[role]]
-    share = result.unsettled / result.settle_steps.size
-    if share > 0.01:
-        said.append(
-            f"{share:.0%} of the relaxations did not settle: try a smaller spread or "
-            "eta_shift, or a greater dt_shift"
-        )
-    for remedy in said:
-        warnings.warn(remedy, ConvergenceWarning, stacklevel=stacklevel)
+class Remarks:
+    """Warns of what does harm, with what helps: each once, while the network learns."""
+
+    def __init__(self):
+        self.said = set()
+
+    def of(self, saturated, unsettled, stacklevel, *, ended=False):
+        """``saturated`` are roles of formats, ``unsettled`` a share of the relaxations so far;
+        before it has ``ended`` only one of most of them counts."""
+        for role in REMEDIES.keys() & saturated:
+            self._say(role, REMEDIES[role], stacklevel + 1)
+        if unsettled > (0.01 if ended else 0.5):
+            remedy = "try a smaller spread or eta_shift, or a greater dt_shift"
+            text = f"{unsettled:.0%} of the relaxations did not settle: {remedy}"
+            self._say("settled", text, stacklevel + 1)
+
+    def of_result(self, result, stacklevel):
+        """The same of a network that has learned."""
+        saturated = {role for role, is_so in result.saturated.items() if is_so}
+        share = result.unsettled / result.settle_steps.size
+        self.of(saturated, share, stacklevel + 1, ended=True)
+
+    def _say(self, kind, text, stacklevel):
+        if kind not in self.said:
+            self.said.add(kind)
+            warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
 def bounded(name, values):

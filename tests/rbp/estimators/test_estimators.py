@@ -189,6 +189,18 @@ def test_what_does_harm_is_said():
     with pytest.warns(ConvergenceWarning, match="weights reached the ends") as said:
         RecurrentClassifier(10, random_state=0, eta_shift=1, spread=7.9, max_iter=100).fit(X, y)
     assert len(said) == len({str(w.message) for w in said})
+    assert {w.filename for w in said} == {__file__}  # whose line it is
+
+
+def test_it_is_said_while_it_learns():
+    """Where warnings are errors, the last epoch is never reached."""
+    X, y = IRIS
+    model = RecurrentClassifier(10, random_state=0, eta_shift=1, spread=7.9, max_iter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            model.fit(X, y)
+    assert model.n_iter_ < 100
 
 
 WRONG = {
