@@ -1,8 +1,19 @@
-"""Verbs of the paper: example, figure1, analyse, bench."""
+"""Verbs of the paper: example, figure1, analyse, basins, bench."""
 
 import os
 
-from rbp.cli.options import add_verb, engine_flag, flag, option, prepare, source_in, stage
+from rbp.benchmarks import basins
+from rbp.cli.options import (
+    add_verb,
+    engine_flag,
+    flag,
+    option,
+    port_flags,
+    prepare,
+    result_in,
+    source_in,
+    stage,
+)
 from rbp.errors import InputError
 from rbp.extras import require
 from rbp.files import check_folder, check_output, npz, write_all
@@ -62,6 +73,23 @@ def add(verbs):
         "--dt-shift", type=int, metavar="K", help="Δt = 2^-K, 0 … 3 (default: that of a result, 0)"
     )
     option(verb, "--seed", 1, "S", "of random states")
+
+    verb = add_verb(
+        verbs,
+        "basins",
+        _basins,
+        "from how many wrong units a memory still comes back",
+        "Writes basins.json and basins.png. The network recalls each pattern from random states of "
+        "some of its units, in the bits of the engine.",
+        "rbp basins result.npz --out build/basins",
+    )
+    verb.add_argument("result", metavar="RESULT.npz", help="a trained memory")
+    option(verb, "--out", "build/basins", "DIR", "folder, made if need be")
+    verb.set_defaults(outputs=lambda a: [os.path.join(a.out, name) for name in basins.FILES])
+    option(verb, "--tries", 100, "C", "cues for each pattern and number of wrong units")
+    option(verb, "--seed", 1, "S", "of the wrong units and their states")
+    engine_flag(verb, "model", "model")
+    port_flags(verb)
 
     verb = add_verb(
         verbs,
@@ -148,6 +176,25 @@ def _analyse(arguments):
     )
     paths = analyse.save(record, arguments.out)
     print("\n".join(analyse.summary(record)))
+    print("wrote", *paths)
+
+
+def _basins(arguments):
+    check_folder(arguments.out, basins.FILES)
+    require("plot")
+    result = result_in(arguments.result)
+    prepare(arguments.engine)
+    record = basins.run(
+        result,
+        engine=arguments.engine,
+        tries=arguments.tries,
+        seed=arguments.seed,
+        progress=True,
+        port=arguments.port,
+        baud=arguments.baud,
+    )
+    paths = basins.save(record, arguments.out)
+    print("\n".join(basins.summary(record)))
     print("wrote", *paths)
 
 
