@@ -56,9 +56,33 @@ def on_board(job, wanted, machine, *arguments, port, baud=None, **options):
         core = _described(link, port, own)
         machine = _fitted(core, wanted, machine)
         try:
-            return getattr(session, job)(link, core, machine, *arguments, **options)
+            if job == "recall":
+                return _recall(session.recall, link, core, machine, *arguments)
+            _check_batch(core, machine)
+            return session.train(link, core, machine, *arguments, **options)
         except (LinkError, BadAnswer, TimeoutError) as error:
             raise CheckFailed(str(error)) from error
+
+
+def _check_batch(core, machine):
+    """Refuse an update of more patterns than a core holds."""
+    needs, places = len(machine.patterns()), core.lanes * core.slots
+    if needs > places:
+        raise InputError(f"an update has {needs} patterns, the board holds {places}: give batch")
+
+
+def _recall(recall, link, core, machine, progress=None):
+    """As many patterns at a time as the core holds."""
+    runs, count, places = [], len(machine.targets), core.lanes * core.slots
+    for first in range(0, count, places):
+        rows = slice(first, first + places)
+        words = {name: getattr(machine, name)[rows] for name in ("targets", "inputs", "start")}
+        runs.append(recall(link, core, replace(machine, x=None, y=None, **words)))
+        if progress:
+            progress(min(rows.stop, count), count)
+    joined = ("states", "settle_steps", "settled")
+    whole = {name: np.concatenate([getattr(run, name) for run in runs]) for name in joined}
+    return replace(runs[-1], **whole)
 
 
 def core_at(port, baud=None):
@@ -153,9 +177,6 @@ def _fitted(core, wanted, machine):
             )
     low, high = core.eta_shifts
     integer("eta_shift of the board's core", machine.learning.eta_shift, low, high)
-    places = core.lanes * core.slots
-    if (needs := len(machine.patterns())) > places:
-        raise InputError(f"an update has {needs} patterns: the board holds {places}")
     try:
         compiled(core, machine.structure)
     except ValueError as error:

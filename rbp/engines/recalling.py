@@ -76,13 +76,15 @@ def recall(
 
     found: list[np.ndarray] = []
     steps, settled = [], []
-    together = TOGETHER if engine == "model" else config.slots * config.lanes
+    rounds = {"model": TOGETHER, "board": len(start)}  # a board says how many it holds
+    together = rounds.get(engine, config.slots * config.lanes)
     with bar(progress, "cue") as tell:
+        told = [tell] if engine == "board" else []
         for first in range(0, len(start), together):
             rows = slice(first, first + together)
             resting = unclamped(trained, start[rows], inputs[rows], settling)
             if engine in HARDWARE:
-                run = HARDWARE[engine]("recall", config, resting, **where)
+                run = HARDWARE[engine]("recall", config, resting, *told, **where)
                 found.append(run.states)
                 steps.append(run.settle_steps)
                 settled.append(run.settled)
@@ -93,7 +95,7 @@ def recall(
                 found.append(relaxed.x)
                 steps.append(relaxed.steps[:, 0])
                 settled.append(~relaxed.unsettled[:, 0])
-            if tell:
+            if tell and engine != "board":
                 tell(min(rows.stop, len(start)), len(start))
     x = np.concatenate(found)
     return States(

@@ -11,7 +11,10 @@ import pytest
 
 import rbp
 from rbp.errors import CheckFailed, InputError
+from rbp.estimators import RecurrentClassifier
+from rbp.page.watch import Watch
 from rbp.paper import figure1
+from rbp.paper.networks import visible_memory
 
 BOARD = "sim:icebreaker"
 WORDS = ("weights_raw", "states", "errors", "energy", "settle_steps", "unsettled", "skipped")
@@ -46,6 +49,48 @@ def test_figure_1_on_a_larger_board(problem):
     given = {"port": "sim:ulx3s-85f", "baud": 3_000_000, "preset": "w18"}
     assert equal(rbp.train(problem, 20, "board", **given), golden)
     assert not equal(rbp.train(problem, 20, "golden"), golden)
+
+
+def test_a_recall_of_more_cues_than_the_board_holds(problem):
+    """In rounds; what is told is how many are done."""
+    golden, told = rbp.train(problem, 3, "golden"), []
+    cues = np.random.default_rng(1).random((11, 15))
+    states = rbp.recall(golden, cues, "board", lambda *done: told.append(done), port=BOARD)
+    expected = rbp.recall(golden, cues, "golden")
+    for name in ("states", "settle_steps", "settled"):
+        assert np.array_equal(getattr(states, name), getattr(expected, name))
+    assert told == [(4, 11), (8, 11), (11, 11)]
+
+
+def test_an_estimator_on_a_board():
+    """Of more rows than the board holds; the model's bits."""
+    X = np.random.default_rng(0).normal(size=(10, 3))
+    flags = {"hidden": 4, "batch": 4, "max_iter": 1, "eta_shift": -2, "random_state": 0}
+    board = RecurrentClassifier(**flags, engine="board", port=BOARD).fit(X, X[:, 0] > 0)
+    model = RecurrentClassifier(**flags).fit(X, X[:, 0] > 0)
+    assert equal(board.result_, model.result_)
+    assert np.array_equal(board.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_page_on_a_board():
+    """It shows the same as with the model; what the board cannot do is said on it."""
+    patterns = np.random.default_rng(0).choice([0.1, 0.9], (2, 9))
+    problem = visible_memory(patterns, np.random.default_rng(0))
+    where = {"port": BOARD, "baud": None}
+    pages = [Watch(problem, "board", where=where), Watch(problem, "model")]
+    for page in pages:
+        page.learn()
+        page.memory._tapped(3)
+        page.memory._learn()
+        page.tick()
+        page.memory._recall()
+    board, model = pages
+    assert board.words.text == model.words.text.replace("engine model", "engine board")
+    assert np.array_equal(board.memory.recalled.values, model.memory.recalled.values)
+    board._tuned("eta_shift")("value", 0, -6)
+    board.tick()
+    assert "stopped: eta_shift of the board's core must be" in board.words.text
+    assert not board.run.active
 
 
 def test_methods_over_the_line(problem):
