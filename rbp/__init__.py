@@ -13,7 +13,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as typing's, which takes a while to import
 if TYPE_CHECKING:
-    from rbp.engines import cycles, recall, train, verify
+    from rbp.engines import cycles, recall, score, train, verify
     from rbp.errors import InputError
     from rbp.problem import Problem
     from rbp.result import Result, States
@@ -27,6 +27,7 @@ __all__ = [
     "States",
     "cycles",
     "recall",
+    "score",
     "train",
     "verify",
 ]
@@ -39,6 +40,7 @@ _HOMES = {
     "States": "result",
     "cycles": "engines",
     "recall": "engines",
+    "score": "engines",
     "train": "engines",
     "verify": "engines",
 }

@@ -1,6 +1,7 @@
 """From a problem, or a result to continue, to the machine that learns."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from rbp.settings import Settings
 __all__ = [
     "check_callable",
     "check_flags",
+    "check_mapping",
     "check_preset",
     "check_type",
     "machine",
@@ -73,6 +75,12 @@ def check_type(name, value, *types):
     if not isinstance(value, types):
         expected = " or ".join(f"a {t.__name__}" for t in types)
         raise InputError(f"{name} must be {expected}, not of type {type(value).__name__}")
+
+
+def check_mapping(name, value):
+    """Refuse what has no arrays by name."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must be a mapping of arrays by name, not {shown(value)}")
 
 
 def check_flags(flags):

@@ -1,17 +1,16 @@
-"""``rbp info``: what is in a file of the project's; ``rbp score``: how many answers are right."""
+"""``rbp info``: what is in a file of the project's."""
 
 import re
 
 import numpy as np
 
-from rbp import engines
 from rbp.checks import boolean, finite, numbers
 from rbp.errors import InputError
 from rbp.files import check_keys, read_npz
 from rbp.problem import Problem
 from rbp.result import NOISE, Result
 
-__all__ = ["describe", "energies", "fields", "kind_of", "plot", "score"]
+__all__ = ["describe", "energies", "fields", "kind_of", "plot"]
 
 STATES = ("states", "values", "settle_steps", "settled")
 
@@ -156,38 +155,3 @@ def fields(kind, made, size):
     if not len(units):
         raise InputError("fields are of units that all units with inputs feed: there is none")
     return made.weights[np.ix_(units, np.flatnonzero(inputs))].reshape(-1, height, width), units
-
-
-def score(result, data, engine, progress=None):
-    """(how many are right, of how many): the greatest target unit is that of the targets.
-
-    ``data`` has ``targets`` (C×N), ``inputs`` and ``initial_state`` (C×N, by default 0 and 0.5). Of
-    a single target unit, the answer is whether it is above the middle of the targets that it has
-    learned. Raises :class:`~rbp.errors.InputError` where targets say no answer.
-    """
-    check_keys(data, ("targets",), ("inputs", "initial_state"))
-    n, units = result.problem.units, np.flatnonzero(result.problem.target_units)
-    if np.ndim(data["targets"]) != 2:
-        raise InputError(f"targets must have shape C×{n}, not {np.shape(data['targets'])}")
-    count = len(data["targets"])
-    targets = numbers("targets", data["targets"], (count, n))
-    finite("targets", targets, result.problem.target_units)
-    targets, learned = targets[:, units], result.problem.targets[:, units]
-    middle = (learned.min() + learned.max()) / 2
-    if len(units) == 1 and learned.min() == learned.max():
-        raise InputError(f"unit {units[0]} has learned one answer only, {middle:g}: expected two")
-    equal = (targets == targets.max(axis=1, keepdims=True)).sum(axis=1) > 1
-    if equal.any():
-        k = int(equal.argmax())
-        raise InputError(
-            f"targets[{k}] has several greatest values: expected the right answer above all others "
-            "(score is for classifiers; for a memory take rbp recall)"
-        )
-    cues = {"initial_state": np.full((count, n), 0.5)} | {
-        name: data[name] for name in ("inputs", "initial_state") if name in data
-    }
-    states = engines.recall(result, cues, engine, progress)
-    values = states.values[:, units]
-    if len(units) == 1:
-        return int(((values > middle) == (targets > middle)).sum()), count
-    return int((values.argmax(axis=1) == targets.argmax(axis=1)).sum()), count

@@ -92,6 +92,8 @@ def add(verbs):
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
     verb.add_argument("--data", required=True, metavar="TEST.npz", help="patterns to answer")
     engine_flag(verb, "model", "model")
+    threads_flag(verb)
+    port_flags(verb)
 
     verb = add_verb(
         verbs,
@@ -214,9 +216,19 @@ def _recall(arguments):
 
 def _score(arguments):
     result, data = result_in(arguments.result), read_npz(arguments.data)
+    prepare(arguments.engine)
     with reading(arguments.data):
-        right, count = info.score(result, data, arguments.engine, True)
-    print(f"{right} of {count} right: {100 * right / count:.1f} % ({arguments.engine})")
+        found = engines.score(
+            result,
+            data,
+            arguments.engine,
+            True,
+            threads=arguments.threads,
+            port=arguments.port,
+            baud=arguments.baud,
+        )
+    right, count = found
+    print(f"{right} of {count} right: {100 * found.share:.1f} % ({arguments.engine})")
 
 
 def _verify(arguments):

@@ -7,7 +7,8 @@ rbp.golden, rbp.hdl, rbp.host, rbp.machine, rbp.problem, rbp.progress, rbp.resul
 from rbp.engines.core import on_core
 from rbp.engines.counting import cycles
 from rbp.engines.recalling import recall
+from rbp.engines.scoring import score
 from rbp.engines.training import GREATEST_UPDATES, train
 from rbp.engines.verifying import verify
 
-__all__ = ["GREATEST_UPDATES", "cycles", "on_core", "recall", "train", "verify"]
+__all__ = ["GREATEST_UPDATES", "cycles", "on_core", "recall", "score", "train", "verify"]

@@ -50,7 +50,7 @@ class Example:
     problem: Callable[..., Problem]
     flags: dict
     test: Callable[..., dict] | None = None
-    """Makes what :func:`rbp.cli.info.score` reads, of patterns kept back."""
+    """Makes what :func:`rbp.score` reads, of patterns kept back."""
     options: tuple[str, ...] = ()
     """Keyword arguments that ``problem`` and ``test`` take."""
 

@@ -91,21 +91,21 @@ def test_learning(problem, flags, right):
     """Ten times through 8,000 pictures, or 30 times in batches: of 2,000 others, so many answers
     are right."""
     result = rbp.train(problem, **examples.find("mnist").flags | flags)
-    assert info.score(result, network.kept_back(), "model") == (right, 2000)
+    assert rbp.score(result, network.kept_back(), "model") == (right, 2000)
     assert result.skipped == result.unsettled == 0
     assert result.saturated["weight"] == result.saturated["state"] == 0
 
 
 def test_learning_of_the_whole_pictures():
     result = rbp.train(network.problem(28), **examples.find("mnist").flags)
-    assert info.score(result, network.kept_back(28), "model") == (1862, 2000)
+    assert rbp.score(result, network.kept_back(28), "model") == (1862, 2000)
 
 
 def test_golden_learns_few(problem):
     """400 pictures, twice, by the model of integers in NumPy: the compiled model's bits."""
     golden, model = (rbp.train(first(problem, 400), 800, e, **FLAGS) for e in ("golden", "model"))
     equal(golden, model)
-    assert info.score(model, network.kept_back(), "golden") == (1292, 2000)
+    assert rbp.score(model, network.kept_back(), "golden") == (1292, 2000)
 
 
 # The Verilog
