@@ -163,9 +163,6 @@ def _check(job):
             from rbp.fpga import synth
         synth.target(settings.pop("device"), grade=settings.pop("grade", None), **settings)
         return
-    for name, value in settings.items():
-        if isinstance(value, bool):
-            raise InputError(f"{name} must be a number or a text, not {str(value).lower()}")
     integer("updates", settings.pop("updates", None), 1, GREATEST_UPDATES)
     choice("engine", settings.pop("engine", "model"), ENGINES[:-1])
     Settings(**{name: v for name, v in settings.items() if name not in ("problem", "example")})

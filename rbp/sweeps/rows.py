@@ -22,14 +22,20 @@ def keep(folder, row):
 
 
 def done(folder):
-    """Rows that are there, by key; refuses a file that is none."""
-    rows = {}
+    """Rows that are there, by key; refuses files that are none, all at once."""
+    rows, wrong = {}, []
     for path in sorted((Path(folder) / PARTS).glob("*.parquet")):
         try:
             (row,) = pq.read_table(path).to_pylist()
+            if not {"key", "error"} <= row.keys():
+                raise KeyError("key, error")
             rows[row["key"]] = row
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} is no row of a sweep: remove it to run that job") from error
+        except Exception:  # noqa: BLE001 damaged bytes are refused in a dozen ways
+            wrong.append(str(path))
+    if wrong:
+        are, them = ("is no row", "it") if len(wrong) == 1 else ("are no rows", "them")
+        jobs = "that job" if len(wrong) == 1 else "those jobs"
+        raise InputError(f"{', '.join(wrong)} {are} of a sweep: remove {them} to run {jobs}")
     return rows
 
 

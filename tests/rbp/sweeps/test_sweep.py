@@ -135,7 +135,8 @@ WRONG = {
     "eta_shift must be": 'example = "xor"\nupdates = 5\n[grid]\neta_shift = [9]',
     "Expected": "updates = ",
     "updates must be an integer, 1": 'example = "xor"\nupdates = 100000000000000000000',
-    "updates must be a number or a text": 'example = "xor"\nupdates = true',
+    "updates must be an integer, 1 … 2147483647, not True": 'example = "xor"\nupdates = true',
+    "units must be an integer, .* not True": 'kind = "synth"\ndevice = "up5k"\nunits = true',
     "draws.count must be": 'example = "xor"\nupdates = 5\n[draws]\nseed = [1]',
     "a setting that is drawn": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3',
     "draws.batch.high must be": 'example = "xor"\nupdates = 5\n[draws]\ncount = 3\n'
@@ -163,6 +164,8 @@ def test_bad_places(tmp_path, capsys):
     assert "no scheduler at tcp://127.0.0.1:1" in said[3]
     parts = tmp_path / "o" / rows.PARTS
     parts.mkdir(parents=True)
-    (parts / "x.parquet").write_text("?")
-    with pytest.raises(InputError, match="is no row of a sweep"):
+    for name in "xy":
+        (parts / f"{name}.parquet").write_text("?")
+    rows.keep(tmp_path / "o", {"key": "z"})  # without the word of how it ended
+    with pytest.raises(InputError, match="x.parquet, .*y.parquet, .*z.parquet are no rows of a"):
         rows.done(tmp_path / "o")
