@@ -152,18 +152,18 @@ class Settings:
         held = f"slots × lanes = {slots} × {self.lanes} = {slots * self.lanes}"
         if self.slots is None and batch > most:
             raise InputError(
-                f"{batch} patterns do not fit in one batch (at most {most}): give --batch B"
+                f"{batch} patterns do not fit in one batch: expected a batch of at most {most}"
             )
         if batch > slots * self.lanes:
             raise InputError(
-                f"a batch of {batch} patterns does not fit: {held}, expected --batch of at most "
-                f"{slots * self.lanes}, or more slots"
+                f"a batch of {batch} patterns does not fit: {held}, expected slots of at least "
+                f"{-(-batch // self.lanes)}, or a smaller batch"
             )
         if patterns > slots * self.lanes and (self.keep or self.method != "deterministic"):
             raise InputError(
                 f"{patterns} patterns do not fit, which method {self.method} with start "
-                f"{'last' if self.keep else 'fixed'} needs at once: {held}, expected at least "
-                f"{patterns}"
+                f"{'last' if self.keep else 'fixed'} needs at once: {held}, expected slots of at "
+                f"least {-(-patterns // self.lanes)}"
             )
         try:
             return Config(
