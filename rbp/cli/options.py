@@ -1,18 +1,22 @@
 """Flags that several verbs share, and what is read from them."""
 
 import argparse
+import os
+import zipfile
 from contextlib import contextmanager
 from dataclasses import fields
 
 from rbp.cli import info
 from rbp.cli.watch import notice, tell
 from rbp.errors import InputError
+from rbp.files import check_output
 from rbp.fpga.machines import MACHINE
 from rbp.result import ENGINES
 from rbp.settings import Settings
 
 __all__ = [
     "add_verb",
+    "check_kind",
     "complain",
     "core_flags",
     "engine_flag",
@@ -226,6 +230,23 @@ def result_in(path):
     if kind != "result":
         raise InputError(f"{path} holds {'a ' * (kind == 'problem')}{kind}: expected a result")
     return made
+
+
+def check_kind(path, kind, *, force=False):
+    """Refuse to replace a file that holds anything else than ``kind``, as
+    :func:`rbp.cli.info.kind_of` names it, unless by force. An empty file holds nothing."""
+    check_output(path)
+    if force or not os.path.exists(path) or os.path.getsize(path) == 0:
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = info.kind_of([name.removesuffix(".npy") for name in archive.namelist()])
+    except (OSError, zipfile.BadZipFile):
+        found = None
+    if found is None:
+        raise InputError(f"{path} was not made by rbp: --force replaces it")
+    if found != kind:
+        raise InputError(f"{path} holds a {found}, not a {kind}: --force replaces it")
 
 
 def remark(target):

@@ -5,6 +5,7 @@ import os
 from rbp.benchmarks import basins
 from rbp.cli.options import (
     add_verb,
+    check_kind,
     engine_flag,
     flag,
     option,
@@ -39,6 +40,7 @@ def add(verbs):
     verb.add_argument("--out", metavar="PROBLEM.npz", help="where to")
     verb.add_argument("--test", metavar="TEST.npz", help="where to write its test set, if any")
     verb.add_argument("--list", action="store_true", help="list the names")
+    verb.add_argument("--force", action="store_true", help="replace files that hold something else")
     size = f"of mnist: side of its pictures, {' or '.join(map(str, SIZES))} (default: {SIZES[0]})"
     flag(verb, "size", int, "S", size)
     flag(verb, "data", str, "FOLDER", "of mnist: where its IDX files are, instead of those inside")
@@ -114,13 +116,13 @@ def _example(arguments):
         raise InputError("a name and --out are required, or --list (see rbp example --help)")
     example = examples.find(arguments.name)
     options = _options(arguments, example)
-    check_output(arguments.out)
+    check_kind(arguments.out, "problem", force=arguments.force)
     contents = {}
     if arguments.test is not None:
         if example.test is None:
             having = ", ".join(e.name for e in examples.EXAMPLES.values() if e.test)
             raise InputError(f"example {example.name} has no test set: expected one of {having}")
-        check_output(arguments.test)
+        check_kind(arguments.test, "test set", force=arguments.force)
         test = example.test(**options)
         contents[arguments.test] = npz(test)
     contents[arguments.out] = npz(example.problem(**options).arrays())
