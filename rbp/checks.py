@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -18,6 +19,7 @@ __all__ = [
     "int64",
     "integer",
     "integers",
+    "number",
     "numbers",
     "plain",
     "products",
@@ -145,16 +147,31 @@ def raw_words(name, values, fmt, where=True):
     return fmt.to_raw(np.where(where, values, 0.0))
 
 
+def index(value):
+    """An int, as ``operator.index``; a bool is none."""
+    if isinstance(value, bool):
+        raise TypeError("a bool is no integer")
+    return operator.index(value)
+
+
 def integer(name, value, low, high=None):
     """An int in ``low … high`` (no upper bound where None)."""
     expected = f"an integer of at least {low}" if high is None else f"an integer, {low} … {high}"
     try:
-        number = operator.index(value)
+        number = index(value)
     except Exception as error:  # an object's own way to become an integer
         raise InputError(f"{name} must be {expected}, not {shown(value)}") from error
     if number < low or (high is not None and number > high):
         raise InputError(f"{name} must be {expected}, not {shown(number)}")
     return number
+
+
+def number(name, value, low, high):
+    """A float in ``low … high``; a bool is none."""
+    is_one = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_one or not low <= value <= high:
+        raise InputError(f"{name} must be a number, {low:g} … {high:g}, not {shown(value)}")
+    return float(value)
 
 
 def degrees(value):
@@ -166,10 +183,9 @@ def degrees(value):
         parts = value.split(",")
     else:
         parts = np.ravel(plain("order", value, "degrees")).tolist()
-    try:
-        found = [int(p) if isinstance(p, str) else operator.index(p) for p in parts]
-    except Exception:
-        found = []
+    found = []
+    with suppress(Exception):
+        found = [int(p) if isinstance(p, str) else index(p) for p in parts]
     wrong = [d for d in found if not 0 <= d <= GREATEST_ORDER]
     if wrong or not {*found} - {0} or len({*found}) < len(found):
         raise InputError(
@@ -201,10 +217,9 @@ def products(value, units):
 
 
 def _product(m, row, units):
-    try:
-        found = None if isinstance(row, str) else tuple(operator.index(unit) for unit in row)
-    except Exception:
-        found = None
+    found = None
+    with suppress(Exception):
+        found = None if isinstance(row, str) else tuple(map(index, row))
     if found is None or len(found) > GREATEST_ORDER:
         raise InputError(
             f"products[{m}] must be 0 … {GREATEST_ORDER} numbers of units, not {shown(row)}"

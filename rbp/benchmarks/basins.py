@@ -1,4 +1,4 @@
-"""``rbp basins``: from how many wrong units a memory still comes back, in the bits of any engine."""
+"""``rbp basins``: from how many wrong units a memory comes back, in the bits of any engine."""
 
 import numpy as np
 

@@ -151,7 +151,7 @@ FLAGS = {
     "macs 0": (["--updates", "1", "--macs", "0"], "macs", "0"),
     "macs 5": (["--updates", "1", "--macs", "5"], "macs", "1 … 4", "5"),
     "lanes 9": (["--updates", "1", "--lanes", "9"], "lanes", "1 … 8", "9"),
-    "slots 1": (["--updates", "1", "--slots", "1"], "2 patterns does not fit", "slots", "1 × 1"),
+    "slots 1": (["--updates", "1", "--slots", "1"], "1 × 1", "slots of at least 2"),
     "slots 257": (["--updates", "1", "--slots", "257"], "slots", "1 … 256", "257"),
     "preset": (["--updates", "1", "--preset", "w32"], "preset", "w16, w18, w8", "w32"),
     "engine": (
@@ -177,17 +177,20 @@ FLAGS = {
         ["--updates", "1", "--batch", "2", "--slots", "1"],
         "batch of 2 patterns does not fit",
         "1 × 1",
+        "slots of at least 2, or a smaller batch",
     ),
     "start": (["--updates", "1", "--start", "first"], "start", "fixed, last, random", "first"),
     "start last over slots": (
         ["--updates", "1", "--batch", "1", "--slots", "1", "--start", "last"],
         "2 patterns do not fit",
         "1 × 1",
+        "slots of at least 2",
     ),
     "drawn over slots": (
         ["--updates", "1", "--method", "stochastic", "--slots", "1"],
         "2 patterns do not fit",
         "1 × 1",
+        "slots of at least 2",
     ),
     "momentum": (["--updates", "1", "--momentum-shift", "8"], "momentum_shift", "0 … 7", "8"),
     "momentum of w8": (
@@ -226,7 +229,7 @@ def test_too_many_units(refused):
 
 
 def test_too_many_patterns(refused):
-    train(refused, changed(targets=np.full((257, 4), 0.5)), "--batch", "256", "257")
+    train(refused, changed(targets=np.full((257, 4), 0.5)), "a batch of at most 256", "257")
 
 
 def test_range_is_that_of_the_preset(refused):
@@ -543,6 +546,68 @@ def test_score(refused, files, case):
     np.savez(files / "test.npz", targets=targets)
     argv = ["score", files / "result.npz", "--data", files / "test.npz", "--engine", "golden"]
     refused(argv, *fragments)
+
+
+EXAMPLES = {
+    "a result": ("result.npz", "holds a result, not a problem: --force replaces it"),
+    "a test set": ("test.npz", "holds a test set, not a problem: --force replaces it"),
+    "a text": ("notes.npz", "was not made by rbp: --force replaces it"),
+    "another archive": ("other.npz", "was not made by rbp: --force replaces it"),
+}
+
+
+@pytest.mark.parametrize("case", EXAMPLES)
+def test_an_example_replaces_problems_only(files, case, capsys):
+    name, says = EXAMPLES[case]
+    np.savez(files / "test.npz", targets=np.eye(4))
+    (files / "notes.npz").write_text("mine")
+    np.savez(files / "other.npz", mine=1)
+    path, before = files / name, (files / name).read_bytes()
+    assert main(["example", "xor", "--out", str(path)]) == 2
+    assert capsys.readouterr().err == f"rbp: {path} {says}\n"
+    assert path.read_bytes() == before
+    argv = ["example", "digits", "--out", str(files / "new.npz"), "--test", str(path)]
+    if case != "a test set":
+        assert main(argv) == 2
+        assert not (files / "new.npz").exists()
+    assert main([*argv, "--force"]) == 0
+    assert main(argv) == 0  # a problem and a test set make room
+    (files / "empty.npz").write_bytes(b"")
+    assert main(["example", "xor", "--out", str(files / "empty.npz")]) == 0
+
+
+BOOLS = {
+    "updates must be an integer": lambda p: rbp.train(p, True),
+    "macs must be an integer": lambda p: rbp.train(p, 1, macs=True),
+    "eta_shift must be an integer": lambda p: rbp.train(p, 1, eta_shift=False),
+    "threads must be an integer": lambda p: rbp.train(p, 1, threads=True),
+    "order must be": lambda p: replace(p, order=True),
+    "products.0. must be": lambda p: replace(p, order=None, products=[(True,)] * 4),
+    "noise must be an integer": lambda p: replace(rbp.train(p, 1, "golden"), noise=True),
+}
+
+
+@pytest.mark.parametrize("message", BOOLS)
+def test_a_bool_is_no_integer(message):
+    with pytest.raises(rbp.InputError, match=f"{message}.*(True|False)"):
+        BOOLS[message](rbp.Problem(**good()))
+
+
+def test_score_of_arrays():
+    """As the command, from Python."""
+    result = rbp.train(rbp.Problem(**good()), 1, "golden")
+    wrong = {
+        "data must be a mapping": np.eye(4),
+        "targets must have shape C×4, C ≥ 1, not": {"targets": np.zeros((0, 4))},
+        "targets must be an array of numbers, not ragged": {"targets": [[1], [1, 2]]},
+        "unknown": {"targets": np.eye(4), "target": 3},
+        "missing": {"inputs": np.eye(4)},
+    }
+    for message, data in wrong.items():
+        with pytest.raises(rbp.InputError, match=message):
+            rbp.score(result, data)
+    with pytest.raises(rbp.InputError, match="result must be a Result"):
+        rbp.score(3, {"targets": np.eye(4)})
 
 
 def test_score_of_one_answer(refused):
