@@ -5,9 +5,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rbp.checks import boolean, choice, integer
+from rbp.checks import boolean, choice, integer, number
 from rbp.engines import recall
 from rbp.engines.learner import learner
+from rbp.errors import InputError
 from rbp.estimators.base import FLAGS
 from rbp.estimators.remarks import Remarks
 from rbp.problem import Problem
@@ -96,6 +97,8 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         choice("engine", self.engine, ENGINES)
         integer("hidden", self.hidden, 0)
         integer("max_iter", self.max_iter, 1)
+        for name in ("spread", "tol"):
+            number(name, getattr(self, name), 0, 8)
         X = validate_data(self, X, dtype=float)
         self._least, width = X.min(), np.ptp(X)
         self._range = width or 1.0
@@ -145,6 +148,17 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         """:meth:`recall` of whole rows, which may be noisy."""
         check_is_fitted(self)
         return self.recall(validate_data(self, X, reset=False, dtype=float))
+
+    def score(self, X, y=None, known=None):
+        """The share of rows from which the patterns come back, within ``tol``.
+
+        ``y``, C×visible, are the patterns that should come back; by default those of ``X``.
+        """
+        found, wanted = self.recall(X, known), X if y is None else y
+        wanted = validate_data(self, wanted, reset=False, dtype=float)
+        if wanted.shape != found.shape:
+            raise InputError(f"y must have shape {found.shape}, as X, not {wanted.shape}")
+        return float((abs(found - wanted) <= self.tol * self._range).all(axis=1).mean())
 
     def get_feature_names_out(self, input_features=None):
         """One for each column."""

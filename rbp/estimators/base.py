@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rbp.checks import choice, integer, shown
+from rbp.checks import choice, integer, number, shown
 from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.errors import InputError
@@ -227,9 +227,7 @@ class Recurrent(BaseEstimator):
             )
         ranges = (("spread", 0, 8), ("validation_fraction", 0.001, 0.999), ("tol", 0, 1e9))
         for name, low, high in ranges:
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not low <= value <= high:
-                raise InputError(f"{name} must be a number, {low} … {high}, not {shown(value)}")
+            number(name, getattr(self, name), low, high)
         if self.callback is not None and not callable(self.callback):
             raise InputError(f"callback must be callable, not {shown(self.callback)}")
 

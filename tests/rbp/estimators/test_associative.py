@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from rbp.errors import InputError
 from rbp.estimators import AssociativeMemory
@@ -20,6 +21,22 @@ def test_pictures():
     assert (np.where(found > 1, 3, -1) == patterns).all()
     missing = np.where(np.arange(64) < 32, patterns, np.nan)
     assert np.array_equal(memory.recall(missing), found)
+
+
+def test_score():
+    """The share of rows that come back; of whole patterns those that are stable."""
+    patterns = np.random.default_rng(0).integers(0, 2, (6, 12)) * 4.0 - 2
+    memory = AssociativeMemory(random_state=0, max_iter=200).fit(patterns)
+    assert memory.score(patterns) == memory.stable_.mean()
+    noisy = np.where(np.arange(12) < 3, -patterns, patterns)
+    near = abs(memory.recall(noisy) - patterns) <= 0.1 * 4
+    assert memory.score(noisy, patterns) == near.all(axis=1).mean()
+    assert memory.score(noisy, patterns) != memory.score(noisy)
+    known = np.arange(12) >= 3
+    near = abs(memory.recall(noisy, known) - patterns) <= 0.1 * 4
+    assert memory.score(noisy, patterns, known) == near.all(axis=1).mean()
+    found = GridSearchCV(memory, {"max_iter": [1, 200]}, cv=[(range(6), range(6))])
+    assert found.fit(patterns).best_params_ == {"max_iter": 200}
 
 
 def test_engines():
@@ -41,3 +58,8 @@ def test_bad_input():
         memory.recall(patterns, known=np.ones(4))
     with pytest.raises(InputError, match="hidden must be an integer of at least 0"):
         AssociativeMemory(-1).fit(patterns)
+    for flags in ({"spread": True}, {"spread": "a"}, {"tol": -1}, {"tol": np.nan}):
+        with pytest.raises(InputError, match="must be a number, 0 … 8, not"):
+            AssociativeMemory(**flags).fit(patterns)
+    with pytest.raises(InputError, match="y must have shape"):
+        memory.score(patterns, patterns[:2])
