@@ -7,6 +7,7 @@ from rbp.checks import integer
 from rbp.errors import InputError
 from rbp.machine import check_type
 from rbp.paper.plots import new_figure, save_record
+from rbp.progress import bar, check_progress
 from rbp.result import Result
 
 __all__ = ["FILES", "run", "save", "summary"]
@@ -38,14 +39,15 @@ def run(result, *, engine="model", tries=100, seed=1, progress=None, **where) ->
     ----------
     result : Result
     engine, progress, port, baud
-        As in :func:`rbp.recall`.
+        As in :func:`rbp.recall`; progress is told of each number of wrong units.
     tries : int
         Cues for each pattern and number of wrong units.
     seed : int
         Of the wrong units and their states.
     """
     check_type("result", result, Result)
-    tries, seed = integer("tries", tries, 1, 10**6), integer("seed", seed, 0)
+    check_progress(progress)
+    tries, seed = integer("tries", tries, 1, 10_000), integer("seed", seed, 0)
     problem = result.problem
     visible = np.flatnonzero(problem.clamp_units)
     if not len(visible):
@@ -53,30 +55,32 @@ def run(result, *, engine="model", tries=100, seed=1, progress=None, **where) ->
     least, most = problem.targets[:, visible].min(), problem.targets[:, visible].max()
     homes = np.where(problem.clamp_units, problem.targets, problem.start)
     wrong = np.unique(np.linspace(0, len(visible), min(MOST, len(visible)) + 1).round().astype(int))
-    rng, start = np.random.default_rng(seed), [homes]
-    for count in wrong[1:]:
-        drawn = np.repeat(homes, tries, axis=0)
-        units = visible[rng.random((len(drawn), len(visible))).argsort(axis=1)[:, :count]]
-        np.put_along_axis(drawn, units, rng.uniform(least, most, units.shape), axis=1)
-        start.append(drawn)
-    each = np.repeat(np.arange(problem.patterns), tries)
-    pattern = np.concatenate([np.arange(problem.patterns), *[each] * (len(wrong) - 1)])
-    given = {"initial_state": np.concatenate(start), "inputs": problem.inputs[pattern]}
-    states = engines.recall(result, given, engine, progress, **where)
     read, near = problem.target_units, NEAR * (most - least or 1.0)
-    ends, homes = states.values[:, read], states.values[: problem.patterns, read]
-    back = states.settled & (abs(ends - homes[pattern]).max(axis=1) <= near)
-    shares = back[problem.patterns :].reshape(-1, problem.patterns, tries).mean(axis=2)
-    shares = np.vstack([back[: problem.patterns], shares]).T
-    away = abs(homes - problem.targets[:, read]).max(axis=1)
+    rng, rows = np.random.default_rng(seed), np.arange(problem.patterns)
+    ends, back = None, []
+    with bar(progress, "count") as tell:
+        for done, count in enumerate(wrong, start=1):
+            pattern = np.repeat(rows, tries if count else 1)
+            start = homes[pattern]
+            units = visible[rng.random((len(start), len(visible))).argsort(axis=1)[:, :count]]
+            np.put_along_axis(start, units, rng.uniform(least, most, units.shape), axis=1)
+            cues = {"initial_state": start, "inputs": problem.inputs[pattern]}
+            states = engines.recall(result, cues, engine, **where)
+            found = states.values[:, read]
+            ends = found if ends is None else ends
+            right = states.settled & (abs(found - ends[pattern]).max(axis=1) <= near)
+            back.append(right.reshape(len(rows), -1).mean(axis=1))
+            if tell:
+                tell(done, len(wrong))
+    away = abs(ends - problem.targets[:, read]).max(axis=1)
     return {
         "engine": engine,
         "tries": tries,
         "seed": seed,
         "visible": len(visible),
         "wrong": wrong.tolist(),
-        "back": shares.tolist(),
-        "stays": (back[: problem.patterns] & (away <= near)).tolist(),
+        "back": np.array(back).T.tolist(),
+        "stays": ((back[0] == 1) & (away <= near)).tolist(),
     }
 
 

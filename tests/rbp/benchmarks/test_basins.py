@@ -24,6 +24,7 @@ def test_shares_are_those_of_single_recalls(result):
     """The cues are drawn again here, and each is recalled alone, by golden."""
     record, rng = basins.run(result, tries=5, seed=3), np.random.default_rng(3)
     targets = result.problem.targets
+    rng.random((5, 8)), rng.uniform(0, 1, (5, 0))  # of no wrong unit
     assert record["wrong"] == list(range(9))
     homes = [rbp.recall(result, row, "golden").values[0] for row in targets]
     stays = [bool(abs(h - t).max() <= 0.1 * 0.8) for h, t in zip(homes, targets, strict=True)]
@@ -72,7 +73,7 @@ def test_the_command(tmp_path, capsys, result, monkeypatch):
 
 
 def test_bad_input(result):
-    with pytest.raises(rbp.InputError, match="tries must be an integer, 1 … 1000000, not 0"):
+    with pytest.raises(rbp.InputError, match="tries must be an integer, 1 … 10000, not 0"):
         basins.run(result, tries=0)
     problem = figure1.problem(1)
     unclamped = rbp.Problem(problem.weights, problem.targets, problem.target_units)
