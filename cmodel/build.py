@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from rbp.cosim import tools
-from rbp.cosim.cache import CACHE, cached
+from rbp.cosim.cache import CACHE, Unusable, cached
 from rbp.errors import CheckFailed, InputError
 
 __all__ = ["FLAGS", "NoCompiler", "compiled", "library"]
@@ -26,7 +26,8 @@ SOURCES = [FOLDER / "src" / "model.cpp", FOLDER / "rbp_model.h", *sorted(FOLDER.
 
 
 class NoCompiler(InputError):
-    """There is no C++ compiler, or it fails; one line that says which, and how."""
+    """There is no C++ compiler, or it fails, or there is no place for what it makes; one line that
+    says which, and how."""
 
 
 def _compiler():
@@ -87,6 +88,8 @@ def compiled(sources, flags=FLAGS):
         return cached(CACHE / "sim", name, content, make) / f"{name}.so"
     except CheckFailed as error:
         raise NoCompiler(f"the C++ compiler does not compile: {error}") from error
+    except Unusable as error:
+        raise NoCompiler(str(error)) from error
 
 
 @cache

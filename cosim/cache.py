@@ -14,7 +14,7 @@ import platformdirs
 
 from rbp.errors import CheckFailed, InputError
 
-__all__ = ["CACHE", "SOURCES", "cached", "clear", "made_folder", "size"]
+__all__ = ["CACHE", "SOURCES", "Unusable", "cached", "clear", "made_folder", "size"]
 
 CACHE = Path(os.environ.get("RBP_CACHE") or platformdirs.user_cache_path("rbp")).absolute()
 # Not imported: what is kept can be listed and cleared where the packages that they need are not.
@@ -25,6 +25,10 @@ SOURCES = [path.read_bytes() for path in (*_MADE_BY, Path(__file__).with_name("c
 ROOMS = ("sim", "synth", "tools")
 """Folders of CACHE that are ours; RBP_CACHE may name one that holds other things as well."""
 SUM, FAILED, LOCK = ".checksum", "failed-", ".lock"
+
+
+class Unusable(InputError):
+    """The folder of the cache is of no use."""
 
 
 def cached(root, kind, content, make):
@@ -80,7 +84,7 @@ def _refused(folder):
     try:
         yield
     except OSError as error:
-        raise InputError(
+        raise Unusable(
             f"cannot use the cache {folder}: {error.strerror}; "
             "the environment variable RBP_CACHE chooses another folder"
         ) from error

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +137,16 @@ def test_one_line_of_the_command(tmp_path):
         assert done.stdout.startswith(begin)
         assert done.stdout.endswith(end)
         assert done.stderr.startswith("rbp: no C++ compiler is installed, expected: no-such-")
+
+
+@pytest.mark.parametrize("folder", ["/proc/none", "/dev/null"])
+def test_a_cache_that_cannot_be(folder, fresh, monkeypatch):
+    """As where the home folder is read-only."""
+    monkeypatch.setattr(build, "CACHE", Path(folder))
+    with pytest.warns(
+        RuntimeWarning, match=f"cannot use the cache {folder}.*; golden runs instead"
+    ):
+        assert rbp.train(problem(), 3).engine == "golden"
 
 
 def test_a_full_disk(fresh, monkeypatch):
