@@ -18,11 +18,14 @@ __all__ = ["FLAGS", "NoCompiler", "compiled", "library"]
 FLAGS = (
     *("-std=c++17", "-O3", "-march=native"),
     "-fno-trapping-math",  # else g++ does not vectorise floor; no bit depends on it
-    *("-Wall", "-shared", "-fPIC", "-pthread"),
+    *("-Wall", "-fPIC", "-pthread"),
 )
 COMPILERS = ("c++", "g++", "clang++")
 FOLDER = Path(__file__).parent
-SOURCES = [FOLDER / "src" / "model.cpp", FOLDER / "rbp_model.h", *sorted(FOLDER.glob("src/*.hpp"))]
+SOURCES = [
+    *(FOLDER / "src" / name for name in ("model.cpp", "kernels.cpp")),
+    *(FOLDER / "rbp_model.h", *sorted(FOLDER.glob("src/*.hpp"))),
+]
 
 
 class NoCompiler(InputError):
@@ -67,7 +70,9 @@ def _cpu():
 
 
 def compiled(sources, flags=FLAGS):
-    """Path of a shared library of C++ sources, the one to compile first, for this machine.
+    """Path of a shared library of C++ sources for this machine, named as the first of them.
+
+    Those that are no headers are compiled at the same time.
 
     Raises :class:`NoCompiler`.
     """
@@ -78,7 +83,13 @@ def compiled(sources, flags=FLAGS):
     def make(folder):
         for source in sources:
             shutil.copyfile(source, folder / source.name)
-        tools.run([path, *command[1:], *flags, "-o", f"{name}.so", sources[0].name], folder)
+        compiler = [path, *command[1:], *flags]
+        names = [source.name for source in sources if source.suffix == ".cpp"]
+        tools.finish(*[tools.start([*compiler, "-c", each], folder) for each in names])
+        objects = [f"{Path(each).stem}.o" for each in names]
+        tools.run([*compiler, "-shared", "-o", f"{name}.so", *objects], folder)
+        for each in objects:
+            (folder / each).unlink()
         if not (folder / f"{name}.so").exists():
             raise NoCompiler(f"the C++ compiler {path} writes no library")
 

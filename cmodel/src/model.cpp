@@ -7,14 +7,6 @@
 
 using namespace rbp;
 
-// Of whatever type the sums need.
-struct rbp_model {
-    virtual ~rbp_model() = default;
-    virtual int64_t train(rbp_state &, int64_t updates, double seconds, int64_t *, int64_t *,
-                          uint8_t *) = 0;
-    virtual void relax(rbp_state &, bool errors, int64_t *, int64_t *, uint8_t *, uint8_t *) = 0;
-};
-
 namespace {
 
 double now() {
@@ -38,25 +30,28 @@ struct Bounds {
         sums = std::max(bound(net.most_forward, w, c, forward), back);
         folds = net.order ? bound(products.most_terms, back, 2 * c, forward) : 0;
     }
+
+    bool wide() const { return sums >= std::ldexp(1.0, 53) || folds >= std::ldexp(1.0, 63); }
 };
 
 // What a thread works with.
-template <class S, class F> struct Worker {
-    Relaxation<S, F> relaxation;
+struct Worker {
+    Relaxation relaxation;
     Learning learning;
     Tally tally;
     Reach reach;              // of its rows
     int first = 0, last = 0;  // rows of W
 
-    Worker(const Network &net, const Products &products, Weights &weights)
-        : relaxation(net, products),
+    Worker(const Network &net, const Products &products, Weights &weights, bool wide)
+        : relaxation(net, products, wide),
           learning(net, weights) {}
 };
 
-template <class S, class F> class Model : public rbp_model {
-  public:
-    Model(Network &&network, const rbp_state &state)
-        : net(std::move(network)),
+}  // namespace
+
+struct rbp_model {
+    rbp_model(const rbp_network &network, const rbp_state &state)
+        : net(network, state.weights),
           products(net),
           weights(net),
           exact(int64_t(net.slots.size())),
@@ -69,9 +64,10 @@ template <class S, class F> class Model : public rbp_model {
             weights.here[slot] = weights.w[slot] ? -1 : 0;
             if (net.momentum()) weights.v[slot] = int32_t(state.velocity[at]);
         });
+        const bool wide = Bounds(net, products).wide();
         int row = 0;
         for (int k = 0; k < team.size; k++) {
-            workers.push_back(std::make_unique<Worker<S, F>>(net, products, weights));
+            workers.push_back(std::make_unique<Worker>(net, products, weights, wide));
             workers[k]->first = row;
             const int64_t until = int64_t(net.slots.size()) * (k + 1) / team.size;
             while (row < int(net.rows.size()) &&
@@ -83,7 +79,7 @@ template <class S, class F> class Model : public rbp_model {
     }
 
     int64_t train(rbp_state &state, int64_t updates, double seconds, int64_t *energy,
-                  int64_t *steps, uint8_t *unsettled) override {
+                  int64_t *steps, uint8_t *unsettled) {
         const double begun = now();
         int64_t done = 0;
         do {
@@ -100,7 +96,7 @@ template <class S, class F> class Model : public rbp_model {
     }
 
     void relax(rbp_state &state, bool errors, int64_t *energy, int64_t *steps, uint8_t *unsettled,
-               uint8_t *skip) override {
+               uint8_t *skip) {
         if (errors) {
             *energy = relax_batch(state, steps, unsettled);
             std::copy_n(batch.skip.data(), net.B, skip);
@@ -125,19 +121,19 @@ template <class S, class F> class Model : public rbp_model {
     }
 
     // What sums take of a worker's weights.
-    void refresh(Worker<S, F> &own) {
+    void refresh(Worker &own) {
         int32_t most[PAD] = {};
         uint32_t sum = 0, greatest = 0;  // Σ|w| of a chunk
         for (int r = own.first; r < own.last; r++)
             for (int at = 0; at < net.rows[r].count; at += PAD) {
                 const int32_t *w = weights.w + net.rows[r].first + at;
-                S *out = exact + net.rows[r].first + at;
+                double *out = exact + net.rows[r].first + at;
                 if (at % Reach::CHUNK == 0) sum = 0;
                 for (int k = 0; k < PAD; k++) {
                     const int32_t word = std::abs(w[k]);
                     sum += uint32_t(word);
                     most[k] = std::max(most[k], word);
-                    out[k] = S(w[k]);
+                    out[k] = w[k];
                 }
                 greatest = std::max(greatest, sum);
             }
@@ -193,7 +189,7 @@ template <class S, class F> class Model : public rbp_model {
         const int share = std::min(BLOCK, (count + team.size - 1) / team.size);
         const Reach most = reach();
         team.run([&](int k) {
-            Worker<S, F> &own = *workers[k];
+            Worker &own = *workers[k];
             for (int first = k * share; first < count; first += team.size * share)
                 own.relaxation.run(weights.w, exact, most, state, batch, first,
                                    std::min(share, count - first), errors, logs, own.tally);
@@ -215,7 +211,7 @@ template <class S, class F> class Model : public rbp_model {
         const int64_t draw = first_draw(state.t) + net.B * net.random();
         for (int k = 0; k < net.B; k++) state.skipped += batch.skip[k];
         team.run([&](int k) {
-            Worker<S, F> &own = *workers[k];
+            Worker &own = *workers[k];
             own.learning.run(batch, draw, own.first, own.last, own.tally);
             refresh(own);
         });
@@ -238,22 +234,16 @@ template <class S, class F> class Model : public rbp_model {
     Network net;
     Products products;
     Weights weights;
-    Buffer<S> exact;  // the weights, as sums take them
+    Buffer<double> exact;  // the weights, as sums take them
     const int room;   // patterns of the batch's memory
     Batch batch;
     std::vector<uint8_t> rested;  // of A: whether x and y of held units are written
     Team team;
-    std::vector<std::unique_ptr<Worker<S, F>>> workers;
+    std::vector<std::unique_ptr<Worker>> workers;
 };
 
-}  // namespace
-
 rbp_model *rbp_create(const rbp_network *network, const rbp_state *state) try {
-    Network net(*network, state->weights);
-    const Bounds most(net, Products(net));
-    if (most.sums >= std::ldexp(1.0, 53) || most.folds >= std::ldexp(1.0, 63))
-        return new Model<int128, int128>(std::move(net), *state);
-    return new Model<double, int64_t>(std::move(net), *state);
+    return new rbp_model(*network, *state);
 } catch (const std::exception &) {  // no memory, or no thread
     return nullptr;
 }

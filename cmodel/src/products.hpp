@@ -70,15 +70,16 @@ class Products {
         }
     }
 
-    // Σ s·∂φ/∂c of a row's unit.
+    // Σ s·∂φ/∂c of a row's unit, narrowed.
     template <class S>
-    void fold(int row, const S *sums, const int32_t *derivatives, S *out) const {
+    void fold(int row, const S *sums, const int32_t *derivatives, const Narrow<S> &narrow,
+              int32_t *out, int32_t *bad) const {
         S sum[BLOCK] = {};
         for (int64_t t = terms_of[row]; t < terms_of[row + 1]; t++) {
             const S *s = sums + int64_t(terms[t].column) * BLOCK;
             for (int l = 0; l < BLOCK; l++) sum[l] += s[l] * derivatives[t * BLOCK + l];
         }
-        for (int l = 0; l < BLOCK; l++) out[l] = sum[l];
+        for (int l = 0; l < BLOCK; l++) out[l] = narrow(sum[l], bad[l]);
     }
 
   private:

@@ -8,12 +8,13 @@
 
 namespace rbp {
 
-// S: type of W's sums. F: of those that are multiplied by derivatives.
-template <class S, class F> class Relaxation {
+class Relaxation {
   public:
-    explicit Relaxation(const Network &net, const Products &products)
+    // wide: sums may not fit a double, or folds 64 bits.
+    Relaxation(const Network &net, const Products &products, bool wide)
         : net(net),
           products(products),
+          wide(wide),
           R(int(net.rows.size())),
           x(room()),
           in(room()),
@@ -23,36 +24,27 @@ template <class S, class F> class Relaxation {
           slope(room()),
           phi(padded(net.columns) * BLOCK),
           narrow_sums(padded(net.columns) * BLOCK),
-          wide_phi(padded(net.columns) * BLOCK),
+          real_phi(padded(net.columns) * BLOCK),
           base(room()),
           sums(std::max<int64_t>(room(), padded(net.columns) * BLOCK)),
-          wide_y(room()),
+          real_y(room()),
           factors(net.order ? int64_t(net.N) * BLOCK : 0),
           slopes(net.order ? int64_t(net.N) * BLOCK : 0),
           derivatives(int64_t(products.terms.size()) * BLOCK),
-          wide(net.order ? padded(net.columns) * BLOCK : 0),
+          whole(net.order && !wide ? padded(net.columns) * BLOCK : 0),
+          wide_sums(wide ? std::max<int64_t>(R, net.columns) * BLOCK : 0),
           to_net(net.weight.fraction + net.state.fraction - net.net.fraction, net.net),
           to_error(net.weight.fraction, net.error),
+          wide_to_net(net.weight.fraction + net.state.fraction - net.net.fraction, net.net),
+          wide_to_error(net.weight.fraction, net.error),
           folded(net.weight.fraction + net.state.fraction, net.error),
+          wide_folded(net.weight.fraction + net.state.fraction, net.error),
           to_goal(int(net.given.slope.fraction), net.error) {}
 
     // Patterns first … first + count of the batch; y too where `errors`. The weights are given twice.
-    void run(const int32_t *narrow, const S *weights, const Reach &reached, const rbp_state &state,
-             Batch &batch, int first, int count, bool errors, const Logs &logs, Tally &tally) {
-        w32 = narrow, w = weights, reach = reached, at = &state, of = &batch, total = &tally;
-        keep = errors && net.given.keep;
-        lanes.start(first, count);
-        for (int l = 0; l < count; l++) load_x(l);
-        begin_x();
-        lanes.settle(net.given, 0, logs, batch, tally, [&] { step_x(); });
-        finish_x();
-        if (!errors) return;
-        lanes.start(first, count);
-        for (int l = 0; l < count; l++) load_y(l);
-        if (net.order) begin_y();
-        lanes.settle(net.given, 1, logs, batch, tally, [&] { step_y(); });
-        for (int r = 0; r < R; r++) std::copy_n(y + r * BLOCK, count, of->y + r * of->room + first);
-    }
+    void run(const int32_t *narrow, const double *weights, const Reach &reached,
+             const rbp_state &state, Batch &batch, int first, int count, bool errors,
+             const Logs &logs, Tally &tally);
 
   private:
     int64_t room() const { return int64_t(net.rows.size() + TOGETHER) * BLOCK; }
@@ -108,36 +100,49 @@ template <class S, class F> class Relaxation {
                 for (int c = 0; c < net.constant; c++)
                     of->phi[slot(l) * of->phi_stride + c] = phi[int64_t(c) * BLOCK + l];
         }
-        if (fits(0, net.constant)) constant_sums<int32_t, S>(net, w32, phi, base);
-        else constant_sums<S, S>(net, w, wide_phi, base);
+        if (wide) return;
+        if (fits(0, net.constant)) constant_sums<int32_t>(net, w32, phi, base);
+        else constant_sums<double>(net, w, real_phi, base);
     }
 
-    // Whether 32 bits are enough for φ of columns from … to; else they become S, too.
+    // Whether 32 bits are enough for φ of columns from … to; else they become double, too.
     bool fits(int from, int to) {
         const int32_t *begin = phi + int64_t(from) * BLOCK;
         const int64_t size = int64_t(to - from) * BLOCK;
         int32_t most = 0;
         for (int64_t k = 0; k < size; k++) most = std::max(most, std::abs(begin[k]));
         if (reach.forward(most)) return true;
-        std::copy_n(begin, size, wide_phi + int64_t(from) * BLOCK);
+        std::copy_n(begin, size, real_phi + int64_t(from) * BLOCK);
         return false;
     }
 
+    // Σ w·φ of each row.
+    void sum_states() {
+        if (wide) wide_forward(net, w32, phi, wide_sums);
+        else if (fits(net.constant, net.columns)) forward<int32_t>(net, w32, phi, base, sums);
+        else forward<double>(net, w, real_phi, base, sums);
+    }
+
+    // Words of the wide sums of a row, or column.
+    void narrowed(int64_t at, const Narrow<int128> &narrow, int32_t *word, int32_t *bad) {
+        for (int l = 0; l < BLOCK; l++) word[l] = narrow(wide_sums[at * BLOCK + l], bad[l]);
+    }
+
     void step_x() {
-        if (fits(net.constant, net.columns)) forward<int32_t, S>(net, w32, phi, base, sums);
-        else forward<S, S>(net, w, wide_phi, base, sums);
+        sum_states();
         const int dt = int(net.given.dt_shift), half = 1 << dt >> 1;
-        const Narrow<S> narrow = to_net;
+        const Narrow<double> narrow = to_net;
         const Format state = net.state;
         int32_t bad_net[BLOCK] = {}, bad_state[BLOCK] = {}, most[BLOCK] = {};
         for (int r = 0; r < R; r++) {
-            const S *s = sums + r * BLOCK;
+            const double *s = sums + r * BLOCK;
             int32_t *ur = u + r * BLOCK, *xr = x + r * BLOCK, g[BLOCK];
             const int32_t *inputs = in + r * BLOCK, *table = net.given.g + net.table[r];
-            for (int l = 0; l < BLOCK; l++) {
-                const int32_t word = narrow(s[l], bad_net[l]);
-                ur[l] = lanes.live[l] ? word : ur[l];
-            }
+            int32_t word[BLOCK];
+            if (wide) narrowed(r, wide_to_net, word, bad_net);
+            else
+                for (int l = 0; l < BLOCK; l++) word[l] = narrow(s[l], bad_net[l]);
+            for (int l = 0; l < BLOCK; l++) ur[l] = lanes.live[l] ? word[l] : ur[l];
             for (int l = 0; l < BLOCK; l++) g[l] = table[ur[l]];
             for (int l = 0; l < BLOCK; l++) {
                 const int32_t full = g[l] + inputs[l], goal = state.clamp(full);
@@ -187,29 +192,7 @@ template <class S, class F> class Relaxation {
         }
     }
 
-    void load_y(int l) {
-        const int64_t *targets = at->targets + pattern(l), *x0 = from(l), *y0 = at->y + pattern(l);
-        auto ended = [&](int unit) {
-            return net.row_of[unit] < 0 ? int32_t(x0[unit]) : x[net.row_of[unit] * BLOCK + l];
-        };
-        for (int r = 0; r < R; r++) {
-            y[r * BLOCK + l] = keep ? int32_t(y0[net.rows[r].unit]) : 0;
-            j[r * BLOCK + l] = 0;
-        }
-        const Narrow<int64_t> to_j(net.state.fraction - net.error.fraction, net.error);
-        int32_t bad = 0;
-        for (int unit : net.targets) {
-            if (net.row_of[unit] < 0) continue;
-            const int64_t error = to_j(targets[unit] - ended(unit), bad);
-            total->energy += error * error;
-            j[net.row_of[unit] * BLOCK + l] = int32_t(error);
-        }
-        if (bad) total->saturated |= RBP_ERROR;
-        if (net.order)
-            load_factors(l, [&](int unit) {
-                return net.clamp[unit] ? int32_t(targets[unit]) : ended(unit);
-            });
-    }
+    void load_y(int l);
 
     void begin_y() {
         int32_t bad[BLOCK] = {};
@@ -220,20 +203,23 @@ template <class S, class F> class Relaxation {
 
     // The row's b, before it is narrowed, is that of nobody where its unit is clamped.
     void into_error(int r, int32_t *b, int32_t *bad) {
+        const int64_t c = net.column_of[r];
         for (int l = 0; l < BLOCK; l++) b[l] = 0;
         if (net.order && !net.clamp[net.rows[r].unit]) {
-            F sum[BLOCK];
-            products.template fold<F>(r, wide, derivatives, sum);
-            for (int l = 0; l < BLOCK; l++) b[l] = folded(sum[l], bad[l]);
-        } else if (const int c = net.column_of[r]; c >= 0) {
-            const S *sum = sums + int64_t(c) * BLOCK;
-            const Narrow<S> narrow = to_error;
+            if (wide) products.fold(r, wide_sums.get(), derivatives, wide_folded, b, bad);
+            else products.fold(r, whole.get(), derivatives, folded, b, bad);
+        } else if (c >= 0 && wide) {
+            narrowed(c, wide_to_error, b, bad);
+        } else if (c >= 0) {
+            const double *sum = sums + c * BLOCK;
+            const Narrow<double> narrow = to_error;
             for (int l = 0; l < BLOCK; l++) b[l] = narrow(sum[l], bad[l]);
         }
     }
 
     // Σ w·y of each column.
     void sum_errors() {
+        if (wide) return wide_backward(net, w32, y, wide_sums);
         const int64_t size = int64_t(R) * BLOCK, from = int64_t(net.constant) * BLOCK;
         int64_t sum[BLOCK] = {};
         for (int64_t k = 0; k < size; k += BLOCK)
@@ -242,16 +228,14 @@ template <class S, class F> class Relaxation {
             backward<int32_t>(net, w32, y, narrow_sums);
             std::copy(narrow_sums + from, narrow_sums + int64_t(net.columns) * BLOCK, sums + from);
         } else {
-            std::copy_n(y.get(), size, wide_y.get());
-            backward<S>(net, w, wide_y, sums);
+            std::copy_n(y.get(), size, real_y.get());
+            backward<double>(net, w, real_y, sums);
         }
+        if (net.order) std::copy(sums + from, sums + int64_t(net.columns) * BLOCK, whole + from);
     }
 
     void step_y() {
         sum_errors();
-        if (net.order)
-            for (int64_t c = net.constant; c < net.columns; c++)
-                for (int l = 0; l < BLOCK; l++) wide[c * BLOCK + l] = F(sums[c * BLOCK + l]);
         const int dt = int(net.given.dt_shift), half = 1 << dt >> 1;
         const Narrow<double> narrow = to_goal;
         const Format format = net.error;
@@ -275,21 +259,25 @@ template <class S, class F> class Relaxation {
 
     const Network &net;
     const Products &products;
+    const bool wide;
     const int R;
     Buffer<int32_t> x, in, u, y, j, slope, phi, narrow_sums;
-    Buffer<S> wide_phi, base, sums, wide_y;
+    Buffer<double> real_phi, base, sums, real_y;
     Buffer<double> factors, slopes;
     Buffer<int32_t> derivatives;
-    Buffer<F> wide;
-    Narrow<S> to_net, to_error;
-    Narrow<F> folded;
+    Buffer<int64_t> whole;     // sums, to be folded
+    Buffer<int128> wide_sums;  // of rows, then of columns
+    Narrow<double> to_net, to_error;
+    Narrow<int128> wide_to_net, wide_to_error;
+    Narrow<int64_t> folded;
+    Narrow<int128> wide_folded;
     Narrow<double> to_goal;
     int32_t bad_phi[BLOCK] = {};
     Lanes lanes;
     bool keep = false;
     // of the run
     const int32_t *w32 = nullptr;
-    const S *w = nullptr;
+    const double *w = nullptr;
     Reach reach;
     const rbp_state *at = nullptr;
     Batch *of = nullptr;

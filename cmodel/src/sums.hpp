@@ -1,15 +1,12 @@
 // Sums over connections, of patterns side by side: lanes are the innermost index, BLOCK apart.
 // They are exact, so their order does not matter. They take place in 32 bits where weights and words
-// are so small that all fit; else in S: double where all stay below 2^53, else 128 bits.
+// are so small that all fit; else in double where all stay below 2^53, else in 128 bits.
 #pragma once
 #include "network.hpp"
 
 namespace rbp {
 
-template <class T> struct Vector {
-    typedef T type;
-    static constexpr int width = 1;
-};
+template <class T> struct Vector;
 
 template <> struct Vector<double> {
     typedef double type __attribute__((vector_size(8 * VECTOR)));
@@ -45,18 +42,17 @@ template <class T, int R> struct Sums {
     static const V *at(const T *lanes) { return reinterpret_cast<const V *>(lanes); }
 
     // out = base + Σ w·φ over slots from … to of the first row, and those of the others.
-    template <class S>
     static void forward(const Network &net, const Row *rows, const T *w, int64_t from, int64_t to,
-                        const T *phi, const S *base, S *out) {
-        constexpr int chunk = sizeof(T) < sizeof(S) ? Reach::CHUNK : 1 << 30;
+                        const T *phi, const double *base, double *out) {
+        constexpr int chunk = sizeof(T) < sizeof(double) ? Reach::CHUNK : 1 << 30;
         if (base) std::copy_n(base, R * BLOCK, out);
-        else std::fill_n(out, R * BLOCK, S(0));
+        else std::fill_n(out, R * BLOCK, 0.0);
         while (from < to) {
             const int64_t end = rows->first + (from - rows->first) / chunk * chunk + chunk;
             V sum[R][parts] = {};
             add(net, rows, w, from, std::min(end, to), phi, sum);
             const T *lanes = reinterpret_cast<const T *>(sum);
-            for (int l = 0; l < R * BLOCK; l++) out[l] += S(lanes[l]);
+            for (int l = 0; l < R * BLOCK; l++) out[l] += double(lanes[l]);
             from = end;
         }
     }
@@ -103,26 +99,20 @@ void of_rows(const Network &net, int r, Each &each) {
 }
 
 template <class T, class Each> void by_rows(const Network &net, Each each) {
-    constexpr bool apart = sizeof(T) > 8;  // 128 bits are seldom: less is compiled for them
-    for (int r = 0; r < int(net.rows.size()); r += apart ? 1 : net.rows[r].together) {
-        if constexpr (apart) each(r, Sums<T, 1>());
-        else of_rows<T>(net, r, each);
-    }
+    for (int r = 0; r < int(net.rows.size()); r += net.rows[r].together) of_rows<T>(net, r, each);
 }
 
 // Σ w·φ of constant columns, for each row.
-template <class T, class S>
-void constant_sums(const Network &net, const T *w, const T *phi, S *out) {
+template <class T> void constant_sums(const Network &net, const T *w, const T *phi, double *out) {
     by_rows<T>(net, [&](int r, auto sums) {
         const Row *row = &net.rows[r];
-        sums.template forward<S>(net, row, w, row->begin, row->split, phi, nullptr,
-                                 out + r * BLOCK);
+        sums.forward(net, row, w, row->begin, row->split, phi, nullptr, out + r * BLOCK);
     });
 }
 
 // base + Σ w·φ of the other columns, for each row.
-template <class T, class S>
-void forward(const Network &net, const T *w, const T *phi, const S *base, S *out) {
+template <class T>
+void forward(const Network &net, const T *w, const T *phi, const double *base, double *out) {
     by_rows<T>(net, [&](int r, auto sums) {
         const Row *row = &net.rows[r];
         sums.forward(net, row, w, row->split, row->end, phi, base + r * BLOCK, out + r * BLOCK);
@@ -134,6 +124,27 @@ template <class T> void backward(const Network &net, const T *w, const T *y, T *
     std::fill(out + int64_t(net.constant) * BLOCK, out + int64_t(net.columns) * BLOCK, T(0));
     by_rows<T>(
         net, [&](int r, auto sums) { sums.backward(net, &net.rows[r], w, y + r * BLOCK, out); });
+}
+
+// The same where only 128 bits are enough; of a row's constant columns, too.
+inline void wide_forward(const Network &net, const int32_t *w, const int32_t *phi, int128 *out) {
+    std::fill_n(out, int64_t(net.rows.size()) * BLOCK, 0);
+    for (auto &row : net.rows) {
+        for (int64_t k = row.begin; k < row.end; k++)
+            for (int l = 0; l < BLOCK; l++)
+                out[l] += int64_t(w[k]) * phi[int64_t(net.slots[k]) * BLOCK + l];
+        out += BLOCK;
+    }
+}
+
+inline void wide_backward(const Network &net, const int32_t *w, const int32_t *y, int128 *out) {
+    std::fill_n(out, int64_t(net.columns) * BLOCK, 0);
+    for (auto &row : net.rows) {
+        for (int64_t k = row.split; k < row.end; k++)
+            for (int l = 0; l < BLOCK; l++)
+                out[int64_t(net.slots[k]) * BLOCK + l] += int64_t(w[k]) * y[l];
+        y += BLOCK;
+    }
 }
 
 }  // namespace rbp

@@ -32,7 +32,7 @@ from rbp.settings import Settings
 
 __all__ = ["FLAGS", "Job", "cpu", "growth", "layered_rival", "rival", "simulation"]
 
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC")
 TOLERANCE = 4 * 2.0**-14
 """Of a relaxation at w16 and Δt = 1, as a value."""
 

@@ -15,7 +15,7 @@ from rbp.problem import Problem
 from tests.rbp.export.test_testbench import mixed, problem
 
 STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I."]
-SOURCES = ["main.cpp", "problem.cpp", "src/model.cpp"]
+SOURCES = ["main.cpp", "problem.cpp", "src/model.cpp", "src/kernels.cpp"]
 COMPILERS = [
     pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason="not installed"))
     for name in ("g++", "clang++")
