@@ -46,15 +46,15 @@ def cycles(
     if core is not None and (macs, lanes, slots) != (None, None, None):
         raise InputError("core and macs, lanes or slots were given: expected one or the other")
     with named():
+        from rbp.engines.timetable import Timetable
         from rbp.hdl.program import holding
-        from rbp.hdl.schedule import Schedule
 
     settings = result.settings.sized(macs=macs, lanes=lanes, slots=slots)
     structure = structures(result.problem)[0]
     try:
         if core is None:
             core = holding(settings.config(result.problem), structure, rounded=True)
-        schedule = Schedule(core, structure)
+        schedule = Timetable(core, structure)
     except ValueError as error:
         raise InputError(f"no core holds the network: {error}") from error
     learning, patterns = settings.learning(), result.problem.patterns
