@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rbp.cosim.cache import CACHE, made_folder
@@ -104,10 +104,17 @@ def start(command, folder, env=None):
     return job
 
 
-def finish(*jobs, check=True):
-    """Wait for jobs; returns what the last one said. At an error or an interrupt all end."""
+def finish(*jobs, check=True, watch=None):
+    """Wait for jobs; returns what the last one said. At an error or an interrupt all end.
+
+    ``watch`` is called each second meanwhile: what it raises is an error, too.
+    """
     try:
         for job in jobs:
+            while watch and job.poll() is None:
+                watch()
+                with suppress(subprocess.TimeoutExpired):
+                    job.wait(1)
             job.wait()
             job.output.seek(0)
             said = job.output.read().decode(errors="replace")
@@ -121,10 +128,10 @@ def finish(*jobs, check=True):
             job.output.close()
 
 
-def run(command, folder, env=None, check=True):
-    """Run a command; returns (exit code, what it said)."""
+def run(command, folder, env=None, check=True, watch=None):
+    """Run a command; returns (exit code, what it said). ``watch``: see :func:`finish`."""
     job = start(command, folder, env)
-    said = finish(job, check=check)
+    said = finish(job, check=check, watch=watch)
     return job.returncode, said
 
 

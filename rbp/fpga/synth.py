@@ -8,6 +8,7 @@ import json
 import re
 import statistics
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 
 from rbp.checks import integer
 from rbp.errors import InputError
@@ -102,15 +103,15 @@ def run(target, *, seeds=3, progress=None) -> dict:
     rtlil = flow.design(config, chosen)
     tell("synthesis")
     netlist, cells, pe = synthesised(target, rtlil)
-    reports = []
+    reports = []  # with their seeds
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
         report = flow.place(netlist, chosen, target.grade, seed, planned=target.planned)
         packed = packed_cells(target, report, pe)
-        reports.append(report)
-    reports.sort(key=reached)
-    fmax = [reached(report) for report in reports]
-    middle = reports[(seeds - 1) // 2]
+        reports.append((reached(report), seed, report))
+    reports.sort(key=itemgetter(0, 1))
+    fmax = [mhz for mhz, _, _ in reports]
+    middle = reports[(seeds - 1) // 2][-1]
     return {
         "device": chosen.name,
         "settings": asdict(config) | {"grade": target.grade, "soft_multipliers": target.soft},
@@ -119,6 +120,7 @@ def run(target, *, seeds=3, progress=None) -> dict:
             "min": fmax[0],
             "max": fmax[-1],
             "seeds": seeds,
+            "best_seed": reports[-1][1],
         },
         "cells": {
             **cells,

@@ -144,6 +144,19 @@ def test_not_there(tmp_path):
         tools.run(["no-such-tool"], tmp_path)
 
 
+def test_who_watches_may_end_it(tmp_path):
+    """A watch that raises: the job is gone, and what was raised is what is seen."""
+
+    def watch():
+        if (tmp_path / "begun").exists():
+            raise CheckFailed("seen enough")
+
+    with pytest.raises(CheckFailed, match="^seen enough$"):
+        tools.run(["sh", "-c", "touch begun; sleep 99 & sleep 99"], tmp_path, watch=watch)
+    until(lambda: not alive(tmp_path), 10)
+    assert tools.run([sys.executable, "-c", "print(7)"], tmp_path, watch=lambda: None) == (0, "7\n")
+
+
 def test_one_failure_ends_the_others(tmp_path):
     begun = time.monotonic()
     jobs = [tools.start(["sh", "-c", line], tmp_path) for line in ("exit 1", "sleep 99 & sleep 99")]

@@ -11,6 +11,7 @@ from rbp.boards.boards import BOARDS
 from rbp.cli import main
 from rbp.cosim import tools
 from rbp.errors import InputError
+from rbp.fpga import flow, synth
 
 SMALL = {"units": 3, "macs": 1, "preset": "w8"}
 FLAGS = ["--units", "3", "--macs", "1", "--preset", "w8"]
@@ -220,6 +221,31 @@ def test_flash_of_another_image(built, monkeypatch, capsys):
     (built / "hx8k.bin").write_bytes(b"other")
     assert flash(built, monkeypatch, "") == 2
     assert "is not what" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [(1, 2, 3), (2,), (3,), ()])
+def test_a_seed_whose_router_will_not_end(tmp_path, monkeypatch, ending):
+    """It is left out, and said; where none ends, that is an error."""
+    design, told = build.design("hx8k", **SMALL), []
+
+    def route(netlist, device, grade, seed, *, planned=False):
+        if seed not in ending:
+            raise flow.Unrouted(f"seed {seed} was stopped")
+        (tmp_path / flow.REPORT).write_text('{"utilization": {}}')
+        return tmp_path
+
+    monkeypatch.setattr(build.Design, "rtlil", lambda design: "")
+    monkeypatch.setattr(synth, "synthesised", lambda target, rtlil: (tmp_path, {}, 100))
+    monkeypatch.setattr(synth, "packed_cells", lambda target, report, pe: {})
+    monkeypatch.setattr(flow, "route", route)
+    if ending:
+        assert tuple(r.seed for r in build.routed(design, 3, told.append)) == ending
+    else:
+        with pytest.raises(flow.Unrouted, match="^seed 3 was stopped"):
+            list(build.routed(design, 3, told.append))
+    said = [text for text in told if "stopped" in text]
+    assert said == [f"seed {k} was stopped" for k in (1, 2, 3) if k not in ending][: len(said)]
+    assert len(said) == 3 - len(ending) - (not ending)
 
 
 @pytest.mark.slow

