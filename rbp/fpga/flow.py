@@ -65,8 +65,9 @@ OF_IMAGE = {"ice40": ("--pcf", "--asc"), "ecp5": ("--lpf", "--textcfg")}
 BESIDE: dict[str, tuple[str, ...]] = {"ice40": (), "ecp5": ("--write", ROUTED)}
 PACKERS = {"ice40": ("icepack", ()), "ecp5": ("ecppack", ("--compress",))}
 
-PATIENCE = 60
-"""Iterations of nextpnr's router without progress, behind which it is stopped."""
+PATIENCE = 200
+"""Iterations of nextpnr's router without progress, behind which it is stopped. Some that end make
+none for 76."""
 
 READ = (f"read_rtlil {DESIGN}", "setattr -unset init w:data_q* w:r_data")
 """Of yosys: the design. A block RAM's output register has no initial value: one that asks for it is

@@ -130,6 +130,19 @@ def test_a_tool_that_fails():
         synth.run(wrong, seeds=1)
 
 
+@pytest.fixture
+def placing(monkeypatch):
+    """A small core of ECP5 and its netlist, in a folder in which nothing has been placed."""
+    target = synth.target("ecp5-25k", **SMALL)
+    netlist = synth.synthesised(target, flow.design(target.config, target.device))[0]
+    folder = flow.BUILD / "placing"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(netlist, folder / netlist.name)
+    monkeypatch.setattr(flow, "BUILD", folder)
+    yield target, folder / netlist.name
+    shutil.rmtree(folder)
+
+
 def router(*shared):
     """nextpnr's log of a router whose iterations leave so many wires used twice."""
     lines = (
@@ -151,9 +164,9 @@ def test_a_router_that_will_not_end():
         flow.check_router(router(9, *[9] * least), 1)
 
 
-def test_a_stopped_seed_is_said(monkeypatch):
+def test_a_stopped_seed_is_said(placing, monkeypatch):
     """While nextpnr runs; what it has said so far is kept."""
-    target = synth.target("ecp5-25k", **SMALL)
+    target, netlist = placing
     seen = []
 
     def check_router(log, seed):
@@ -161,13 +174,11 @@ def test_a_stopped_seed_is_said(monkeypatch):
         raise flow.Unrouted(f"seed {seed} was stopped")
 
     monkeypatch.setattr(flow, "check_router", check_router)
-    monkeypatch.setattr(flow, "BUILD", flow.BUILD / "stopped")
     with pytest.raises(flow.Unrouted, match="^seed 1 was stopped; its folder is kept: ") as error:
-        synth.run(target, seeds=1)
+        flow.place(netlist, target.device, 6, 1)
     kept = Path(str(error.value).rpartition(": ")[2])
     assert not (kept / flow.REPORT).exists()
     assert len(seen) == 1
-    shutil.rmtree(flow.BUILD)
 
 
 def test_the_best_seed_is_named(monkeypatch):
