@@ -149,7 +149,7 @@ class Schedule:
         """Cycles that the deal of each update waits: to draw the pattern, and x(t0) of each."""
         wait, start = np.zeros(len(held), np.int64), learning.start_seed is not None
         if learning.draw is not None:
-            wait += NoiseSeed.latency + 17 + held[:, 0] + 1
+            wait += NoiseSeed.latency + 18 + held[:, 0] + 1
         if start:
             tick = self.time.reach + self.time.memory + self.time.factor + 2
             hashed = held.shape[1] - (learning.draw is not None)  # the draw's hash serves its start

@@ -105,7 +105,8 @@ class Dealer(wiring.Component):
             m.d.comb += lane.go.eq(go[k])
             if k:
                 m.d.comb += lane.slot.eq(slot)
-        chance, found = Signal(len(self.patterns)), Signal()  # the latter: chance is 0
+        # of a draw, and that it is 0: a cycle behind, since the sum's way is long
+        chance, found = Signal(len(self.patterns)), Signal()
         bit, chosen = Signal(5), Signal()
         with m.FSM(name="deal_state"):
             with m.State("WAIT"):
@@ -125,11 +126,13 @@ class Dealer(wiring.Component):
                 with m.If(self.ready):
                     m.d.sync += [bit.eq(bit + 1), chosen.eq(self.z.bit_select(bit[:4] + 16, 1))]
                     with m.If(bit != 0):
-                        product = (chance + Mux(chosen, self.patterns, 0)) >> 1
-                        m.d.sync += [chance.eq(product), found.eq(product == 0)]
+                        m.d.sync += chance.eq((chance + Mux(chosen, self.patterns, 0)) >> 1)
                     with m.If(bit == 16):
                         m.d.sync += bit.eq(0)
-                        m.next = "COUNT"
+                        m.next = "COMPARE"
+            with m.State("COMPARE"):
+                m.d.sync += found.eq(chance == 0)
+                m.next = "COUNT"
             with m.State("COUNT"):
                 m.d.comb += self.take_up.eq(1)
                 with m.If(found):
