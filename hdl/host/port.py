@@ -96,6 +96,7 @@ class HostPort(wiring.Component):
         self.always = self.decoder.hit.LOG_READ | self.decoder.hit.IRQ_ENABLE
         # what is written, a cycle after it is taken, when the address is still there
         self.word, self.doing, self.running = Signal(32, reset_less=True), Signal(), Signal()
+        self.storing = Signal()  # `doing`, of what is not the carousel's, which is known sooner
 
     def elaborate(self, platform):
         m = Module()
@@ -124,8 +125,9 @@ class HostPort(wiring.Component):
         m.submodules.access = access = self.access
         for name in "region slot unit lane to_state to_flags".split():
             m.d.comb += getattr(access, name).eq(getattr(self.decoder, name))
-        for name in "word doing running quiet".split():
+        for name in "word running quiet".split():
             m.d.comb += getattr(access, name).eq(getattr(self, name))
+        m.d.comb += access.doing.eq(self.storing)
         for mine, theirs in zip(access.states, self.states, strict=True):
             connect(m, mine, flipped(theirs))
         with m.If(access.fills):
@@ -185,11 +187,13 @@ class HostPort(wiring.Component):
         # A run starts when the weights have arrived, so it takes the same time whatever came
         # before.
         to_carousel = at.to_weights | at.to_table.PROGRAM | at.hit.COLUMN | at.hit.CONTROL
-        blocked = self.write | self.probe | (to_carousel & ~self.resting)
+        serving, held = self.write | self.probe, to_carousel & ~self.resting
+        blocked = serving | held
         m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
         with m.If(bus.w_en):
             m.d.comb += [
-                self.doing.eq(decoded & self.quiet & ~blocked),
+                self.storing.eq(decoded & self.quiet & ~serving),
+                self.doing.eq(self.storing & ~held),
                 bus.wait.eq(
                     ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
                 ),
