@@ -3,8 +3,7 @@
 import os
 
 from rbp.checks import integer
-from rbp.cli.options import add_verb
-from rbp.cli.watch import tell
+from rbp.cli.options import add_verb, complain
 from rbp.errors import CheckFailed
 from rbp.extras import require
 from rbp.files import check_folder
@@ -50,8 +49,8 @@ def _sweep(arguments):
             found = sweep.run(jobs, arguments.out, arguments.workers, arguments.scheduler, progress)
     except KeyboardInterrupt:
         kept = len(rows.done(arguments.out).keys() & {job.key for job in jobs})
-        tell(f"stopped: {kept} of {len(jobs)} are kept in {arguments.out}; rbp sweep goes on there")
-        raise SystemExit(130) from None
+        left = f"{kept} of {len(jobs)} are kept in {arguments.out}; rbp sweep goes on there"
+        return complain(f"stopped: {left}", 130)
     print(f"wrote {rows.collect(arguments.out, found)}: {len(found)} rows")
     if arguments.plot:
         path = os.path.join(arguments.out, f"{arguments.plot}.png")

@@ -1,6 +1,9 @@
 """``rbp sweep``: the jobs of a file on a cluster, from where it stopped."""
 
+import logging
 import os
+import signal
+import threading
 from contextlib import ExitStack, contextmanager
 
 from rbp.errors import CheckFailed, InputError
@@ -55,6 +58,49 @@ def _as_they_come(client, jobs):
 
 
 @contextmanager
+def _uninterrupted():
+    """A context that Ctrl-C does not interrupt, but ends behind its body."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told = []
+    before = signal.signal(signal.SIGINT, lambda *_: told.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if told:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _fork_server():
+    """What forks the workers, none of which hears of Ctrl-C: a terminal sends it to all."""
+    from multiprocessing import forkserver
+
+    from distributed.utils import get_mp_context
+
+    get_mp_context()  # what it has imported before it forks
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which it inherits
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _quiet(name):
+    """A logger says nothing but what is critical."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
 def _client(workers, scheduler):
     """A client of a scheduler, or of a cluster of this machine's processors."""
     with named():
@@ -62,21 +108,23 @@ def _client(workers, scheduler):
         from distributed import Client, LocalCluster
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # of the workers
     with ExitStack() as stack:
-        stack.enter_context(
-            dask.config.set(
-                {"distributed.scheduler.allowed-failures": DIED, "logging.distributed": "critical"}
-            )
-        )
+        wanted = {
+            "distributed.scheduler.allowed-failures": DIED,
+            "distributed.worker.multiprocessing-method": "forkserver",
+        }
+        stack.enter_context(dask.config.set(wanted))
+        stack.enter_context(_quiet("distributed"))
         if scheduler is None:
             processors = dask.system.CPU_COUNT
-            scheduler = stack.enter_context(
-                LocalCluster(
+            _fork_server()
+            with _uninterrupted():  # half a cluster cannot be closed
+                cluster = LocalCluster(
                     n_workers=min(workers, processors),
                     threads_per_worker=1,
                     dashboard_address=None,
                     host="127.0.0.1",
                 )
-            )
+            scheduler = stack.enter_context(cluster)
         try:
             client = stack.enter_context(Client(scheduler, timeout=10))
         except (OSError, ValueError) as error:
