@@ -10,7 +10,7 @@ from rbp.engines import recall
 from rbp.engines.learner import learner
 from rbp.errors import InputError
 from rbp.estimators.base import FLAGS
-from rbp.estimators.remarks import Remarks
+from rbp.estimators.remarks import Remarks, bounded
 from rbp.problem import Problem
 from rbp.result import ENGINES
 
@@ -100,6 +100,7 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         for name in ("spread", "tol"):
             number(name, getattr(self, name), 0, 8)
         X = validate_data(self, X, dtype=float)
+        bounded("X", X)
         self._least, width = X.min(), np.ptp(X)
         self._range = width or 1.0
         rng, visible = check_random_state(self.random_state), self._visible

@@ -61,5 +61,7 @@ def test_bad_input():
     for flags in ({"spread": True}, {"spread": "a"}, {"tol": -1}, {"tol": np.nan}):
         with pytest.raises(InputError, match="must be a number, 0 … 8, not"):
             AssociativeMemory(**flags).fit(patterns)
+    with pytest.raises(InputError, match="X must be of numbers within"):
+        AssociativeMemory().fit((2 * patterns - 1) * 1.7e308)
     with pytest.raises(InputError, match="y must have shape"):
         memory.score(patterns, patterns[:2])
