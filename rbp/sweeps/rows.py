@@ -1,5 +1,7 @@
 """Rows of a sweep on the disk: a Parquet file for each job, whole or not there."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from rbp.files import written
 __all__ = ["PARTS", "TABLE", "collect", "done", "keep"]
 
 PARTS, TABLE = "jobs", "sweep.parquet"
+
+SUM = b"rbp_sum"
+"""Of a table's metadata, by which a damaged one is known."""
 
 
 def keep(folder, row):
@@ -26,9 +31,10 @@ def done(folder):
     rows, wrong = {}, []
     for path in sorted((Path(folder) / PARTS).glob("*.parquet")):
         try:
-            (row,) = pq.read_table(path).to_pylist()
-            if not {"key", "error"} <= row.keys():
-                raise KeyError("key, error")
+            table = pq.read_table(path)
+            (row,) = table.to_pylist()
+            if table.schema.metadata[SUM] != _sum(table) or row["key"] != path.stem:
+                raise ValueError("damaged")
             rows[row["key"]] = row
         except Exception:  # noqa: BLE001 damaged bytes are refused in a dozen ways
             wrong.append(str(path))
@@ -50,10 +56,16 @@ def _write(path, rows):
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
     arrays = {name: _array(values) for name, values in columns.items()}
-    buffer = pa.BufferOutputStream()
-    pq.write_table(pa.table(arrays), buffer)
+    table, buffer = pa.table(arrays), pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({SUM: _sum(table)}), buffer)
     with written(path) as file:
         file.write(buffer.getvalue().to_pybytes())
+
+
+def _sum(table):
+    """Of all names and values."""
+    text = json.dumps(table.to_pylist(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest().encode()
 
 
 def _array(values):

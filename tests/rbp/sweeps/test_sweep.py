@@ -186,6 +186,9 @@ def test_bad_places(tmp_path, capsys):
     parts.mkdir(parents=True)
     for name in "xy":
         (parts / f"{name}.parquet").write_text("?")
-    rows.keep(tmp_path / "o", {"key": "z"})  # without the word of how it ended
+    rows.keep(tmp_path / "o", {"key": "z", "error": "", "energy": 0.5})
+    assert list(rows.done(tmp_path / "w")) == []
+    whole = (parts / "z.parquet").read_bytes()
+    (parts / "z.parquet").write_bytes(whole.replace(b"energy", b"enemy "))
     with pytest.raises(InputError, match="x.parquet, .*y.parquet, .*z.parquet are no rows of a"):
         rows.done(tmp_path / "o")
