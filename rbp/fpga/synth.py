@@ -8,7 +8,6 @@ import json
 import re
 import statistics
 from dataclasses import asdict, dataclass, replace
-from operator import itemgetter
 
 from rbp.checks import integer
 from rbp.errors import InputError
@@ -109,7 +108,7 @@ def run(target, *, seeds=3, progress=None) -> dict:
         report = flow.place(netlist, chosen, target.grade, seed, planned=target.planned)
         packed = packed_cells(target, report, pe)
         reports.append((reached(report), seed, report))
-    reports.sort(key=itemgetter(0, 1))
+    reports.sort(key=lambda report: report[:2])
     fmax = [mhz for mhz, _, _ in reports]
     middle = reports[(seeds - 1) // 2][-1]
     return {
