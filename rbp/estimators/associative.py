@@ -150,15 +150,17 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self.recall(validate_data(self, X, reset=False, dtype=float))
 
-    def score(self, X, y=None, known=None):
+    def score(self, X, y=None, *, patterns=None, known=None):
         """The share of rows from which the patterns come back, within ``tol``.
 
-        ``y``, C×visible, are the patterns that should come back; by default those of ``X``.
+        ``patterns``, C×visible, are those that should; by default ``X`` itself. ``known`` is that
+        of :meth:`recall`; ``y`` is not used, as in scikit-learn.
         """
-        found, wanted = self.recall(X, known), X if y is None else y
+        check_is_fitted(self)
+        found, wanted = self.recall(X, known), X if patterns is None else patterns
         wanted = validate_data(self, wanted, reset=False, dtype=float)
         if wanted.shape != found.shape:
-            raise InputError(f"y must have shape {found.shape}, as X, not {wanted.shape}")
+            raise InputError(f"patterns must have shape {found.shape}, as X, not {wanted.shape}")
         return float((abs(found - wanted) <= self.tol * self._range).all(axis=1).mean())
 
     def get_feature_names_out(self, input_features=None):

@@ -30,11 +30,11 @@ def test_score():
     assert memory.score(patterns) == memory.stable_.mean()
     noisy = np.where(np.arange(12) < 3, -patterns, patterns)
     near = abs(memory.recall(noisy) - patterns) <= 0.1 * 4
-    assert memory.score(noisy, patterns) == near.all(axis=1).mean()
-    assert memory.score(noisy, patterns) != memory.score(noisy)
+    assert memory.score(noisy, patterns=patterns) == near.all(axis=1).mean()
+    assert memory.score(noisy, patterns=patterns) != memory.score(noisy)
     known = np.arange(12) >= 3
     near = abs(memory.recall(noisy, known) - patterns) <= 0.1 * 4
-    assert memory.score(noisy, patterns, known) == near.all(axis=1).mean()
+    assert memory.score(noisy, patterns=patterns, known=known) == near.all(axis=1).mean()
     found = GridSearchCV(memory, {"max_iter": [1, 200]}, cv=[(range(6), range(6))])
     assert found.fit(patterns).best_params_ == {"max_iter": 200}
 
@@ -63,5 +63,5 @@ def test_bad_input():
             AssociativeMemory(**flags).fit(patterns)
     with pytest.raises(InputError, match="X must be of numbers within"):
         AssociativeMemory().fit((2 * patterns - 1) * 1.7e308)
-    with pytest.raises(InputError, match="y must have shape"):
-        memory.score(patterns, patterns[:2])
+    with pytest.raises(InputError, match="patterns must have shape"):
+        memory.score(patterns, patterns=patterns[:2])
