@@ -48,22 +48,50 @@ def test_random_cores(part):
     """Each relaxation ends in the same cycle as in the schedule, and its deal, too."""
     for seed in range(part * 15, part * 15 + 15):
         core, structure, rng = drawn(seed)
-        schedule, batch = timetable.Timetable(core, structure), int(rng.integers(1, 9))
+        schedule, batch = timetable.Timetable(core, structure), int(rng.choice([2, 5, 40]))
         lanes = (rng.integers(0, core.lanes, (6, 1)) + np.arange(batch)) % core.lanes
         given = rng.integers(0, 400, 6), rng.integers(0, 400, 6), lanes, steps_of(rng, 6, batch)
         expected = Schedule(core, structure)._relaxations(*given)
         assert np.array_equal(schedule._relaxations(*given), expected), seed
 
 
-def test_whole_runs(monkeypatch):
-    """Cycles of all updates; without a compiler, too."""
+WAYS = {
+    "all": {},
+    "in turn": {"batch": 2},
+    "five in turn": {"batch": 5},
+    "drawn": {"batch": 1, "draw": 1},
+    "random starts": {"batch": 3, "start_seed": 1},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("higher", [False, True])
+def test_whole_runs(way, higher, monkeypatch):
+    """Cycles of all updates, from an update on or one at a time; without a compiler, too."""
     core, structure, rng = drawn(3)
-    given = steps_of(rng, 20, 4), Learning(batch=4), 6
-    expected = Schedule(core, structure).cycles(*given)
-    assert timetable.Timetable(core, structure).cycles(*given) == expected
+    if not higher:
+        flags = rng.random((2, 20)) < 0.4
+        core = Config(units=20, macs=1, lanes=3, slots=2)
+        structure = Structure.of(rng.random((20, 20)) < 0.5, *flags)
+    learning, schedules = Learning(**WAYS[way]), (Schedule, timetable.Timetable)
+    for _ in range(2):
+        steps = steps_of(rng, 40, learning.batch or 6)
+        expected, found = (of(core, structure) for of in schedules)
+        assert found.cycles(steps, learning, 6, 12) == expected.cycles(steps, learning, 6, 12)
+        expected = expected.runs(steps, learning, 6)
+        assert np.array_equal(found.runs(steps, learning, 6), expected)
 
-    def refuse(*_):
-        raise NoCompiler("none")
+        def refuse(*_):
+            raise NoCompiler("none")
 
-    monkeypatch.setattr(timetable, "relaxations", refuse)
-    assert timetable.Timetable(core, structure).cycles(*given) == expected
+        monkeypatch.setattr(timetable, "relaxations", refuse)
+
+
+def test_distinct():
+    """Of rows so wide that one number does not hold them, too."""
+    rng = np.random.default_rng(0)
+    for columns, most in ((1, 3), (4, 3), (40, 3), (6, 1 << 40), (3, 1 << 61)):
+        rows = rng.integers(-most, most, (9, columns))[rng.integers(0, 9, 50)]
+        found, which = timetable.distinct(rows)
+        assert len(found) == len(np.unique(rows, axis=0))
+        assert np.array_equal(found[which], rows)
