@@ -9,8 +9,8 @@ from rbp.hdl.schedule import Schedule
 
 __all__ = ["Timetable"]
 
-FEW = 4
-"""So many relaxations are counted without it: nothing is compiled for them."""
+FEW = 50_000
+"""Entries of a program that are played, about: nothing is compiled to count so many."""
 
 
 def distinct(rows):
@@ -55,7 +55,8 @@ class Timetable(Schedule):
         return self._apart(*given)[:, which]
 
     def _apart(self, ready, free, lanes, steps):
-        if self.config.higher and len(steps) > FEW and steps.any(axis=2).all():
+        many = steps.sum() * len(self.program) > FEW
+        if self.config.higher and many and steps.any(axis=2).all():
             try:
                 return relaxations(self._times(), ready, free, lanes, steps)
             except (NoCompiler, OSError):

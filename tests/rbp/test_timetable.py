@@ -37,6 +37,12 @@ def drawn(seed):
     return holding(core, structure), structure, rng
 
 
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """Few are counted as many are."""
+    monkeypatch.setattr(timetable, "FEW", 0)
+
+
 def steps_of(rng, count, batch):
     steps = rng.integers(1, 6, (count, batch, 2))
     steps[..., 1] *= rng.random((count, batch)) < 0.8  # a recall has none of y
