@@ -88,10 +88,10 @@ def compiled(sources, flags=FLAGS):
         tools.finish(*[tools.start([*compiler, "-c", each], folder) for each in names])
         objects = [f"{Path(each).stem}.o" for each in names]
         tools.run([*compiler, "-shared", "-o", f"{name}.so", *objects], folder)
-        for each in objects:
-            (folder / each).unlink()
         if not (folder / f"{name}.so").exists():
             raise NoCompiler(f"the C++ compiler {path} writes no library")
+        for each in objects:
+            (folder / each).unlink()
 
     read = [(source.name, source.read_bytes()) for source in sources]
     content = (read, path, command, version, flags, _cpu())
