@@ -7,7 +7,7 @@ venv := .venv/.installed
 figure1 := $(addprefix build/figure1/figure1.,json png)
 sources := $(shell find golden hdl cosim rbp -name "*.py" -o -name "*.cpp")
 
-.PHONY: all test bench estimators synth formal board-test slow-test lint format docs help clean
+.PHONY: all test bench estimators synth formal board-test verify slow-test lint format docs help clean
 .DELETE_ON_ERROR:
 
 all: $(figure1)  ## set up .venv, then the paper's Figure 1 (default)
@@ -30,6 +30,9 @@ formal: $(venv)  ## proofs of the buses, by induction, and the faults that they 
 
 board-test: $(venv)  ## images of boards, read back bit by bit, learn; needs fpga-icestorm; half an hour
 	$(bin)/python -m pytest -m "slow or not slow" tests/rbp/boards/test_images.py
+
+verify: $(venv)  ## the sign-off, docs/verification.md: all rows, or ROW="reset bits" MINUTES=30; hours
+	$(bin)/python -m tests.verify $(ROW) $(if $(MINUTES),--minutes $(MINUTES))
 
 slow-test: $(venv)  ## the tests that make test leaves out: larger netlists, an installation; an hour
 	$(bin)/python -m pytest -m slow

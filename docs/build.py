@@ -31,7 +31,13 @@ CONTENTS = {
     "How to": [
         f"docs/howto/{name}" for name in ("engines", "machine", "trouble", "verilog", "c-driver")
     ],
-    "Background": ["docs/paper", "docs/glossary", "docs/roadmap", "CONTRIBUTING"],
+    "Background": [
+        "docs/paper",
+        "docs/glossary",
+        "docs/verification",
+        "docs/roadmap",
+        "CONTRIBUTING",
+    ],
     "Reference": [
         f"docs/reference/{name}"
         for name in ("commands", "verbs", "python", "files", "formats", "timing", "port")

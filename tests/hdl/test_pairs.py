@@ -182,14 +182,20 @@ def settings(row, seed):
     )
 
 
-def check(row, seed, updates=3):
-    """Train and recall: every word, count and flag as golden's; cycles as the schedule's."""
-    given, asked = problem(row, seed), settings(row, seed)
+def core(row, given, asked):
+    """(the core of a row, the machine that it trains); the core holds the recall, too."""
     start = machine(given, asked, "rtl")
     config = replace(asked.config(given), family=row["family"], spram=row["spram"], eta_shifts=None)
+    resting = _at_rest(asked, given, config, deepcopy(start))
+    return holding(config, start.structure, resting.structure, rounded=row["room"]), start
+
+
+def check(row, seed, updates=3):
+    """Train and recall: every word, count and flag as golden's; cycles as the schedule's, which it
+    returns."""
+    given, asked = problem(row, seed), settings(row, seed)
+    config, start = core(row, given, asked)
     golden = deepcopy(start)
-    resting = _at_rest(asked, given, config, golden)
-    config = holding(config, start.structure, resting.structure, rounded=row["room"])
     relaxed = [golden.update() for _ in range(updates)]
     got = run.train(config, start, updates)
     expected = {
@@ -209,6 +215,7 @@ def check(row, seed, updates=3):
         assert same, f"{what}: the core has {found}, golden {value}"
     on_schedule(got, config, start)
     _check_recall(config, _at_rest(asked, given, config, golden))
+    return got.cycles
 
 
 def _at_rest(asked, given, config, trained):
