@@ -385,13 +385,13 @@ def test_bad_input(case, tmp_path, capsys):
 
 
 def test_more_patterns_than_a_batch(tmp_path, capsys):
-    """The message names --batch, which is what helps."""
+    """The message names a batch and slots, which are what helps."""
     targets = np.full((300, 2), 0.5)
     given = rbp.Problem(weights=np.ones((2, 2)), targets=targets, target_units=[1, 1])
     given.save(tmp_path / "p.npz")
-    held = "slots × lanes = 32 × 1 = 32, expected --batch of at most 32, or more slots"
+    held = "slots × lanes = 32 × 1 = 32, expected slots of at least 300, or a smaller batch"
     for argv, said in (
-        ([], "300 patterns do not fit in one batch (at most 256): give --batch B"),
+        ([], "300 patterns do not fit in one batch: expected a batch of at most 256"),
         (["--slots", "32"], f"a batch of 300 patterns does not fit: {held}"),
     ):
         assert main(["plan", str(tmp_path / "p.npz"), *argv]) == 2
