@@ -43,9 +43,8 @@ def another(k, seed):
     old, f = deepcopy(known), config.formats
     drawn = f.weight.to_raw(rng.uniform(-1.5, 1.5, old.weights.shape))
     old.weights = np.where(old.weights != 0, np.where(drawn == 0, 1, drawn), 0)
-    old.learning = replace(old.learning, seed=old.learning.seed and seed)
-    if old.learning.draw is not None or old.learning.start_seed is not None:
-        old.learning = known.learning
+    if old.learning.draw is None and old.learning.start_seed is None:  # which have the same seed
+        old.learning = replace(old.learning, seed=old.learning.seed and seed)
     return old
 
 
