@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
 
 from rbp.checks import shown
 from rbp.errors import InputError
@@ -202,36 +201,20 @@ def block_rams(device, rtlil):
     Instances count themselves; a memory becomes what is cheapest by yosys's costs. A bit that is
     the same in all words of a table, which yosys leaves out, is counted: one block a table at most.
     """
-
-    def own(module):
-        count = len(re.findall(r"^ +cell \\(?:SB_RAM40_4K\w*|DP16KD|PDPW16KD) ", module, re.M))
-        memory = r"((?:^ +attribute .*\n)*)^ +memory width (\d+) size (\d+) "
-        for attributes, width, depth in re.findall(memory, module, re.M):
-            width, depth = int(width), int(depth)
-            blocks = min(-(-depth // d) * -(-width // w) for d, w in device.shapes)
-            other = width * depth
-            if device.lut_ram_cost:
-                other = min(other, device.lut_ram_cost * -(-depth // 16) * -(-width // 4))
-            if "ram_style" in attributes or blocks * device.bram_cost <= other:
-                count += blocks
-        return count
-
-    return _total(rtlil, own)
+    instances = len(re.findall(r"^ +cell \\(?:SB_RAM40_4K\w*|DP16KD|PDPW16KD) ", rtlil, re.M))
+    memories = re.findall(r"((?:^ +attribute .*\n)*)^ +memory width (\d+) size (\d+) ", rtlil, re.M)
+    inferred = 0
+    for attributes, width, depth in memories:
+        width, depth = int(width), int(depth)
+        blocks = min(-(-depth // d) * -(-width // w) for d, w in device.shapes)
+        other = width * depth
+        if device.lut_ram_cost:
+            other = min(other, device.lut_ram_cost * -(-depth // 16) * -(-width // 4))
+        if "ram_style" in attributes or blocks * device.bram_cost <= other:
+            inferred += blocks
+    return instances + inferred
 
 
 def sprams(rtlil):
     """Single-ported RAMs of a design, which are instances."""
-    return _total(rtlil, lambda m: len(re.findall(r"^ +cell \\SB_SPRAM256KA ", m, re.M)))
-
-
-def _total(rtlil, own):
-    """``own(module)`` of all modules below the first one, which is the top, each as often as it is
-    placed."""
-    modules = dict(re.findall(r"^module (\S+)\n(.*?)^end$", rtlil, re.M | re.S))
-
-    @cache
-    def total(name):
-        cells = re.findall(r"^ +cell (\S+) ", modules[name], re.M)
-        return own(modules[name]) + sum(total(cell) for cell in cells if cell in modules)
-
-    return total(next(iter(modules)))
+    return len(re.findall(r"^ +cell \\SB_SPRAM256KA ", rtlil, re.M))

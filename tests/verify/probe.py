@@ -1,7 +1,6 @@
 """Cores to be broken: without initial values, with mutations that can be chosen while they run."""
 
 import ctypes
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -13,15 +12,13 @@ from rbp.cosim.simulator import Simulator
 from rbp.fpga import flow
 from rbp.hdl.core import Core
 
-__all__ = ["Probe", "kinds", "mutations", "probed", "registers"]
+__all__ = ["Probe", "mutations", "probed"]
 
 BITS = 16
 """Of the number of a mutation."""
 
 BARE = ("proc", "memory_collect", "setattr -unset init w:*")
 """Of yosys: no register has an initial value."""
-
-HARMLESS = "mutate -ctrl mutsel 16 65535 -mode none -module core -cell $1"
 
 
 @cache
@@ -51,32 +48,6 @@ def mutations(config, count, seed=1):
     wanted = f"mutate -list {2 * count} -seed {seed} -o list.txt"
     lines = (_yosys("listed", config, wanted) / "list.txt").read_text().splitlines()
     return tuple([line for line in lines if "-port CLK" not in line][:count])
-
-
-@cache
-def registers(config):
-    """For each bit of a register a mutation that turns round what the register takes."""
-    netlist = json.loads(
-        (_yosys("registers", config, "write_json core.json") / "core.json").read_text()
-    )
-    return tuple(
-        f"mutate -mode inv -module {module} -cell {name} -port D -portbit {bit}"
-        for module, content in netlist["modules"].items()
-        for name, cell in content["cells"].items()
-        if cell["type"] == "$dff"
-        for bit in range(len(cell["connections"]["D"]))
-    )
-
-
-def kinds(config):
-    """Types of a core's cells that hold something, with their number: only ``$dff`` are known."""
-    netlist = json.loads(
-        (_yosys("registers", config, "write_json core.json") / "core.json").read_text()
-    )
-    types = [c["type"] for m in netlist["modules"].values() for c in m["cells"].values()]
-    return {
-        kind: types.count(kind) for kind in sorted(set(types)) if "ff" in kind or "latch" in kind
-    }
 
 
 @cache
@@ -113,7 +84,7 @@ class Probe(Simulator):
 
     def __init__(self, path, *, seed=0, reset=True, patience=100_000):
         super().__init__(path, seed=seed, reset=reset)
-        self.patience, self.longest, lib = patience, 0, self._lib
+        self.patience, lib = patience, self._lib
         handle, wide = ctypes.c_void_p, ctypes.c_uint64
         word = ctypes.POINTER(ctypes.c_uint32)
         lib.probe_reset.argtypes = [handle, wide]
@@ -130,12 +101,6 @@ class Probe(Simulator):
         """Mutation k from now on; 0: none."""
         self._lib.probe_select(self._core, k)
 
-    def flip(self, k):
-        """Mutation k for one cycle."""
-        self.select(k)
-        self.run(1)
-        self.select(0)
-
     def write(self, address, data):
         self._waited(self._lib.probe_write(self._core, address, data & 0xFFFFFFFF, self.patience))
 
@@ -145,6 +110,5 @@ class Probe(Simulator):
         return self._word.value
 
     def _waited(self, cycles):
-        self.longest = max(self.longest, cycles)
         if cycles >= self.patience:
             raise TimeoutError(f"an access was not answered in {cycles} cycles")

@@ -3,7 +3,7 @@
 from rbp.host.requests import BadAnswer
 from tests.verify.probe import Probe, mutations, probed
 from tests.verify.row import Found, Row, noticed
-from tests.verify.rows.power_up import CONFIGS, SMALL, SMALL_MUTATIONS, expected, learned, library
+from tests.verify.rows.power_up import CONFIGS, SMALL, expected, learned, library
 
 __all__ = ["ROW"]
 
@@ -22,26 +22,15 @@ def caught(config, path, k):
         return True
 
 
-def counted(config, name, lines, path, first, most):
-    found = Found()
-    for k in range(first, min(first + most, len(lines))):
-        noticed_it = caught(config, path, k + 1)
-        found.amounts.update({"mutants": 1, "caught": int(noticed_it)})
-        found.amounts[f"of {name}"] += 1
-    return found
-
-
 def work(share):
     name, part = list(CONFIGS)[share % len(CONFIGS)], share // len(CONFIGS)
-    config = CONFIGS[name]
+    config, found = CONFIGS[name], Found()
     lines = mutations(config, OF_A_CORE)
-    return counted(config, name, lines, probed(config, lines), part * AT_ONCE, AT_ONCE)
-
-
-def sample():
-    """Of the small core, that of the other rows."""
-    lines = mutations(SMALL, SMALL_MUTATIONS)
-    return counted(SMALL, "two lanes", lines, library(SMALL), 0, len(lines))
+    path = probed(config, lines)
+    for k in range(part * AT_ONCE, min((part + 1) * AT_ONCE, len(lines))):
+        found.amounts.update({"mutants": 1, "caught": int(caught(config, path, k + 1))})
+        found.amounts[f"of {name}"] += 1
+    return found
 
 
 def control():
