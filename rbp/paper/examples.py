@@ -164,7 +164,7 @@ EXAMPLES = {
         ),
         Example(
             "digits",
-            "8×8 digits, 64-20-10, in batches of 16 (needs scikit-learn)",
+            "8×8 digits, 64-20-10, in batches of 16",
             digit_classes,
             {"updates": 800, "batch": 16, "slots": 32, "eta_shift": -2},
             digits_data,
@@ -179,7 +179,7 @@ EXAMPLES = {
         ),
         Example(
             "digit-memory",
-            "memory of 10 pictures of digits, recalled from the upper half (needs scikit-learn)",
+            "memory of 10 pictures of digits, recalled from the upper half",
             digit_memory,
             {"updates": 200, "eta_shift": -1},
         ),

@@ -1,9 +1,10 @@
 """Networks and patterns of the problems that ship with the project, each from a fixed seed."""
 
+from pathlib import Path
+
 import numpy as np
 
 from rbp.checks import degrees
-from rbp.extras import named
 from rbp.golden.features import count, monomials
 from rbp.problem import Problem
 
@@ -179,15 +180,15 @@ def oscillating(weights, start, target=0.25, **others):
 
 
 def digits():
-    """scikit-learn's 8×8 digits, shuffled: pictures (1797×64, 0 … 1) and labels (1797).
+    """UCI's 8×8 digits, shuffled: pictures (1797×64, 0 … 1) and labels (1797).
 
-    In their own order the last ones are from other writers than the first.
+    They are scikit-learn's ``load_digits``. In their own order the last ones are from other writers
+    than the first.
     """
-    with named():
-        from sklearn.datasets import load_digits
-    found = load_digits()
-    order = np.random.default_rng(1).permutation(len(found.target))
-    return found.data[order] / 16.0, found.target[order]
+    with np.load(Path(__file__).with_name("digits") / "digits.npz", allow_pickle=False) as file:
+        pictures, labels = file["pictures"], file["labels"].astype(int)
+    order = np.random.default_rng(1).permutation(len(labels))
+    return pictures[order] / 16.0, labels[order]
 
 
 TRAINING = 1437

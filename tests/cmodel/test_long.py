@@ -26,7 +26,6 @@ def unlike(one, other):
 def test_long(name):
     problem, updates, flags = LONG[name]
     if problem is None:
-        pytest.importorskip("sklearn")
         problem = examples.find("digits").problem()
     found, expected = (rbp.train(problem, updates, e, **flags) for e in ("model", "golden"))
     assert unlike(found, expected) == set()

@@ -137,8 +137,6 @@ def test_the_second_group_goes_on_in_a_block(first, side):
 )
 def test_a_short_backward_of_the_examples(name, macs):
     """It plays the output layer."""
-    if name == "digits":
-        pytest.importorskip("sklearn")
     mask = examples.find(name).problem().connected
     made = program(mask, macs, ~mask.any(axis=1))
     assert made.short == SHORT[name, macs]

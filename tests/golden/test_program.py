@@ -305,8 +305,6 @@ SIZES = {
 
 @pytest.mark.parametrize(("name", "held", "macs"), SIZES)
 def test_sizes_of_the_examples(name, held, macs):
-    if name == "digits":
-        pytest.importorskip("sklearn")
     connected = examples.find(name).problem().connected
     program = compile_program(connected, macs, ICE40, held=held)
     assert (len(program), program.words) == SIZES[name, held, macs]

@@ -49,7 +49,6 @@ def example(name):
 )
 def test_digits(macs, lanes, most):
     """64-20-10; the machine before took 328,346 and 10,324 cycles."""
-    pytest.importorskip("sklearn")
     learner = example("digits")
     steps = learner.update().steps
     assert an_update(learner.structure, macs, lanes, steps) <= most

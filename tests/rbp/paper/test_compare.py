@@ -121,7 +121,6 @@ def test_recall_beyond_the_capacity_of_hebb():
 
 
 def test_digits_are_cued_by_their_upper_half():
-    pytest.importorskip("sklearn")
     patterns, cues = memories._digits(10)(np.random.default_rng(1))
     assert patterns.shape == (10, 64)
     assert np.array_equal(cues[:, :32], patterns[:, :32])
@@ -200,7 +199,6 @@ def test_memory_has_the_targets_of_its_signs():
 
 def test_strip_of_pictures():
     """Golden's words are the core's, so it stands in for it here."""
-    pytest.importorskip("sklearn")
     record = strip.pictures(engine="golden")
     rows = {name: np.array(values) for name, values in record["rows"].items()}
     assert record["exact"] == 10
