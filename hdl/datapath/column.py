@@ -102,7 +102,7 @@ class Column(wiring.Component):
                     self.present_o[p].eq(pe.present_o),
                 ]
             if pes:
-                m.d.comb += pe.partial.eq(pes[-1].sum)
+                m.d.comb += pe.partial.eq(pes[-1].passed)
             pes.append(pe)
         overflow = Signal()
         m.d.sync += overflow.eq(0)

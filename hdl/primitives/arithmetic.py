@@ -4,7 +4,7 @@ from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, sign
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.hdl.fixed import delay, gate
+from rbp.hdl.fixed import delay
 
 __all__ = ["Adder", "Multiplier", "next_or"]
 
@@ -115,7 +115,7 @@ class Multiplier(wiring.Component):
 
 
 class Adder(wiring.Component):
-    """``a + (b where enable | c)``, in the same cycle; what passes the width is lost.
+    """``a + (b where enable, else c)``, in the same cycle; what passes the width is lost.
 
     On ECP5 a carry cell's own LUTs choose the second operand, which yosys leaves to LUTs in front
     of it, so there are instances: a PE takes 286 LUTs instead of 341, and its longest path has a
@@ -131,9 +131,9 @@ class Adder(wiring.Component):
     Members
     -------
     a, b, c : In(signed)
-        Operands. Where ``enable`` is set, c should be 0.
+        Operands.
     enable : In
-        Whether to add b.
+        Whether to add b, instead of c.
     sum : Out(signed)
     """
 
@@ -149,14 +149,14 @@ class Adder(wiring.Component):
         if platform is not None and self.device.name == "ecp5":
             self._ccu2c(m)
         else:
-            m.d.comb += self.sum.eq(self.a + (gate(self.b, self.enable) | self.c))
+            m.d.comb += self.sum.eq(self.a + Mux(self.enable, self.b, self.c))
         return m
 
     def _ccu2c(self, m):
         """Two bits a cell: a LUT of A, B, C, D says whether the carry passes; where it does not,
         the LUT's lowest four bits make it, of A and B alone."""
         rows = [(a, b, c, d) for d in (0, 1) for c in (0, 1) for b in (0, 1) for a in (0, 1)]
-        init = sum((a ^ (b & c | d)) << k for k, (a, b, c, d) in enumerate(rows))
+        init = sum((a ^ (b if c else d)) << k for k, (a, b, c, d) in enumerate(rows))
         carry = Const(0, 1)
         for low in range(0, self.width, 2):
             s, carried = Signal(2, name=f"s_{low}"), Signal(name=f"carry_{low}")

@@ -67,7 +67,7 @@ class Chain(wiring.Component):
                     self.presents_o[p].eq(pe.present_o),
                     self.roundings[p].eq(pe.rounding),
                 ]
-            token, partial = pe.o, pe.sum
+            token, partial = pe.o, pe.passed
         return m
 
 

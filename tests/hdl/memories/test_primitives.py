@@ -110,7 +110,7 @@ def test_adder():
     rng, line = np.random.default_rng(1), timeline()
     drawn = rng.integers(-64, 64, (50, 3)).tolist()
     for cycle, (a, b, c) in enumerate(drawn):
-        line[cycle] = {"a": a, "b": b, "c": 0 if cycle % 2 else c, "enable": cycle % 2}
+        line[cycle] = {"a": a, "b": b, "c": c, "enable": cycle % 2}
     seen = play(Adder(width=7, device=FAMILIES["generic"]), line, ["sum"], cycles=50)["sum"]
     sums = [a + (b if cycle % 2 else c) for cycle, (a, b, c) in enumerate(drawn)]
     assert seen == [(total + 64) % 128 - 64 for total in sums]
