@@ -18,7 +18,7 @@ __all__ = ["FLAGS", "NoCompiler", "compiled", "library"]
 FLAGS = (
     *("-std=c++17", "-O3", "-march=native"),
     "-fno-trapping-math",  # else g++ does not vectorise floor; no bit depends on it
-    *("-Wall", "-fPIC", "-pthread"),
+    *("-fPIC", "-pthread"),
 )
 COMPILERS = ("c++", "g++", "clang++")
 FOLDER = Path(__file__).parent

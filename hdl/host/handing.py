@@ -1,6 +1,6 @@
 """Handing: a weight, or a question for a column, on its way to the carousel."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,10 +16,10 @@ class Handing(wiring.Component):
 
     Members
     -------
-    word : In
-        What was written, a cycle after.
+    data, word : In
+        What is written; the same a cycle later.
     weight, column : In
-        It is a weight, or the number of a column.
+        ``word`` is a weight, or the number of a column.
     bank, entry, velocity : In
         Where the weight goes; to the velocities.
     again : In
@@ -40,6 +40,7 @@ class Handing(wiring.Component):
         self.config, amap = config, AddressMap(config)
         super().__init__(
             {
+                "data": In(32),
                 "word": In(32),
                 "weight": In(1),
                 "column": In(1),
@@ -59,9 +60,10 @@ class Handing(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, word = self.config, self.word
-        other = Cat(word[16 + config.momentum : TAG.low], word[TAG.low + TAG.width :]).any()
-        fits = within(word[:16], config.columns - 1) & ~other
+        config, data, word = self.config, self.data, self.word
+        other = Cat(data[16 + config.momentum : TAG.low], data[TAG.low + TAG.width :]).any()
+        fits = Signal(reset_less=True)
+        m.d.sync += fits.eq(within(data[:16], config.columns - 1) & ~other)
         m.d.comb += self.is_column.eq(self.column & fits)
         m.d.sync += self.refused.eq(self.column & ~self.again & ~fits)
         with m.If(self.started):

@@ -242,6 +242,7 @@ class HostPort(wiring.Component):
                 table.w_data.eq(word),
             ]
         m.d.comb += [
+            registers.data.eq(self.bus.w_data),
             registers.word.eq(word),
             *(registers.done[name].eq(done[name]) for name in registers.done.shape().members),
             registers.fits.eq(run.fits),
@@ -260,6 +261,7 @@ class HostPort(wiring.Component):
         m.submodules.handing = handing = self.handing
         at = self.decoder
         m.d.comb += [
+            handing.data.eq(self.bus.w_data),
             handing.word.eq(self.word),
             handing.weight.eq(self.done["WEIGHTS"]),
             handing.column.eq(self.done["COLUMN"]),

@@ -19,8 +19,8 @@ class SettingsRegisters(wiring.Component):
 
     Members
     -------
-    word, done : In
-        What is written, and where to, one flag for each register.
+    data, word, done : In
+        What is written; the same a cycle later, and where to, one flag for each register.
     errors, set_errors : In
         The command at hand is to train; it is to be kept.
     settings, patterns, batch, drawn, logging : Out
@@ -38,6 +38,7 @@ class SettingsRegisters(wiring.Component):
         pattern = patterns(config)
         super().__init__(
             {
+                "data": In(32),
                 "word": In(32),
                 "done": In(data.StructLayout({name: 1 for name in CHECKED})),
                 "errors": In(1),
@@ -92,8 +93,10 @@ class SettingsRegisters(wiring.Component):
         m.d.sync += written.eq(self.done)
         for name, out in self._beyond().items():
             unfit[name] = Signal(name=f"unfit_{name.lower()}")
+            beyond = Signal(name=f"beyond_{name.lower()}", reset_less=True)
+            m.d.sync += beyond.eq(out)
             with m.If(self.done[name]):
-                m.d.sync += unfit[name].eq(out)
+                m.d.sync += unfit[name].eq(beyond)
         beyond = Cat(unfit[name] for name in self.done.shape().members)
         m.d.comb += self.refused.eq((written & beyond).any())
         checks, one = Signal(4), Signal()
@@ -112,8 +115,8 @@ class SettingsRegisters(wiring.Component):
         return m
 
     def _beyond(self):
-        """Whether the word is beyond what each register takes."""
-        config, word = self.config, self.word
+        """Whether what is written is beyond what each register takes."""
+        config, word = self.config, self.data
         low, high = config.eta_shifts
         beyond = {name: ~within(word, most) for name, most in greatest(config).items()}
         mode = next(r for r in REGISTERS if r.name == "MODE")
