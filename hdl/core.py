@@ -128,10 +128,11 @@ class Core(wiring.Component):
             training.started.eq(carousel.updating),
             training.resting.eq(carousel.resting),
             host.started.eq(carousel.serving),
-            host.resting.eq(carousel.resting & ~training.update),
             self.phase.eq(training.phase),
             self.irq.eq(host.irq),
         ]
+        begins = carousel.step.start | training.update | host.run.clear
+        m.d.sync += host.resting.eq(carousel.resting & ~begins)
         self._report(m, host, training, log, lanes[0])
         self._flags(m, host, weights, lanes)
         return m

@@ -35,6 +35,9 @@ class Decoder(wiring.Component):
         It is a word of the state, which can be read, of FLAGS, of the weights.
     to_table : Out
         It is a word of the program; in a higher order of the products, of the folds.
+    to_carousel : Out
+        It waits for the carousel: a weight, a word of the program, a column. So does CONTROL: a run
+        starts when the weights have arrived, so it takes the same time whatever came before.
     """
 
     def __init__(self, config):
@@ -56,6 +59,7 @@ class Decoder(wiring.Component):
                 "from_state": Out(1),
                 "to_flags": Out(1),
                 "to_weights": Out(1),
+                "to_carousel": Out(1),
                 "to_table": Out(data.StructLayout({area.name: 1 for area in amap.tables})),
             }
         )
@@ -89,11 +93,17 @@ class Decoder(wiring.Component):
             m.d.comb += self.hit[name].eq(hit)
         of_state, of_flags = self._state(coming)
         in_weights = wanted[1:] == 1 if config.momentum else wanted == Area.WEIGHTS.value
-        flags = {name: Signal(name=name, reset_less=True) for name in ("state", "flags", "weights")}
+        flags = {
+            name: Signal(name=name, reset_less=True)
+            for name in ("state", "flags", "weights", "carousel")
+        }
         m.d.sync += [
             flags["state"].eq((wanted == Area.STATE.value) & of_state),
             flags["flags"].eq(of_flags),
             flags["weights"].eq(in_weights & self._weights(coming)),
+            flags["carousel"].eq(
+                in_weights | (wanted == Area.PROGRAM.value) | at["COLUMN"] | at["CONTROL"]
+            ),
         ]
         readable = reduce(or_, (self.region == r for r in Region if r in READABLE))
         m.d.comb += [
@@ -101,6 +111,7 @@ class Decoder(wiring.Component):
             self.from_state.eq(flags["state"] & readable),
             self.to_flags.eq(flags["flags"]),
             self.to_weights.eq(flags["weights"]),
+            self.to_carousel.eq(flags["carousel"]),
         ]
         for area, words in amap.tables.items():
             hit = Signal(name=f"to_{area.name.lower()}", reset_less=True)

@@ -55,7 +55,7 @@ class HostPort(wiring.Component):
     program, products, folds : TablePort
         Words of the program; in a higher order, of the products and the folds.
     resting, saturated : In
-        The carousel rests; flags, for STATUS.
+        The carousel rested a cycle ago, and nothing began; flags, for STATUS.
     log : LogPort
     irq : Out
         What the host waits for is there.
@@ -184,10 +184,7 @@ class HostPort(wiring.Component):
         decoded, handing = Signal(), self.handing
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
         written = [at.hit[r.name] for r in REGISTERS if r.access != "ro"]
-        # A run starts when the weights have arrived, so it takes the same time whatever came
-        # before.
-        to_carousel = at.to_weights | at.to_table.PROGRAM | at.hit.COLUMN | at.hit.CONTROL
-        serving, held = self.write | self.probe, to_carousel & ~self.resting
+        serving, held = self.write | self.probe, at.to_carousel & ~self.resting
         blocked = serving | held
         m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
         with m.If(bus.w_en):
@@ -199,7 +196,9 @@ class HostPort(wiring.Component):
                 ),
             ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
-        self.refusals += [self.doing & ~mapped, handing.refused]
+        nowhere = Signal()
+        m.d.sync += nowhere.eq(self.doing & ~mapped)
+        self.refusals += [nowhere, handing.refused]
 
     def _command(self, m):
         """CONTROL; of a run, its end."""

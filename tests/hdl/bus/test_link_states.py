@@ -199,6 +199,6 @@ def test_an_answer_that_is_not_checked_is_found(monkeypatch):
         return bytes(data[:-2]) if len(data) > 3 else None
 
     monkeypatch.setattr("rbp.host.link.decoded", careless)
-    once = settings(QUICK, phases=[Phase.generate], max_examples=200, report_multiple_bugs=False)
+    once = settings(QUICK, phases=[Phase.generate], max_examples=2000, report_multiple_bugs=False)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Hosts, settings=once)
