@@ -127,12 +127,14 @@ class Core(wiring.Component):
             carousel.probe.eq(host.probe),
             training.started.eq(carousel.updating),
             training.resting.eq(carousel.resting),
-            host.started.eq(carousel.serving),
             self.phase.eq(training.phase),
             self.irq.eq(host.irq),
         ]
         begins = carousel.step.start | training.update | host.run.clear
-        m.d.sync += host.resting.eq(carousel.resting & ~begins)
+        m.d.sync += [
+            host.resting.eq(carousel.resting & ~begins),
+            host.started.eq(carousel.serving),
+        ]
         self._report(m, host, training, log, lanes[0])
         self._flags(m, host, weights, lanes)
         return m

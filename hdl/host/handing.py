@@ -25,7 +25,7 @@ class Handing(wiring.Component):
     again : In
         The column was asked for already.
     started : In
-        The carousel has begun.
+        The carousel began a cycle ago.
     store, write : Store, Out
         The weight.
     probe, probe_column : Out
