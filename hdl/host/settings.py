@@ -89,16 +89,15 @@ class SettingsRegisters(wiring.Component):
             if config.momentum:
                 m.d.sync += settings.friction.eq(word[16:])
 
-        unfit, written = {}, Signal.like(self.done.as_value())
-        m.d.sync += written.eq(self.done)
+        unfit, refused = {}, []
         for name, out in self._beyond().items():
             unfit[name] = Signal(name=f"unfit_{name.lower()}")
             beyond = Signal(name=f"beyond_{name.lower()}", reset_less=True)
             m.d.sync += beyond.eq(out)
             with m.If(self.done[name]):
                 m.d.sync += unfit[name].eq(beyond)
-        beyond = Cat(unfit[name] for name in self.done.shape().members)
-        m.d.comb += self.refused.eq((written & beyond).any())
+            refused.append(self.done[name] & beyond)
+        m.d.sync += self.refused.eq(Cat(refused).any())
         checks, one = Signal(4), Signal()
         m.d.sync += [
             one.eq(self.batch == 1),
