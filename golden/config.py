@@ -22,6 +22,8 @@ class Family:
     """To narrow a sum: 2 where the addition and the saturation take a cycle each."""
     eta_shifts: tuple[int, int]
     """Least and greatest log2(η) that the core's shifters offer by default."""
+    shifter: int = 1
+    """From a product to its shift by η."""
     adders: int = 1
     """Of a PE: 2 where a FORWARD has one of its own."""
 
@@ -46,7 +48,7 @@ FAMILIES = {
         Family("generic", memory=1, multiplier=2, narrow=1, eta_shifts=(-6, 1)),
         Family("ice40", memory=1, multiplier=2, narrow=1, eta_shifts=(-2, 1)),
         Family("ice40hx", memory=1, multiplier=5, narrow=1, eta_shifts=(-2, 1)),
-        Family("ecp5", memory=2, multiplier=3, narrow=2, eta_shifts=(-6, 1), adders=2),
+        Family("ecp5", memory=2, multiplier=3, narrow=2, eta_shifts=(-6, 1), shifter=2, adders=2),
     )
 }
 

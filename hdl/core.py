@@ -130,7 +130,7 @@ class Core(wiring.Component):
             self.phase.eq(training.phase),
             self.irq.eq(host.irq),
         ]
-        begins = carousel.step.start | training.update | host.run.clear
+        begins = carousel.relax | training.update | host.write | host.probe | host.run.clear
         m.d.sync += [
             host.resting.eq(carousel.resting & ~begins),
             host.started.eq(carousel.serving),

@@ -198,10 +198,14 @@ class Program(wiring.Component):
         m.submodules.queue = queue = RegisterFile(width=layout.size, depth=2 * AHEAD)
         # by a register: the host is far
         w_en, w_addr, w_data = Signal(), Signal(len(ram.w_addr)), Signal(layout, reset_less=True)
-        m.d.sync += [w_en.eq(self.table.w_en), w_addr.eq(self.table.w_addr)]
-        m.d.sync += w_data.eq(self.table.w_data)
-        early = w_en & (w_addr < AHEAD)
-        with m.If(early & (w_addr == 0)):
+        early = Signal()
+        m.d.sync += [
+            w_en.eq(self.table.w_en),
+            early.eq(self.table.w_en & (self.table.w_addr < AHEAD)),
+            w_addr.eq(self.table.w_addr),
+            w_data.eq(self.table.w_data),
+        ]
+        with m.If(early & (w_addr[:2] == 0)):
             m.d.sync += first.eq(w_data)
         # the address of the program's last word, which is written last with that flag; what is read
         # there ends a turn, whatever was written over it

@@ -111,7 +111,7 @@ class Timing:
 
     @property
     def add(self):
-        return self.shift + 1
+        return self.shift + self.config.device.shifter
 
     @property
     def result(self):

@@ -159,11 +159,18 @@ class PE(wiring.Component):
             multiplier.b.eq(phi),
         ]
 
-        # shift: by η
+        # shift: by η; where that takes two cycles, by its greatest bit first
+        device = self.config.device
         low, high = self.config.eta_shifts
         term = Signal(signed(len(multiplier.product) + high - low), reset_less=True)
-        shifted = multiplier.product
-        for k, bit in enumerate(q.shift):
+        shifted, bits = multiplier.product, list(enumerate(q.shift))
+        if device.shifter == 2:
+            if bits:
+                k, bit = bits.pop()
+                shifted = Mux(bit, shifted.shift_left(1 << k), shifted)
+            shifted = delay(m, shifted, 1, name="shifted").as_signed()
+            bits = [(k, delay(m, bit, 1, name=f"shift_{k}")) for k, bit in bits]
+        for k, bit in bits:
             shifted = Mux(bit, shifted.shift_left(1 << k), shifted)
         m.d.sync += term.eq(shifted)
 
@@ -177,7 +184,6 @@ class PE(wiring.Component):
             own.eq(~self.i.take & ~self.i.first),
             take.eq(self.i.take & ~self.i.first if self.head else self.i.take),
         ]
-        device = self.config.device
         total = Signal(signed(self.config.sum_width), reset_less=True)
         m.submodules.adder = adder = Adder(width=len(total), device=device)
         m.d.comb += [adder.a.eq(term), self.passed.eq(total)]

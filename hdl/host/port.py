@@ -55,7 +55,7 @@ class HostPort(wiring.Component):
     program, products, folds : TablePort
         Words of the program; in a higher order, of the products and the folds.
     resting, saturated : In
-        The carousel rested a cycle ago, and nothing began; flags, for STATUS.
+        The carousel rested a cycle ago, asked for nothing; flags, for STATUS.
     log : LogPort
     irq : Out
         What the host waits for is there.

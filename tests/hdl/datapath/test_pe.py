@@ -435,4 +435,4 @@ def test_latencies(family):
     assert (time.memory, time.multiplier) == (device.memory, device.multiplier)
     assert time.shift - time.operand == device.multiplier
     assert time.write - time.add == LANE_SKEW
-    assert time.add + 1 == time.result == time.shift + 2
+    assert time.add + 1 == time.result == time.shift + device.shifter + 1
