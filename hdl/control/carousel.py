@@ -127,8 +127,8 @@ class Carousel(wiring.Component):
             step.start_relax.eq(may_read & self.relax & ~asked),
             step.start_short.eq(~self.ahead),
         ]
-        with m.If(step.start):
-            m.d.sync += [kind.eq(step.start_kind), short.eq(~self.ahead & ~asked)]
+        with m.If(~going_on):  # whether one starts is known late
+            m.d.sync += [kind.eq(step.start_kind), short.eq(self.relax & ~self.ahead & ~asked)]
         self._options(m, may_update)
         serves = may_read & ~self.update
         m.d.comb += self.serving.eq(serves & (self.write | self.probe))
