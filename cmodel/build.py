@@ -35,7 +35,10 @@ class NoCompiler(InputError):
 
 def _compiler():
     """(its command, its path, what it says of itself); CXX of the environment is asked first."""
-    given = shlex.split(os.environ.get("CXX", ""))
+    try:
+        given = shlex.split(asked := os.environ.get("CXX", ""))
+    except ValueError as error:
+        raise NoCompiler(f"CXX must be a command, not {asked!r}: {error}") from error
     environment = tools.environment()
     for command in [given] if given else [[name] for name in COMPILERS]:
         path = shutil.which(command[0], path=environment["PATH"])

@@ -37,6 +37,9 @@ def test_no_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler -O2")
     with pytest.raises(build.NoCompiler, match="expected: no-such-compiler on PATH"):
         build.compiled([source])
+    monkeypatch.setenv("CXX", "g++ 'half")
+    with pytest.raises(build.NoCompiler, match="CXX must be a command, not .*: No closing quot"):
+        build.compiled([source])
     monkeypatch.delenv("CXX")
     monkeypatch.setattr(build, "COMPILERS", ("neither", "nor"))
     with pytest.raises(build.NoCompiler, match="expected: neither, nor on PATH"):
