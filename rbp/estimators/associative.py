@@ -11,6 +11,7 @@ from rbp.engines.learner import learner
 from rbp.errors import InputError
 from rbp.estimators.base import FLAGS
 from rbp.estimators.remarks import Remarks, bounded
+from rbp.golden.config import GREATEST_UNITS
 from rbp.problem import Problem
 from rbp.result import ENGINES
 
@@ -99,8 +100,15 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         integer("max_iter", self.max_iter, 1)
         for name in ("spread", "tol"):
             number(name, getattr(self, name), 0, 8)
+        self.__dict__.pop("result_", None)
         X = validate_data(self, X, dtype=float)
         bounded("X", X)
+        self._units = X.shape[1] + self.hidden
+        if self._units > GREATEST_UNITS:
+            raise InputError(
+                f"there must be at most {GREATEST_UNITS} units, not {self._units} "
+                f"({X.shape[1]} visible, {self.hidden} hidden)"
+            )
         self._least, width = X.min(), np.ptp(X)
         self._range = width or 1.0
         rng, visible = check_random_state(self.random_state), self._visible
@@ -133,7 +141,7 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         ``X`` is C×visible; what is not ``known`` (C×visible or visible bool), or NaN, begins in
         the middle.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "result_")
         X = validate_data(self, X, reset=False, dtype=float, ensure_all_finite="allow-nan")
         if known is None:
             known = np.ones(X.shape, bool)
@@ -147,7 +155,7 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """:meth:`recall` of whole rows, which may be noisy."""
-        check_is_fitted(self)
+        check_is_fitted(self, "result_")
         return self.recall(validate_data(self, X, reset=False, dtype=float))
 
     def score(self, X, y=None, *, patterns=None, known=None):
@@ -156,7 +164,8 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
         ``patterns``, C×visible, are those that should; by default ``X`` itself. ``known`` is that
         of :meth:`recall`; ``y`` is not used, as in scikit-learn.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "result_")
+        number("tol", self.tol, 0, 8)
         found, wanted = self.recall(X, known), X if patterns is None else patterns
         wanted = validate_data(self, wanted, reset=False, dtype=float)
         if wanted.shape != found.shape:
@@ -165,13 +174,14 @@ class AssociativeMemory(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features=None):
         """One for each column."""
+        check_is_fitted(self, "result_")
         given = getattr(self, "feature_names_in_", None)
         return np.array([f"x{k}" for k in range(self.n_features_in_)] if given is None else given)
 
     @property
     def _visible(self):
         """N bool."""
-        return np.arange(self.n_features_in_ + self.hidden) < self.n_features_in_
+        return np.arange(self._units) < self.n_features_in_
 
     def _states(self, X):
         """The states of the patterns, A×N; 0.5 of hidden units."""

@@ -73,7 +73,8 @@ class Recurrent(BaseEstimator):
         A bar of tqdm for the epochs, where there is a terminal or a notebook; and log each, to the
         logger ``rbp.estimators``, at INFO.
     callback : callable, optional
-        ``callback(estimator)`` after each epoch; where it returns true, learning ends.
+        ``callback(estimator)`` after each epoch, whose network it can ask; where it returns true,
+        learning ends.
 
     Attributes
     ----------
@@ -150,6 +151,7 @@ class Recurrent(BaseEstimator):
         """The first epochs, of a new network."""
         bounded("X", X)
         rng, kept = check_random_state(self.random_state), None
+        self._activation = self.activation
         self._mean, deviation = X.mean(axis=0), X.std(axis=0)
         self._deviation = np.where(deviation > 1e-12 * (1 + abs(self._mean)), deviation, 1.0)
         self._wiring = wiring = Wiring(
@@ -201,7 +203,11 @@ class Recurrent(BaseEstimator):
                     _log.info(
                         "epoch %d of %d: E a pattern %.6f, score %.4f", epoch, epochs, loss, score
                     )
-                if waited >= self.n_iter_no_change or (self.callback and self.callback(self)):
+                if self.callback:
+                    self.result_ = job.result()
+                    if self.callback(self):
+                        break
+                if waited >= self.n_iter_no_change:
                     break
         self.result_ = found or job.result()
         remarks.of_result(self.result_, stacklevel=4)
@@ -217,6 +223,10 @@ class Recurrent(BaseEstimator):
         for name in ("max_iter", "n_iter_no_change", "batch"):
             integer(name, getattr(self, name), 1)
         integer("order", self.order, 1, 3)
+        if self.early_stopping not in (True, False):
+            raise InputError(
+                f"early_stopping must be True or False, not {shown(self.early_stopping)}"
+            )
         layers(self.hidden)
         own = isinstance(self.activation, tuple) and len(self.activation) == 2
         if not isinstance(self.activation, str) and not (
@@ -241,13 +251,14 @@ class Recurrent(BaseEstimator):
 
     @property
     def _levels(self):
-        return LEVELS.get(self.activation if isinstance(self.activation, str) else "", (0.1, 0.9))
+        name = self._activation if isinstance(self._activation, str) else ""
+        return LEVELS.get(name, (0.1, 0.9))
 
     def _inputs(self, X):
         """I of the network's units, A×N."""
         z = (np.asarray(X, float) - self._mean) / self._deviation
         inputs = np.zeros((len(X), self._wiring.units))
-        most = min(CLIP, 1.99 ** (1 / self.order) - 0.5)  # a product is a state, too
+        most = min(CLIP, 1.99 ** (1 / self._wiring.order) - 0.5)  # a product is a state, too
         inputs[:, self._wiring.shown] = np.clip(z / 2, -most, most)
         return inputs
 
@@ -258,7 +269,7 @@ class Recurrent(BaseEstimator):
         read = np.zeros(wiring.units, bool)
         read[wiring.read] = True
         activation = ["logistic"] * wiring.first
-        activation += [self.activation] * (wiring.units - wiring.first)
+        activation += [self._activation] * (wiring.units - wiring.first)
         return Problem(
             weights=weights,
             connected=connected,
@@ -271,7 +282,7 @@ class Recurrent(BaseEstimator):
 
     def _read(self, X):
         """The outputs, A×outputs float, with the chip's bits."""
-        check_is_fitted(self)
+        check_is_fitted(self, "result_")
         X = validate_data(self, X, reset=False, dtype=float)
         inputs = self._inputs(X)
         cues = {"initial_state": np.full(inputs.shape, 0.5), "inputs": inputs}

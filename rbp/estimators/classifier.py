@@ -24,10 +24,10 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
 
         ``classes``, all labels that there will be, are needed in the first call.
         """
+        self._check()
         if not hasattr(self, "result_"):
-            self._check()
             X, y = validate_data(self, X, y, reset=True, dtype=float)
-            if classes is None and not hasattr(self, "classes_"):
+            if classes is None:
                 raise InputError("classes must be passed on the first call to partial_fit")
             self.classes_ = unique_labels(classes)
             return self._first(X, self._known(y))
@@ -61,7 +61,10 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
     def _known(self, y):
         """Number of each label."""
         y = column_or_1d(y, warn=True)
-        unknown = np.setdiff1d(y, self.classes_)
+        try:
+            unknown = np.setdiff1d(y, self.classes_)
+        except TypeError as error:  # objects that have no order
+            raise InputError(f"y must be of the classes {self.classes_}: {error}") from error
         if len(unknown):
             raise InputError(
                 f"y must be of the classes {self.classes_}, not {unknown[:1].tolist()[0]!r}"

@@ -1,10 +1,12 @@
 """RecurrentRegressor: one number, or several, for each row."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import validate_data
 
+from rbp.errors import InputError
 from rbp.estimators.base import Recurrent
 from rbp.estimators.remarks import bounded
 
@@ -21,13 +23,16 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
 
     def partial_fit(self, X, y):
         """Learn rows once more, from what has been learned so far."""
+        self._check()
         if not hasattr(self, "result_"):
-            self._check()
             return self._first(*self._validated(X, y))
         X, y = validate_data(
             self, X, y, reset=False, dtype=float, multi_output=True, y_numeric=True
         )
-        return self._more(X, y.reshape(len(X), -1))
+        y = self._numbers(y)
+        if y.shape[1] != self._outputs:
+            raise InputError(f"y must have {self._outputs} numbers in a row, not {y.shape[1]}")
+        return self._more(X, y)
 
     def predict(self, X):
         """A, or A×outputs float."""
@@ -44,11 +49,18 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
     def _validated(self, X, y):
         X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
         self._flat = y.ndim == 1
-        y = np.asarray(y, float).reshape(len(X), -1)
-        bounded("y", y)
+        y = self._numbers(y)
         self._least, width = y.min(axis=0), np.ptp(y, axis=0)
         self._range = np.where(width > 0, width, 1.0)
         return X, y
+
+    def _numbers(self, y):
+        """A×outputs float."""
+        if issparse(y):
+            raise InputError("y must be an array of numbers, not sparse: expected y.toarray()")
+        y = np.asarray(y, float).reshape(len(y), -1)
+        bounded("y", y)
+        return y
 
     @property
     def _outputs(self):
@@ -60,7 +72,11 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         return low + (high - low) * inside
 
     def _score_of(self, outputs, y):
-        return float(r2_score(self._targets(y), outputs)) if len(y) > 1 else -np.inf
+        return float(r2_score(self._targets(y), outputs))
 
     def _strata(self, y):
+        if len(y) * self.validation_fraction <= 1:
+            raise InputError(
+                "R² needs 2 rows that are kept back: try a greater validation_fraction"
+            )
         return None

@@ -50,7 +50,7 @@ class Remarks:
 
 
 def bounded(name, values):
-    """Refuse numbers whose squares are none."""
+    """Refuse numbers whose squares are none, and what is no number."""
     most = float(np.abs(values).max(initial=0))
-    if most > MOST:
+    if not most <= MOST:
         raise InputError(f"{name} must be of numbers within ±{MOST:g}, not {most:g}")

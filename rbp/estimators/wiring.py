@@ -7,6 +7,7 @@ import numpy as np
 
 from rbp.checks import boolean, integer, shown
 from rbp.errors import InputError
+from rbp.golden.config import GREATEST_COLUMNS
 
 __all__ = ["Wiring", "layers"]
 
@@ -91,12 +92,18 @@ class Wiring:
         feeds = self.feeds()
         if self.order == 1:
             return feeds, None
-        found = {}
+        found: dict[tuple[int, ...], None] = {}
         for sources in {tuple(np.flatnonzero(row)) for row in feeds[self.first :]}:
             for degree in range(1, self.order + 1):
                 # a power of the bias is a constant, and one of those is enough
-                terms = combinations_with_replacement(sources, degree)
-                found |= {term: None for term in terms if degree == 1 or 0 not in term}
+                for term in combinations_with_replacement(sources, degree):
+                    if degree == 1 or 0 not in term:
+                        found[term] = None
+                    if len(found) > GREATEST_COLUMNS:
+                        raise InputError(
+                            f"order {self.order} makes more than {GREATEST_COLUMNS} products of "
+                            f"{self.units} units: expected a lower order, or fewer units"
+                        )
         products = sorted(found, key=lambda term: (len(term), term))
         fed = [feeds[:, list(term)].all(axis=1) for term in products]
         return np.stack(fed, axis=1), [tuple(map(int, term)) for term in products]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from rbp.errors import InputError
@@ -65,3 +66,21 @@ def test_bad_input():
         AssociativeMemory().fit((2 * patterns - 1) * 1.7e308)
     with pytest.raises(InputError, match="patterns must have shape"):
         memory.score(patterns, patterns=patterns[:2])
+    with pytest.raises(InputError, match="at most 1024 units, not 1000004"):
+        AssociativeMemory(10**6).fit(patterns)
+    with pytest.raises(InputError, match="tol must be a number"):
+        memory.set_params(tol="a").score(patterns)
+    with pytest.raises(NotFittedError):
+        AssociativeMemory().get_feature_names_out()
+
+
+def test_settings_of_a_learned_memory():
+    """It recalls as it was learned; one that was refused does not mix two scales."""
+    patterns = np.eye(4)
+    memory = AssociativeMemory(2, max_iter=10, random_state=0).fit(patterns)
+    found = memory.recall(patterns)
+    assert np.array_equal(memory.set_params(hidden=5).recall(patterns), found)
+    with pytest.raises(InputError, match="macs must be"):
+        memory.set_params(macs=99).fit(7 * patterns)
+    with pytest.raises(NotFittedError):
+        memory.recall(patterns)

@@ -6,9 +6,10 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -218,6 +219,8 @@ WRONG = {
     "at most 1024 units, not 100008": {"hidden": 100_000},
     "activation must be a name": {"activation": None},
     "validation_fraction must be": {"validation_fraction": 0},
+    "early_stopping must be True or False": {"early_stopping": "no"},
+    "order 2 makes more than 4096 products": {"hidden": 900, "topology": "recurrent", "order": 2},
 }
 
 
@@ -246,3 +249,68 @@ def test_products_stay_in_their_format():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             RecurrentClassifier(4, order=order, max_iter=5, random_state=0).fit(X, y)
+
+
+def test_settings_of_a_learned_network():
+    """A network is asked as it was learned; what is wrong is refused before more is learned."""
+    X, y = IRIS
+    model = RecurrentClassifier(4, max_iter=2, random_state=0).fit(X, y)
+    shares, words = model.predict_proba(X), model.result_.weights_raw
+    model.set_params(order=3, activation="tanh", hidden=9)
+    assert np.array_equal(model.predict_proba(X), shares)
+    assert model.partial_fit(X, y).result_.problem.activation == ("logistic",) * 12
+    for flags in ({"order": 0}, {"callback": 3}, {"tol": "a"}, {"n_iter_no_change": None}):
+        model = RecurrentClassifier(4, max_iter=2, random_state=0).fit(X, y)
+        with pytest.raises(rbp.InputError, match=f"{next(iter(flags))} must be"):
+            model.set_params(**flags).partial_fit(X, y)
+        assert np.array_equal(model.result_.weights_raw, words)
+
+
+def test_a_callback_asks_the_network():
+    X, y = IRIS
+    scores = []
+
+    def callback(model):
+        scores.append(model.score(X, y))
+        if len(scores) == 3:
+            raise RuntimeError("enough")
+
+    model = RecurrentClassifier(4, callback=callback, random_state=0)
+    with pytest.raises(RuntimeError, match="enough"):
+        model.fit(X, y)
+    assert model.score(X, y) == scores[-1]
+    assert model.result_.updates == 3 * -(-150 // 16)
+
+
+def test_an_interrupted_fit_is_none():
+    def interrupted(u):
+        raise KeyboardInterrupt
+
+    X, y = IRIS
+    for kind in (RecurrentClassifier, RecurrentRegressor):
+        model = kind(4, max_iter=2).fit(X, y).set_params(activation=(interrupted, np.cos))
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        with pytest.raises(NotFittedError):
+            model.predict(X)
+
+
+def test_targets_that_cannot_be():
+    X, y = IRIS
+    model = RecurrentRegressor(4, max_iter=2).fit(X, np.stack([y, y], axis=1))
+    for wrong in (y, np.stack([y] * 3, axis=1)):
+        with pytest.raises(rbp.InputError, match="y must have 2 numbers in a row, not"):
+            model.partial_fit(X, wrong)
+    for ask in (RecurrentRegressor().fit, RecurrentRegressor().partial_fit):
+        with pytest.raises(rbp.InputError, match="y must be of numbers within .*, not nan"):
+            ask(X, np.array([None] * 150))
+        with pytest.raises(rbp.InputError, match="not sparse"):
+            ask(X, csr_matrix(np.stack([y, y], axis=1)))
+    with pytest.raises(rbp.InputError, match="early_stopping with 9 rows: R² needs 2 rows"):
+        RecurrentRegressor(early_stopping=True).fit(X[:9], y[:9])
+    model = RecurrentClassifier(4)
+    for labels in (np.array([0, "a"] * 75, object), np.array([None] * 150)):
+        with pytest.raises(rbp.InputError, match=r"y must be of the classes \[0 1 2\]"):
+            model.partial_fit(X, labels, classes=[0, 1, 2])
+    with pytest.raises(rbp.InputError, match="classes must be passed on the first call"):
+        model.partial_fit(X, y)
