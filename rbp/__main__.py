@@ -36,8 +36,9 @@ def main() -> int:
     try:
         if interruptible:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left half made
+        for asked in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(asked) is signal.SIG_DFL:
+                signal.signal(asked, signal.default_int_handler)  # nothing is left half made
         return run()
     except KeyboardInterrupt:  # between two lines that catch it
         return 130

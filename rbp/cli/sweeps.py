@@ -6,7 +6,7 @@ from rbp.checks import integer
 from rbp.cli.options import add_verb, complain
 from rbp.errors import CheckFailed
 from rbp.extras import require
-from rbp.files import check_folder
+from rbp.files import check_folder, made_folder
 from rbp.progress import Progress
 
 __all__ = ["add"]
@@ -42,10 +42,11 @@ def _sweep(arguments):
     jobs = plan.read(arguments.sweep)
     if arguments.plot:
         plan.check_setting(arguments.plot, jobs)
-    check_folder(arguments.out, (rows.TABLE,))
-    os.makedirs(arguments.out, exist_ok=True)
+    plotted = [f"{arguments.plot}.png"] if arguments.plot else []
+    check_folder(arguments.out, [rows.TABLE, *plotted])
+    check_folder(os.path.join(arguments.out, rows.PARTS), [f"{jobs[0].key}.parquet"])
     try:
-        with Progress("job") as progress:
+        with made_folder(arguments.out), Progress("job") as progress:
             found = sweep.run(jobs, arguments.out, arguments.workers, arguments.scheduler, progress)
     except KeyboardInterrupt:
         kept = len(rows.done(arguments.out).keys() & {job.key for job in jobs})
@@ -53,7 +54,7 @@ def _sweep(arguments):
         return complain(f"stopped: {left}", 130)
     print(f"wrote {rows.collect(arguments.out, found)}: {len(found)} rows")
     if arguments.plot:
-        path = os.path.join(arguments.out, f"{arguments.plot}.png")
+        path = os.path.join(arguments.out, *plotted)
         plot.draw(found, arguments.plot, path)
         print(f"wrote {path}")
     failed = [row["error"] for row in found if row["error"]]

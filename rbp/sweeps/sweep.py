@@ -13,6 +13,8 @@ from rbp.sweeps.jobs import run as run_job
 
 __all__ = ["DIED", "run"]
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 DIED = 3
 """Workers that a job may cost before it is given up."""
 
@@ -59,33 +61,38 @@ def _as_they_come(client, jobs):
 
 @contextmanager
 def _uninterrupted():
-    """A context that Ctrl-C does not interrupt, but ends behind its body."""
+    """A context that no signal interrupts: what was asked meanwhile is heard behind its body."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     told = []
-    before = signal.signal(signal.SIGINT, lambda *_: told.append(True))
+    signals = [s for s in ENDING if signal.getsignal(s) not in (signal.SIG_IGN, None)]
+    before = {s: signal.signal(s, lambda which, _: told.append(which)) for s in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)
     if told:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(told[0])
 
 
 def _fork_server():
-    """What forks the workers, none of which hears of Ctrl-C: a terminal sends it to all."""
+    """What forks the workers, none of which hears of Ctrl-C, nor of a terminal that closes: both
+    are sent to all."""
     from multiprocessing import forkserver
 
     from distributed.utils import get_mp_context
 
     get_mp_context()  # what it has imported before it forks
     if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which it inherits
+        sent = (signal.SIGINT, signal.SIGHUP)
+        before = {s: signal.signal(s, signal.SIG_IGN) for s in sent}  # which it inherits
         try:
             forkserver.ensure_running()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for which, handler in before.items():
+                signal.signal(which, handler)
 
 
 @contextmanager
@@ -121,8 +128,9 @@ def _client(workers, scheduler):
                 cluster = LocalCluster(
                     n_workers=min(workers, processors),
                     threads_per_worker=1,
-                    dashboard_address=None,
                     host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",  # not that of another sweep
+                    scheduler_kwargs={"dashboard": False},
                 )
             scheduler = stack.enter_context(cluster)
         try:

@@ -62,7 +62,7 @@ def equal(one, other):
     return [k for k in KEPT if not np.array_equal(getattr(one, k), getattr(other, k))]
 
 
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("engine", ["float64", "golden", "model", "rtl"])
 def test_an_interrupt_saves_what_was_reached(problem, tmp_path, engine, which):
     """130 and one line; continued, the file is as if it had never been stopped."""
@@ -279,7 +279,7 @@ def test_short_jobs_have_no_bar(problem, tmp_path):
     assert seen.startswith(b"E ")
 
 
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_second_signal_ends_at_once(which):
     """The first, too, before an update was made; afterwards signals do what they did."""
     progress, saved, before = Progress("update"), [], signal.getsignal(which)

@@ -74,12 +74,13 @@ def heard():
 
 
 def test_interrupted_and_resumed(tmp_path):
-    """Ctrl-C ends it with one line and 130; the same command makes what is missing, no more."""
+    """Ctrl-C, or a terminal that closes, ends it with one line and 130; the same command makes
+    what is missing, no more."""
     path, out = written(tmp_path, SIXTY), tmp_path / "out"
     words = [sys.executable, "-m", "rbp", "sweep", str(path), "--out", str(out), "--workers", "1"]
     parts = out / rows.PARTS
 
-    def interrupted(when):
+    def interrupted(when, which=signal.SIGINT):
         """What is said, where all processes get the signal, as from a terminal."""
         process = subprocess.Popen(
             words, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard
@@ -87,7 +88,7 @@ def test_interrupted_and_resumed(tmp_path):
         while not when(process):
             time.sleep(0.05)
             assert process.poll() is None
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, which)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 130
         return said
@@ -96,10 +97,11 @@ def test_interrupted_and_resumed(tmp_path):
         return len(psutil.Process(process.pid).children(recursive=True)) >= 3
 
     def has_five(process):
-        return parts.exists() and len(list(parts.iterdir())) >= 5
+        return len(list(parts.glob("*.parquet"))) >= 5
 
     none = f"rbp: stopped: 0 of 60 are kept in {out}; rbp sweep goes on there\n"
     assert interrupted(begins) == none
+    assert interrupted(begins, signal.SIGHUP) == none
     said = interrupted(has_five)
     kept = {p.name: p.stat().st_mtime_ns for p in parts.iterdir()}
     assert said == none.replace("0 of 60", f"{len(kept)} of 60")
@@ -107,6 +109,12 @@ def test_interrupted_and_resumed(tmp_path):
     assert main(words[3:]) == 0
     assert len(pq.read_table(out / rows.TABLE)) == 60
     assert all((parts / name).stat().st_mtime_ns == then for name, then in kept.items())
+
+
+def test_two_at_once(recwarn):
+    """Nothing is said of another sweep on this machine."""
+    with sweep._client(1, None), sweep._client(1, None):
+        assert not [w for w in recwarn if "already in use" in str(w.message)]
 
 
 def test_failures_are_kept(tmp_path, capsys):
@@ -182,6 +190,16 @@ def test_bad_places(tmp_path, capsys):
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4
     assert "no scheduler at tcp://127.0.0.1:1" in said[3]
+    assert not (tmp_path / "o").exists()
+    (tmp_path / "a" / "seed.png").mkdir(parents=True)
+    assert main(["sweep", str(path), "--out", str(tmp_path / "a"), "--plot", "seed"]) == 2
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / rows.PARTS).touch()
+    assert main(["sweep", str(path), "--out", str(tmp_path / "b")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in said] == ["rbp"] * 2
+    assert "seed.png: it is a folder" in said[0]
+    assert "jobs is not a folder" in said[1]
     parts = tmp_path / "o" / rows.PARTS
     parts.mkdir(parents=True)
     for name in "xy":
