@@ -85,7 +85,7 @@ def _watch(arguments):
 def _grid(text):
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
     if not found:
         raise InputError(f"grid must be HxW, as 8x8, not {shown(text)}")
     return int(found[1]), int(found[2])

@@ -7,6 +7,7 @@ from rbp.engines.board import HARDWARE, check_port
 from rbp.engines.model import MOST_THREADS, runner
 from rbp.engines.recalling import recall
 from rbp.engines.training import advance, result_of, run_of, train
+from rbp.errors import InputError
 from rbp.golden.formats import PRESETS
 from rbp.machine import machine, origin, unclamped
 from rbp.result import Result
@@ -21,7 +22,8 @@ def learner(source, engine, threads=1, port=None, baud=None, **flags):
     ``train(updates)`` returns E of each update, before it. ``states(start, inputs)`` is where the
     unclamped network comes to rest from x(t0) with I, all C×N float, with the weights of now.
     ``trouble()`` is the roles that have saturated and the share of relaxations at the limit,
-    ``result()`` the :class:`rbp.Result`: of what has been trained so far, of one update at least.
+    ``result()`` the :class:`rbp.Result`: of what has been trained so far, of one update at least;
+    before that the one that is continued.
     """
     threads, where = integer("threads", threads, 1, MOST_THREADS), check_port(engine, port, baud)
     if engine in HARDWARE:
@@ -64,6 +66,8 @@ class Software:
         return getattr(self.machine, "saturated", set()), self.machine.unsettled / relaxations
 
     def result(self):
+        if self.earlier and not self.energy:
+            return self.earlier
         run = run_of(self.machine, self.energy, self.steps)
         found = result_of(self.problem, self.settings, self.engine, run)
         return found.following(self.earlier) if self.earlier else found
@@ -74,7 +78,8 @@ class Hardware:
 
     def __init__(self, source, engine, where, **flags):
         self.source, self.engine, self.where, self.flags = source, engine, where, flags
-        origin(source, engine, **flags)
+        problem, settings, earlier = origin(source, engine, **flags)
+        machine(problem, settings, engine, earlier)  # what cannot be is refused here
 
     def train(self, updates):
         before = self.source.updates if isinstance(self.source, Result) else 0
@@ -82,6 +87,8 @@ class Hardware:
         return self.source.energy[before:]
 
     def states(self, start, inputs):
+        if not isinstance(self.source, Result):
+            raise InputError("nothing is learned yet: expected an update before a recall")
         cues = {"initial_state": start, "inputs": inputs}
         return recall(self.source, cues, self.engine, **self.where).values
 

@@ -1,5 +1,7 @@
 """``rbp report``: a training that has ended, as a page that lives by itself."""
 
+from html import escape
+
 import numpy as np
 from bokeh.embed import file_html
 from bokeh.layouts import column, gridplot
@@ -28,7 +30,7 @@ def html(result, title):
     settling.show(looks.states_settling(result, start, problem.inputs[0]))
     said = ", ".join(role for role, is_so in result.saturated.items() if is_so) or "nothing"
     words = Div(
-        text=f"<h1>{title}</h1><p>{problem.units} units, {problem.patterns} patterns; "
+        text=f"<h1>{escape(title)}</h1><p>{problem.units} units, {problem.patterns} patterns; "
         f"{result.updates:,} updates on {result.engine}; E {result.energy[0]:.4g} → "
         f"{result.energy[-1]:.4g}; unsettled {result.unsettled:,}; saturated: {said}. "
         "States are those of pattern 0, without clamps.</p>"

@@ -1,6 +1,8 @@
 """``rbp watch``: a page on this machine that shows a network while it learns."""
 
 from dataclasses import replace
+from functools import wraps
+from html import escape
 
 import numpy as np
 from bokeh.application import Application
@@ -32,7 +34,7 @@ def grid_of(problem, grid=None):
         side = int(count**0.5)
         is_square = count >= 9 and side * side == count and visible[:count].all()
         return (side, side) if is_square else None
-    if grid[0] * grid[1] != count or not visible[:count].all():
+    if not 0 < count == grid[0] * grid[1] or not visible[:count].all():
         raise InputError(
             f"grid must have a point for each visible unit, {count}, not {grid[0]}×{grid[1]}"
         )
@@ -75,11 +77,24 @@ class Watch:
         self.dt = Slider(title="k of Δt = 2^-k", start=0, end=3, value=settings.dt_shift)
         self.pattern = Select(title="pattern that settles", options=self._patterns(), value="0")
         self.words = Div(text="", name="words")
-        self.once.on_click(self.learn)
+        self.once.on_click(self.saying(self.learn))
         self.run.on_change("active", self._toggled)
         for name, slider in (("eta_shift", self.eta), ("dt_shift", self.dt)):
-            slider.on_change("value_throttled", self._tuned(name))
-        self.pattern.on_change("value", lambda attr, old, new: self.look())
+            slider.on_change("value_throttled", self.saying(self._tuned(name)))
+        self.pattern.on_change("value", self.saying(lambda attr, old, new: self.look()))
+
+    def saying(self, action):
+        """The same action; what goes wrong is said on the page, which stays."""
+
+        @wraps(action)  # what Bokeh looks at
+        def done(*of):
+            try:
+                action(*of)
+            except Exception as error:  # noqa: BLE001
+                self.run.active = False
+                self.words.text = f"stopped: {escape(str(error), quote=False)}"
+
+        return done
 
     def _patterns(self):
         return [str(k) for k in range(self.problem.patterns)]
@@ -91,20 +106,16 @@ class Watch:
         """Go on with another η, or Δt, from where it is."""
 
         def changed(attr, old, new):
-            self.flags[name] = int(new)
+            flags = self.flags | {name: int(new)}
             source = self.job.result() if self.done else self.problem
-            self.job = learner(source, self.engine, **self.where, **self.flags)
+            self.job = learner(source, self.engine, **self.where, **flags)
+            self.flags = flags
 
         return changed
 
     def learn(self):
         """Some updates, then look."""
-        try:
-            energy = self.job.train(self.each)
-        except Exception as error:  # noqa: BLE001 it is said on the page, which stays
-            self.run.active = False
-            self.words.text = f"stopped: {error}"
-            return
+        energy = self.job.train(self.each)
         self.energy.add(self.done + 1, energy)
         self.done += self.each
         self.look()
@@ -128,13 +139,14 @@ class Watch:
     def tick(self):
         """Called now and then."""
         if self.run.active:
-            self.learn()
+            self.saying(self.learn)()
 
     def relearn(self, problem):
         """Go on with other patterns, and the weights of now."""
         weights = self.job.result().weights if self.done else self.problem.weights
-        self.problem = replace(problem, weights=np.where(problem.connected, weights, 0))
-        self.job, self.done = learner(self.problem, self.engine, **self.where, **self.flags), 0
+        problem = replace(problem, weights=np.where(problem.connected, weights, 0))
+        self.job, self.done = learner(problem, self.engine, **self.where, **self.flags), 0
+        self.problem = problem
         for source in (self.energy.source, self.energy.slave):
             source.data = {name: [] for name in source.data}
         self.pattern.options = self._patterns()
@@ -155,7 +167,7 @@ class _Memory:
     def __init__(self, watch):
         self.watch, (height, width) = watch, watch.grid
         self.count = height * width
-        self.drawn = figures.Picture("draw", height, width, self._tapped)
+        self.drawn = figures.Picture("draw", height, width, watch.saying(self._tapped))
         self.recalled = figures.Picture("recalled", height, width)
         self.drawn.show(np.zeros(self.count))
         buttons = {
@@ -167,7 +179,7 @@ class _Memory:
         self.buttons = []
         for name, action in buttons.items():
             button = Button(label=name, name=name, width=90)
-            button.on_click(action)
+            button.on_click(watch.saying(action))
             self.buttons.append(button)
 
     def layout(self):

@@ -1,5 +1,6 @@
 """The page in a browser: draw, learn, erase, recall; and the report, which needs nothing else."""
 
+import html
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from bokeh.events import ButtonClick
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from tornado.ioloop import IOLoop
@@ -18,7 +20,7 @@ import rbp
 from rbp.cli import main
 from rbp.engines.learner import learner
 from rbp.errors import InputError
-from rbp.page import looks, watch
+from rbp.page import looks, report, watch
 from rbp.paper import figure1
 from rbp.paper.networks import visible_memory
 
@@ -182,6 +184,45 @@ def test_learns_as_train(engine):
     assert (page.job.result().weights_raw == more.weights_raw).all()
 
 
+def clicked(page, name):
+    (button,) = [b for b in [page.once, *page.memory.buttons] if b.name == name]
+    button._trigger_event(ButtonClick(button))
+    return page.words.text
+
+
+def test_what_goes_wrong_is_said():
+    """On the page, whichever button it was; what was learned stays."""
+    page = watch.Watch(picture_problem(), "rtl", macs=2, slots=1)
+    page.layout()
+    assert clicked(page, "recall").startswith("stopped: nothing is learned yet")
+    assert clicked(page, "step").startswith("5 updates")
+    assert clicked(page, "learn it").startswith("stopped: a batch of 2 patterns does not fit")
+    assert page.problem.patterns == 1
+    assert clicked(page, "step").startswith("10 updates")
+
+
+@pytest.mark.parametrize("engine", ["model", "rtl"])
+def test_sliders_before_an_update(engine):
+    """Of a result that is continued, and twice in a pause."""
+    known = rbp.train(figure1.problem(), 3, "golden")
+    page = watch.Watch(known, engine, each=3)
+    page.look()
+    for k in (-1, -2):
+        page._tuned("eta_shift")(None, None, k)
+    page.learn()
+    page._tuned("dt_shift")(None, None, 1)
+    page.look()
+    assert page.words.text.startswith("6 updates")
+    more = rbp.train(known, 3, "golden", eta_shift=-2)
+    assert (page.job.result().weights_raw == more.weights_raw).all()
+
+
+def test_a_title_is_text():
+    page = report.html(rbp.train(figure1.problem(), 1), "<img src=x>")
+    assert "&lt;img src=x&gt;" in html.unescape(page)
+    assert "<h1><img" not in html.unescape(page)
+
+
 def test_settling_ends_where_recall_does():
     problem = figure1.problem()
     result = rbp.train(problem, 20)
@@ -237,6 +278,7 @@ def test_bad_input(tmp_path, capsys):
     figure1.problem().save(path)
     for words, said in (
         (["watch", str(path), "--grid", "axb"], "grid must be HxW"),
+        (["watch", str(path), "--grid", "0x0"], "grid must be HxW"),
         (["watch", str(path), "--listen", "70000"], "listen must be"),
         (["watch", str(path), "--engine", "board"], "engine board needs a port"),
         (["watch", str(path), "--port", "x"], "port is for engine board"),
