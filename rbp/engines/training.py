@@ -151,12 +151,15 @@ def _stepped(start, updates, progress, seen, pause, reached):
 def _in_parts(model, updates, progress, seen, pause, reached):
     """Train by the compiled model."""
     start, energy, steps, done = model.machine, [], [], 0
+    saturated = set(start.saturated)
     for part in model.parts(updates):
         energy += part.energy.tolist()
         steps += list(part.steps)
         for k, share in enumerate(part.unsettled.mean(axis=(1, 2)), start=done):
+            if k + 1 == len(energy):  # which update of the part it was is not known
+                saturated = set(start.saturated)
             if seen:
-                seen(energy[k], share, start.saturated)
+                seen(energy[k], share, saturated)
             if progress:
                 progress(k + 1, updates)
         done = len(energy)

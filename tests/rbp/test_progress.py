@@ -77,3 +77,32 @@ def test_what_progress_may_be():
         says = f"progress must be callable, True or False, not {wrong!r}"
         with pytest.raises(InputError, match=says):
             rbp.train(OSCILLATES, 1, progress=wrong)
+
+
+GROWS = rbp.Problem(weights=[[7.0]], targets=[[1.9]], target_units=[True])
+
+
+class Heard:
+    """A progress that keeps after how many updates words had saturated."""
+
+    def __init__(self):
+        self.roles = []
+
+    def __call__(self, done, total):
+        pass
+
+    def seen(self, energy, share, saturated):
+        self.roles.append(set(saturated))
+
+
+def test_nothing_saturates_before_it_does():
+    """The model says it at the end of what it makes at once: late, but not too early."""
+    heard = {engine: Heard() for engine in ("golden", "model")}
+    for engine, progress in heard.items():
+        flags = {"eta_shift": 1, "momentum_shift": 3}
+        rbp.train(GROWS, 200, engine, progress, **flags)
+    golden, model = (each.roles for each in heard.values())
+    assert any(golden)
+    assert not all(golden)
+    assert golden[-1] == model[-1]
+    assert all(late <= early for late, early in zip(model, golden, strict=True))
