@@ -95,7 +95,7 @@ def design(config, device):
         )
         (folder / DESIGN).write_text(f"# {harness.registers} registers of the harness\n{text}")
 
-    content = (config, device.name, version("amaranth"), SOURCES)
+    content = (config, device.name, version("amaranth"), SOURCES, Path(__file__).read_text())
     folder = cached(BUILD, "design", content, make)
     return (folder / DESIGN).read_text()
 
