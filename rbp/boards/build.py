@@ -148,7 +148,7 @@ def routed(design, seeds=SEEDS, progress=None):
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
         try:
-            folder = flow.route(netlist, target.device, target.grade, seed, planned=target.planned)
+            folder = flow.route(netlist, target.device, target.grade, seed)
         except flow.Unrouted as error:
             if seed == seeds and not ended:
                 raise

@@ -74,9 +74,6 @@ class Device:
     """For :func:`rbp.fpga.floorplan.floorplan`."""
     planned: int | None = None
     """Multipliers beyond which there must be a floor plan, or nextpnr's router does not end."""
-    with_plan: str = ""
-    without_plan: str = ""
-    """Further arguments of nextpnr's."""
     cells: str = "logic_cells"
     """What ``synth.json`` calls the cells that LUTs and registers are packed into."""
 
@@ -127,7 +124,10 @@ _HX8K = replace(
     dsps=0,
     sprams=0,
 )
-_PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2"
+# The static placer, with the router's usual weights, ends with every design. The other placer draws
+# a large one together; weights that count history are faster for some seeds, and never end for
+# others.
+_PLACE_ECP5 = "ecp5 --{} --package CABGA381 --router router2 --placer static"
 # No wide LUTs: the pin of their multiplexers is reached by detours (16 multipliers: 117 MHz with,
 # 121 without).
 _ECP5_25K = Device(
@@ -148,10 +148,6 @@ _ECP5_25K = Device(
     grades=(6, 7, 8),
     apart=r"\S+\.(pe|y|lane)_\d+",
     pins='LOCATE COMP "clk" SITE "G2";\n',
-    # A large design is spread over the device, and the router weighs what is used twice ever more,
-    # or it does not end. A small one is faster where the router weighs history.
-    with_plan="--placer static",
-    without_plan="--router2-alt-weights",
     cells="trellis_comb",
 )
 _ECP5_45K = replace(

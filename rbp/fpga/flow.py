@@ -189,17 +189,14 @@ def check_router(log, seed):
         )
 
 
-def place(netlist, device, grade, seed, *, planned=False):
-    """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone.
-
-    ``planned``: with a floor plan.
-    """
+def place(netlist, device, grade, seed):
+    """nextpnr's report of a synthesised design; of one that is too big, its utilisation alone."""
     pins = ["--lpf", PINS["ecp5"], "--lpf-allow-unconstrained"] if device.pins else []
-    folder = _placed(netlist, device, grade, seed, pins, planned)
+    folder = _placed(netlist, device, grade, seed, pins)
     return json.loads((folder / REPORT).read_text())
 
 
-def route(netlist, device, grade, seed, *, planned=False):
+def route(netlist, device, grade, seed):
     """As :func:`place`, of a design of which the device's constraints name every pin.
 
     Returns the folder of its report, for :func:`pack`, too.
@@ -207,7 +204,7 @@ def route(netlist, device, grade, seed, *, planned=False):
     kind = device.place.split()[0]
     constraints, placed = OF_IMAGE[kind]
     pins = [constraints, PINS[kind], placed, PLACED, *BESIDE[kind]]
-    return _placed(netlist, device, grade, seed, pins, planned)
+    return _placed(netlist, device, grade, seed, pins)
 
 
 def pack(routed, device):
@@ -224,10 +221,9 @@ def pack(routed, device):
     return (cached(BUILD, "image", content, make) / IMAGE).read_bytes()
 
 
-def _placed(netlist, device, grade, seed, pins, planned):
+def _placed(netlist, device, grade, seed, pins):
     """Folder in which nextpnr has run."""
     tool, *arguments = device.place.split()
-    arguments += (device.with_plan if planned else device.without_plan).split()
     if grade is not None:
         arguments += ["--speed", str(grade)]
     arguments += pins

