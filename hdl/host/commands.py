@@ -79,7 +79,7 @@ class Commands(wiring.Component):
     again, tag : Out
         ``word`` has the tag of the last start; that tag.
     refused : Out
-        Of what was written 0, 1 or 2 cycles ago.
+        Of what was written 1 or 2 cycles ago.
     """
 
     def __init__(self):
@@ -112,7 +112,6 @@ class Commands(wiring.Component):
         m = Module()
         m.submodules.tag = tag = Tag()
         train, recall, clear, stop = self.data[:4]
-        other = Cat(self.data[4 : TAG.low], self.data[TAG.low + TAG.width :]).any()
         start = self.doing & (train | recall) & ~clear
         fits = self.asked[1] & self.fit
         m.d.comb += [
@@ -143,7 +142,13 @@ class Commands(wiring.Component):
         ]
         with m.If(ends):
             m.d.sync += self.stop.eq(1)
-        unknown = self.doing & (other | (clear & (train | recall)))
+        done, other, both = Signal(), Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [
+            done.eq(self.doing),
+            other.eq(Cat(self.data[4 : TAG.low], self.data[TAG.low + TAG.width :]).any()),
+            both.eq(clear & (train | recall)),
+        ]
         unfit = self.asked[1] & ~self.fit
+        unknown = done & (other | both)
         m.d.comb += self.refused.eq(unknown | unfit | (started & ~tag.again))
         return m
