@@ -186,15 +186,15 @@ class HostPort(wiring.Component):
         written = [at.hit[r.name] for r in REGISTERS if r.access != "ro"]
         serving, held = self.write | self.probe, at.to_carousel & ~self.resting
         blocked = serving | held
-        m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
+        m.d.comb += [  # what is decoded is still asked for, since it has waited
+            self.running.eq(decoded & ~self.quiet),
+            self.storing.eq(decoded & self.quiet & ~serving),
+            self.doing.eq(self.storing & ~held),
+        ]
         with m.If(bus.w_en):
-            m.d.comb += [
-                self.storing.eq(decoded & self.quiet & ~serving),
-                self.doing.eq(self.storing & ~held),
-                bus.wait.eq(
-                    ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
-                ),
-            ]
+            m.d.comb += bus.wait.eq(
+                ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
+            )
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
         nowhere = Signal()
         m.d.sync += nowhere.eq(self.doing & ~mapped)
