@@ -29,18 +29,10 @@ class Family:
 
 
 GREATEST_UNITS = 1024
-
-GREATEST_ACTIVATIONS = 8
-"""Which a core's description has room for."""
-
-GREATEST_COLUMNS = 4096
-"""M, which the memory map's columns and a device's memories hold."""
-
-GREATEST_FACTORS = 1023
-"""N of a core with products: three numbers of units make a word."""
-
-SPRAM_WORDS = 16384
-"""Of 16 bits, that a single-ported RAM of UP5K holds."""
+GREATEST_ACTIVATIONS = 8  # which a core's description has room for
+GREATEST_COLUMNS = 4096  # M, which the memory map's columns and a device's memories hold
+GREATEST_FACTORS = 1023  # N of a core with products: three numbers of units make a word
+SPRAM_WORDS = 16384  # of 16 bits, that a single-ported RAM of UP5K holds
 
 FAMILIES = {
     f.name: f
