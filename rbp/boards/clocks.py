@@ -23,9 +23,11 @@ _FILTER = (17, 26, 44, 66, 101)
 def megahertz(text):
     """A frequency in Hz, of a text in MHz."""
     try:
-        hertz = Fraction(text) * MEGA
+        # a float first: as a fraction, 1e99999999 has as many digits
+        value = Fraction(text) if "/" in text or 0 < float(text) <= 1000 else Fraction(-1)
     except (ValueError, ZeroDivisionError):
-        hertz = Fraction(-1)
+        value = Fraction(-1)
+    hertz = value * MEGA
     if not 0 < hertz <= 1000 * MEGA:
         raise InputError(f"clock must be a number of MHz above 0, 1000 at most, not {text!r}")
     return hertz

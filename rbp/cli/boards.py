@@ -1,12 +1,20 @@
 """Verb of the boards: board."""
 
-from rbp.cli.options import add_verb, core_flags, given_machine, option, remark, stage
+from rbp.cli.options import add_verb, core_flags, given_machine, remark, stage
 from rbp.errors import InputError
 from rbp.extras import require
+from rbp.fpga.machines import MACHINE
 
 __all__ = ["add"]
 
-JOBS = ("build", "flash", "info", "serve")
+CORE = "like", *MACHINE
+JOBS = {
+    "build": ("out", "clock", "baud", "seeds", *CORE),
+    "flash": (),
+    "info": ("port", "baud"),
+    "serve": ("clock", "baud", "link", *CORE),
+}
+"""By job, the options that it takes."""
 
 
 def add(verbs):
@@ -36,7 +44,12 @@ def add(verbs):
     )
     verb.add_argument("--port", metavar="P", help="for info: a serial device, or sim:NAME")
     verb.add_argument("--link", metavar="PATH", help="for serve: another name of the terminal")
-    option(verb, "--seeds", 3, "K", "times to place, until the clock is reached, 1 … 99")
+    verb.add_argument(
+        "--seeds",
+        type=int,
+        metavar="K",
+        help="times to place, until the clock is reached, 1 … 99 (default: 3)",
+    )
     core_flags(verb)
     verb.set_defaults(outputs=_outputs)
 
@@ -53,6 +66,7 @@ def _board(arguments):
     if arguments.job not in JOBS:
         wrong = "" if arguments.job is None else f", not {arguments.job!r}"
         raise InputError(f"board must be given {', '.join(JOBS)}, or --list{wrong}")
+    _check_taken(arguments)
     if arguments.job == "info":
         _info(arguments)
         return
@@ -64,6 +78,23 @@ def _board(arguments):
         _serve(arguments)
     else:
         _build(arguments)
+
+
+def _check_taken(arguments):
+    """Refuse what the job would not heed."""
+    job = arguments.job
+    for options in JOBS.values():
+        for name in options:
+            if name not in JOBS[job] and getattr(arguments, name, None) is not None:
+                having = [other for other in JOBS if name in JOBS[other]]
+                option = "--" + name.replace("_", "-")
+                raise InputError(
+                    f"rbp board {job} has no {option}, which is of {', '.join(having)}"
+                )
+    extra = {"info": arguments.name, "serve": arguments.folder}.get(job)
+    if extra is not None:
+        what = "only --port and --baud" if job == "info" else "one name, of the board"
+        raise InputError(f"rbp board {job} takes {what}, not {extra!r}")
 
 
 def _listed():
@@ -104,10 +135,11 @@ def _build(arguments):
     from rbp.boards import build, clocks
 
     clock = None if arguments.clock is None else clocks.megahertz(arguments.clock)
+    seeds = build.SEEDS if arguments.seeds is None else arguments.seeds
     design = build.design(name, clock=clock, baud=arguments.baud, **given_machine(arguments))
     build.check_outputs(design, arguments.out)
     remark(design.target)
-    files, report = build.write(design, arguments.out, seeds=arguments.seeds, progress=stage)
+    files, report = build.write(design, arguments.out, seeds=seeds, progress=stage)
     print("\n".join(build.summary(report)))
     print("wrote", *files)
 
@@ -116,6 +148,8 @@ def _info(arguments):
     from rbp.engines.board import check_port, core_at
     from rbp.export.generated import parameters
 
+    if arguments.port is None:
+        raise InputError("rbp board info needs --port, a serial device or sim:NAME")
     core = core_at(**check_port("board", arguments.port, arguments.baud))
     width = max(map(len, parameters(core)))
     for name, value in parameters(core).items():
@@ -128,10 +162,11 @@ def _serve(arguments):
     name = board(arguments.name).name
     for extra in ("rtl", "boards"):
         require(extra)
-    from rbp.boards import virtual
+    from rbp.boards import clocks, virtual
 
+    clock = None if arguments.clock is None else clocks.megahertz(arguments.clock)
     stage("preparing the board; to compile a new one takes some 30 seconds")
-    line = virtual.simulated(name, arguments.baud, **given_machine(arguments))
+    line = virtual.simulated(name, arguments.baud, clock=clock, **given_machine(arguments))
 
     def ready(path):
         print(f"{name} is at {path}; Ctrl-C ends it", flush=True)

@@ -151,6 +151,8 @@ WRONG = {
         "2.8 % off",
     ),
     "clock": (["icebreaker", "--out", "x", "--clock", "37.1"], "36.75 or 37.5 MHz, not 37.1"),
+    "no digits": (["icebreaker", "--out", "x", "--clock", "1e99999999"], "a number of MHz"),
+    "nearly no clock": (["icebreaker", "--out", "x", "--clock", "1e-9999999"], "a number of MHz"),
     "no clock": (["icebreaker", "--out", "x", "--clock", "fast"], "a number of MHz"),
     "seeds": (["icebreaker", "--out", "x", *FLAGS, "--seeds", "0"], "seeds must be an integer"),
     "spram": (["hx8k", "--out", "x", "--spram"], "spram is for up5k"),
@@ -172,6 +174,29 @@ def test_refused(case, tmp_path, monkeypatch, capsys):
 def test_jobs(words, capsys):
     assert main(["board", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+NOT_HEEDED = {
+    "build hx8k --out x --port y": "rbp board build has no --port, which is of info",
+    "build hx8k --out x --link y": "rbp board build has no --link, which is of serve",
+    "serve hx8k --out x": "rbp board serve has no --out, which is of build",
+    "serve hx8k --seeds 3": "rbp board serve has no --seeds, which is of build",
+    "serve hx8k ice": "rbp board serve takes one name, of the board, not 'ice'",
+    "info --port sim:hx8k --units 5": "rbp board info has no --units, which is of build, serve",
+    "info hx8k": "rbp board info takes only --port and --baud, not 'hx8k'",
+    "info": "rbp board info needs --port, a serial device or sim:NAME",
+    "flash hx8k x --random-start": "board flash has no --random-start, which is of build, serve",
+}
+
+
+@pytest.mark.parametrize("words", NOT_HEEDED)
+def test_what_a_job_would_not_heed(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["board", *words.split()]) == 2
+    said, err = capsys.readouterr()
+    assert (said, len(err.splitlines())) == ("", 1)
+    assert NOT_HEEDED[words] in err
+    assert not [*tmp_path.iterdir()]
 
 
 def test_list(capsys):
