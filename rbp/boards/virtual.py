@@ -49,10 +49,7 @@ def serve(line, link, ready, ended=lambda: False):
     path = os.ttyname(slave)
     try:
         if link is not None:
-            try:
-                os.symlink(path, link)
-            except OSError as error:
-                raise InputError(f"cannot make {link}: {error.strerror}") from error
+            _name(path, link)
         ready(link or path)
         _pump(line, master, ended)
     finally:
@@ -60,6 +57,16 @@ def serve(line, link, ready, ended=lambda: False):
             os.unlink(link)
         os.close(master)
         os.close(slave)
+
+
+def _name(path, link):
+    """Make ``link`` a name of the terminal; what a server that was killed has left is replaced."""
+    try:
+        if os.path.islink(link) and (os.readlink(link) == path or not os.path.exists(link)):
+            os.unlink(link)
+        os.symlink(path, link)
+    except OSError as error:
+        raise InputError(f"cannot make {link or repr(link)}: {error.strerror}") from error
 
 
 def _pump(line, master, ended):
