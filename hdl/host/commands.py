@@ -19,7 +19,7 @@ class Tag(wiring.Component):
     again, last : Out
         It has the tag of the last start; that tag.
     run, column : In
-        The run of the word before was started; the column of this word is.
+        The run, or the column, of the word before was started.
     clear : In
         Forget it.
     """
@@ -42,9 +42,7 @@ class Tag(wiring.Component):
         before, last = Signal.like(tag), self.last
         m.d.comb += self.again.eq(tag.any() & (tag == last))
         m.d.sync += before.eq(tag)
-        with m.If(self.column):
-            m.d.sync += last.eq(tag)
-        with m.If(self.run):
+        with m.If(self.run | self.column):
             m.d.sync += last.eq(before)
         with m.If(self.clear):
             m.d.sync += last.eq(0)
@@ -63,7 +61,7 @@ class Commands(wiring.Component):
     quiet, fit : In
         No run is under way; one may start with these settings.
     column : In
-        ``word`` starts a column that there is.
+        The word before starts a column that there is.
     train, recall, clear : Out
         For a cycle, what starts or is cleared. A reset clears, too.
     asked : Out

@@ -16,8 +16,8 @@ class Handing(wiring.Component):
 
     Members
     -------
-    data, word : In
-        What is written; the same a cycle later.
+    word : In
+        What was written, a cycle after.
     weight, column : In
         ``word`` is a weight, or the number of a column.
     bank, entry, velocity : In
@@ -30,17 +30,14 @@ class Handing(wiring.Component):
         The weight.
     probe, probe_column : Out
         The column.
-    is_column : Out
-        There is such a column.
-    refused : Out
-        There is not, a cycle later.
+    asks, is_column, refused : Out
+        A column was asked for, a cycle ago; there is one, or not.
     """
 
     def __init__(self, config):
         self.config, amap = config, AddressMap(config)
         super().__init__(
             {
-                "data": In(32),
                 "word": In(32),
                 "weight": In(1),
                 "column": In(1),
@@ -53,6 +50,7 @@ class Handing(wiring.Component):
                 "write": Out(1),
                 "probe": Out(1),
                 "probe_column": Out(config.column_bits),
+                "asks": Out(1),
                 "is_column": Out(1),
                 "refused": Out(1),
             }
@@ -60,12 +58,18 @@ class Handing(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, data, word = self.config, self.data, self.word
-        other = Cat(data[16 + config.momentum : TAG.low], data[TAG.low + TAG.width :]).any()
-        fits = Signal(reset_less=True)
-        m.d.sync += fits.eq(within(data[:16], config.columns - 1) & ~other)
-        m.d.comb += self.is_column.eq(self.column & fits)
-        m.d.sync += self.refused.eq(self.column & ~self.again & ~fits)
+        config, word = self.config, self.word
+        other = Cat(word[16 + config.momentum : TAG.low], word[TAG.low + TAG.width :]).any()
+        fits, again = Signal(reset_less=True), Signal(reset_less=True)  # in a cycle of their own
+        m.d.sync += [
+            self.asks.eq(self.column),
+            fits.eq(within(word[:16], config.columns - 1) & ~other),
+            again.eq(self.again),
+        ]
+        m.d.comb += [
+            self.is_column.eq(self.asks & fits),
+            self.refused.eq(self.asks & ~again & ~fits),
+        ]
         with m.If(self.started):
             m.d.sync += [self.write.eq(0), self.probe.eq(0)]
         with m.If(self.weight):
@@ -77,8 +81,10 @@ class Handing(wiring.Component):
             ]
             if config.momentum:
                 m.d.sync += self.store.velocity.eq(self.velocity)
+        with m.If(self.asks):
+            m.d.sync += self.probe.eq(fits & ~again)
         with m.If(self.column):
-            m.d.sync += [self.probe.eq(fits & ~self.again), self.probe_column.eq(word)]
+            m.d.sync += self.probe_column.eq(word)
             if config.momentum:
                 m.d.sync += self.store.velocity.eq(word[16])
         return m

@@ -184,7 +184,8 @@ class HostPort(wiring.Component):
         decoded, handing = Signal(), self.handing
         m.d.sync += decoded.eq(bus.w_en & bus.wait)
         written = [at.hit[r.name] for r in REGISTERS if r.access != "ro"]
-        serving, held = self.write | self.probe, at.to_carousel & ~self.resting
+        serving = self.write | self.probe | handing.asks
+        held = at.to_carousel & ~self.resting
         blocked = serving | held
         m.d.comb += [  # what is decoded is still asked for, since it has waited
             self.running.eq(decoded & ~self.quiet),
@@ -241,7 +242,6 @@ class HostPort(wiring.Component):
                 table.w_data.eq(word),
             ]
         m.d.comb += [
-            registers.data.eq(self.bus.w_data),
             registers.word.eq(word),
             *(registers.done[name].eq(done[name]) for name in registers.done.shape().members),
             registers.fits.eq(run.fits),
@@ -260,7 +260,6 @@ class HostPort(wiring.Component):
         m.submodules.handing = handing = self.handing
         at = self.decoder
         m.d.comb += [
-            handing.data.eq(self.bus.w_data),
             handing.word.eq(self.word),
             handing.weight.eq(self.done["WEIGHTS"]),
             handing.column.eq(self.done["COLUMN"]),

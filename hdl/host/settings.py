@@ -19,8 +19,8 @@ class SettingsRegisters(wiring.Component):
 
     Members
     -------
-    data, word, done : In
-        What is written; the same a cycle later, and where to, one flag for each register.
+    word, done : In
+        What is written, and where to, one flag for each register.
     errors, set_errors : In
         The command at hand is to train; it is to be kept.
     settings, patterns, batch, drawn, logging : Out
@@ -28,7 +28,7 @@ class SettingsRegisters(wiring.Component):
     refused : Out
         What was written a cycle ago does not fit.
     fit : Out
-        A run may start with these, two cycles after the last was written at the earliest.
+        A run may start with these, three cycles after the last was written at the earliest.
     fits : In
         The next pattern is one of A.
     """
@@ -38,7 +38,6 @@ class SettingsRegisters(wiring.Component):
         pattern = patterns(config)
         super().__init__(
             {
-                "data": In(32),
                 "word": In(32),
                 "done": In(data.StructLayout({name: 1 for name in CHECKED})),
                 "errors": In(1),
@@ -89,33 +88,34 @@ class SettingsRegisters(wiring.Component):
             if config.momentum:
                 m.d.sync += settings.friction.eq(word[16:])
 
-        unfit, refused = {}, []
-        for name, out in self._beyond().items():
-            unfit[name] = Signal(name=f"unfit_{name.lower()}")
-            beyond = Signal(name=f"beyond_{name.lower()}", reset_less=True)
-            m.d.sync += beyond.eq(out)
-            with m.If(self.done[name]):
-                m.d.sync += unfit[name].eq(beyond)
-            refused.append(self.done[name] & beyond)
-        m.d.sync += self.refused.eq(Cat(refused).any())
-        checks, one = Signal(4), Signal()
+        # compared in a cycle of its own
+        written, beyond = Signal.like(self.done.as_value()), Signal(len(CHECKED), reset_less=True)
+        unfit = Signal(len(CHECKED))
+        m.d.sync += [
+            written.eq(self.done),
+            beyond.eq(Cat(self._beyond()[name] for name in CHECKED)),
+            unfit.eq((unfit & ~written) | (beyond & written)),
+        ]
+        m.d.comb += self.refused.eq((written & beyond).any())
+        checks, one = Signal(3), Signal()
         m.d.sync += [
             one.eq(self.batch == 1),
             checks.eq(
                 Cat(
-                    ~Cat(unfit.values()).any(),
                     self.batch != 0,
                     self.batch <= self.patterns,
                     settings.limit != 0,
                 )
             ),
-            self.fit.eq(checks.all() & self.fits & (one | ~self.drawn | ~settings.errors)),
+            self.fit.eq(
+                ~unfit.any() & checks.all() & self.fits & (one | ~self.drawn | ~settings.errors)
+            ),
         ]
         return m
 
     def _beyond(self):
         """Whether what is written is beyond what each register takes."""
-        config, word = self.config, self.data
+        config, word = self.config, self.word
         low, high = config.eta_shifts
         beyond = {name: ~within(word, most) for name, most in greatest(config).items()}
         mode = next(r for r in REGISTERS if r.name == "MODE")
