@@ -69,6 +69,11 @@ def test_cells_are_short(page):
                 assert len(cell.split()) <= 25, cell
 
 
+def test_all_verbs_are_in_the_table():
+    page = (ROOT / "docs/reference/commands.md").read_text()
+    assert {verb for verb in parser()[1] if f"| `{verb}` |" not in page} == set()
+
+
 def test_the_front_page_is_short():
     assert len(PAGES[0].read_text().splitlines()) <= 150
 
