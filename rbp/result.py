@@ -29,9 +29,11 @@ from rbp.golden.formats import PRESETS, ROLES, saturate
 from rbp.problem import Problem
 from rbp.settings import Settings
 
-__all__ = ["ENGINES", "NOISE", "Result", "States"]
+__all__ = ["ENGINES", "NOISE", "WORDS", "Result", "States"]
 
 ENGINES = ("float64", "golden", "model", "rtl", "board")
+WORDS = ENGINES[1:]
+"""The engines that have the same words, bit for bit."""
 
 NOISE = 2
 """Which noise, and which places of it, this version rounds and draws with; at first it was 1."""

@@ -25,6 +25,7 @@ from rbp.errors import InputError
 from rbp.files import check_output, read_npz
 from rbp.paper.plots import fields_file
 from rbp.progress import Progress
+from rbp.result import WORDS
 
 __all__ = ["add"]
 
@@ -105,7 +106,7 @@ def add(verbs):
         "rbp verify result.npz --updates 20",
     )
     verb.add_argument("result", metavar="RESULT.npz", help="a trained network")
-    engine_flag(verb, "rtl", "rtl")
+    engine_flag(verb, "rtl", "rtl", WORDS)
     port_flags(verb)
     verb.add_argument(
         "--updates", type=int, metavar="K", help="only the first K updates (default: all)"

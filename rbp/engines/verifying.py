@@ -11,7 +11,7 @@ from rbp.engines.training import train
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import ROLES
 from rbp.machine import check_type
-from rbp.result import ENGINES, NOISE, Result
+from rbp.result import NOISE, WORDS, Result
 
 __all__ = ["Verified", "verify"]
 
@@ -76,7 +76,7 @@ def verify(
         Before anything runs: the input is wrong.
     """
     check_type("result", result, Result)
-    choice("engine", engine, ENGINES)
+    choice("engine", engine, WORDS)
     _check_words(result, engine)
     first = 0 if since is None else _point(result, since)
     last = result.updates if updates is None else first + updates
@@ -100,9 +100,7 @@ def verify(
 
 def _check_words(result, engine):
     """Refuse what has no words, and what was rounded with another noise."""
-    for name, found in (("engine", engine), ("the engine of the result", result.engine)):
-        if found == "float64":
-            raise InputError(f"{name} must be one of words, not float64")
+    choice("the engine of the result", result.engine, WORDS)
     if result.noise != NOISE:
         raise InputError(
             f"the result was made with noise {result.noise}: this version has noise {NOISE}, so "

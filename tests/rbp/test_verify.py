@@ -100,8 +100,8 @@ def test_bad_input(result):
     floats = rbp.train(problem(), 2, engine="float64")
     for arguments, said in (
         ((result, "verilog"), "engine must be .*verilog"),
-        ((result, "float64"), "engine must be one of words, not float64"),
-        ((floats, "rtl"), "the engine of the result must be one of words, not float64"),
+        ((result, "float64"), "engine must be one of golden, .*, board, not 'float64'"),
+        ((floats, "rtl"), "the engine of the result must be one of golden, .*, not 'float64'"),
         ((result, "golden", 11), "updates must be an integer, 1 … 10, not 11"),
         ((result, "golden", 0), "updates must be an integer, 1 … 10, not 0"),
         ((result, "golden", 1, later), "since has 11 updates, the result 10: expected fewer"),
