@@ -146,7 +146,9 @@ def _check_paths(arguments):
         outputs = [given.get(name) for name in ("out", "test", "plot")]
     for one, other in [*product(inputs, outputs), *combinations(outputs, 2)]:
         if one and other and _same_file(one, other) and not _continues(arguments, one):
-            raise InputError(f"cannot write {other}: it is {one}, expected another")
+            it = "it" if one == other else f"it is {one}, which"
+            how = "read" if one in inputs else "written twice"
+            raise InputError(f"cannot write {other}: {it} is {how}, expected another name")
 
 
 def _continues(arguments, path):
