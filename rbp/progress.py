@@ -18,7 +18,7 @@ FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}{postfi
 """Of tqdm: what matters has room in 80 columns."""
 
 SIZE = {"ncols": 80, "nrows": 20}
-"""Of a terminal that does not say it."""
+"""Of a terminal that does not say one of them, or both."""
 
 LATELY = 20
 """Updates of which the settled share is a mean."""
@@ -101,8 +101,9 @@ class Progress:
 
 
 def _size():
-    """For tqdm, which draws nothing where a terminal has no columns."""
+    """For tqdm, which draws nothing where a terminal has no columns, or no lines."""
     with suppress(OSError, ValueError, AttributeError):  # of a notebook's standard error
-        if not os.get_terminal_size(sys.stderr.fileno()).columns:
-            return SIZE
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
+        if not (columns and lines):
+            return SIZE | ({"ncols": columns} if columns else {})
     return {"dynamic_ncols": True}

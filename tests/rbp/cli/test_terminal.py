@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 import zipfile
 from types import SimpleNamespace
@@ -232,9 +233,11 @@ def test_info_and_score(problem, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{right} of 4 right")
 
 
-def on_a_terminal(command):
-    """What a job, which goes well, shows there."""
+def on_a_terminal(command, size=(0, 0)):
+    """What a job, which goes well, shows there; ``size`` is (lines, columns), 0 what it does not
+    say."""
     seen, terminal = b"", pty.openpty()
+    termios.tcsetwinsize(terminal[1], size)
     job = subprocess.Popen(command, stdout=terminal[1], stderr=terminal[1])
     os.close(terminal[1])
     try:
@@ -256,7 +259,8 @@ def test_a_terminal_shows_progress(problem, tmp_path):
         assert part in seen
 
 
-def test_a_message_above_a_bar():
+@pytest.mark.parametrize("size", [(0, 0), (0, 80), (24, 80)], ids=str)
+def test_a_message_above_a_bar(size):
     """The bar is drawn again below it, and stays when the job ends."""
     program = (
         "import sys; from rbp.progress import Progress, SOON; from rbp.cli.watch import tell\n"
@@ -265,7 +269,7 @@ def test_a_message_above_a_bar():
         "    progress(1, 4), tell('half way'), progress(4, 4)\n"
         "tell('end')\n"
     )
-    seen = on_a_terminal([sys.executable, "-c", program])
+    seen = on_a_terminal([sys.executable, "-c", program], size)
     before, after = seen.removesuffix(b"end\r\n").split(b"half way\r\n")
     assert (b" 1/4 [" in before, b" 1/4 [" in after) == (True, True)
     assert before.rsplit(b"\r", 2)[1].strip() == b""  # cleared
