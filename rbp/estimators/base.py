@@ -1,6 +1,7 @@
 """What classifier and regressor share: inputs and targets, epochs, and when they end."""
 
 import logging
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -170,6 +171,15 @@ class Recurrent(BaseEstimator):
         self._seed, self._products = int(rng.randint(2**31)), products
         self.loss_curve_, self.validation_scores_, self.n_iter_ = [], [], 0
         return self._learn(self._problem(weights, connected, X[order], y[order]), epochs, kept)
+
+    def _first_rows(self, X, y):
+        """The first ``partial_fit``."""
+        if len(X) == 1:
+            warnings.warn(
+                "the scale is that of the rows of the first partial_fit: expected 2 or more, not 1",
+                stacklevel=3,
+            )
+        return self._first(X, y)
 
     def _more(self, X, y):
         """One epoch of rows, with the weights and the scales that there are."""

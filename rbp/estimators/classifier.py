@@ -30,7 +30,7 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
             if classes is None:
                 raise InputError("classes must be passed on the first call to partial_fit")
             self.classes_ = unique_labels(classes)
-            return self._first(X, self._known(y))
+            return self._first_rows(X, self._known(y))
         X, y = validate_data(self, X, y, reset=False, dtype=float)
         if classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise InputError(f"classes must be those of the first call, {self.classes_}")

@@ -25,7 +25,7 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         """Learn rows once more, from what has been learned so far."""
         self._check()
         if not hasattr(self, "result_"):
-            return self._first(*self._validated(X, y))
+            return self._first_rows(*self._validated(X, y))
         X, y = validate_data(
             self, X, y, reset=False, dtype=float, multi_output=True, y_numeric=True
         )

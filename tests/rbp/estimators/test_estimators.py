@@ -108,6 +108,8 @@ def test_more_rows():
     first = RecurrentClassifier(5, random_state=0)
     with pytest.raises(ValueError, match="classes must be passed"):
         first.partial_fit(X[:1], y[:1])
+    with pytest.warns(UserWarning, match="the first partial_fit: expected 2 or more, not 1"):
+        clone(first).partial_fit(X[:1], y[:1], classes=[0, 1, 2])
     first.partial_fit(X[:50], y[:50], classes=[0, 1, 2])
     assert first.predict_proba(X).shape == (150, 3)
     with pytest.raises(ValueError, match=r"y must be of the classes \[0 1 2\], not 3"):
