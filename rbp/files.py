@@ -222,7 +222,8 @@ def written(path):
         DONE[os.fsdecode(path)] = None
     except OSError as error:
         part.unlink(missing_ok=True)
-        error.filename = error.filename or os.fspath(path)  # a write does not know it
+        if error.filename in (None, os.fspath(part)):  # a write has no name, a new file another
+            error.filename = os.fspath(path)
         raise
     except BaseException:  # an interrupt too must leave no half file
         part.unlink(missing_ok=True)

@@ -89,8 +89,10 @@ def check_flags(flags):
     for name in flags:
         if name not in known:
             longer = [k for k in known if k.startswith(f"{name}_")]
-            close = longer or difflib.get_close_matches(name, known, 1) or ["one of", *known]
-            raise TypeError(f"there is no flag {name!r}: did you mean {' '.join(close)}?")
+            close = longer or difflib.get_close_matches(name, known, 1)
+            meant = f"did you mean {' or '.join(close)}?"
+            said = meant if close else f"expected one of {', '.join(known)}"
+            raise TypeError(f"there is no flag {name!r}: {said}")
 
 
 def check_callable(**given):

@@ -747,6 +747,15 @@ def test_from_python(error, call):
 def test_the_flag_that_was_meant():
     with pytest.raises(TypeError, match="no flag 'eta': did you mean eta_shift?"):
         rbp.train(rbp.Problem(**good()), 1, "golden", eta=1)
+    with pytest.raises(TypeError, match="no flag 'quick': expected one of macs, lanes, slots, "):
+        rbp.train(rbp.Problem(**good()), 1, "golden", quick=1)
+
+
+def test_a_file_in_no_folder(tmp_path):
+    """What cannot be written bears the name that was asked for."""
+    with pytest.raises(FileNotFoundError) as raised:
+        rbp.Problem(**good()).save(tmp_path / "no" / "p.npz")
+    assert raised.value.filename == str(tmp_path / "no" / "p.npz")
 
 
 def test_two_arrays_of_one_name(refused):
