@@ -187,15 +187,15 @@ class HostPort(wiring.Component):
         serving = self.write | self.probe | handing.asks
         held = at.to_carousel & ~self.resting
         blocked = serving | held
-        m.d.comb += [  # what is decoded is still asked for, since it has waited
-            self.running.eq(decoded & ~self.quiet),
-            self.storing.eq(decoded & self.quiet & ~serving),
-            self.doing.eq(self.storing & ~held),
-        ]
+        m.d.comb += self.running.eq(bus.w_en & decoded & ~self.quiet)
         with m.If(bus.w_en):
-            m.d.comb += bus.wait.eq(
-                ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
-            )
+            m.d.comb += [
+                self.storing.eq(decoded & self.quiet & ~serving),
+                self.doing.eq(self.storing & ~held),
+                bus.wait.eq(
+                    ~decoded | (self.quiet & (blocked | (at.to_state & self.access.goes_on)))
+                ),
+            ]
         mapped = at.to_state | at.to_weights | at.to_table.as_value().any() | reduce(or_, written)
         nowhere = Signal()
         m.d.sync += nowhere.eq(self.doing & ~mapped)
