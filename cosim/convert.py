@@ -17,12 +17,15 @@ _MODULE = re.compile(r"^((?:attribute [^\n]*\n)*)module (\S+)\n(.*?)^end\n", re.
 _CELL = re.compile(r"^(\s*cell )(\\\S+)(?= )", re.M)
 
 
-def convert(design, name, platform=None):
-    """RTLIL of a component with ``ports()``, as module ``name``; for a platform, by its name."""
+def convert(design, name, platform=None, *, each=False):
+    """RTLIL of a component with ``ports()``, as module ``name``; for a platform, by its name.
+
+    ``each``: with a module for each instance, whose names a floor plan goes by.
+    """
     with _no_collection():
         ports = design.ports()
         text = rtlil.convert(design, name=name, platform=platform, ports=ports, emit_src=False)
-    return alike_once(text)
+    return text if each else alike_once(text)
 
 
 def alike_once(text):

@@ -91,9 +91,10 @@ class SettingsRegisters(wiring.Component):
         # compared in a cycle of its own
         written, beyond = Signal.like(self.done.as_value()), Signal(len(CHECKED), reset_less=True)
         unfit = Signal(len(CHECKED))
+        found = self._beyond()
         m.d.sync += [
             written.eq(self.done),
-            beyond.eq(Cat(self._beyond()[name] for name in CHECKED)),
+            beyond.eq(Cat(found[name] for name in CHECKED)),
             unfit.eq((unfit & ~written) | (beyond & written)),
         ]
         m.d.comb += self.refused.eq((written & beyond).any())

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from amaranth.back import rtlil
-
 from rbp.boards import clocks, pins
 from rbp.boards.boards import Board, board
 from rbp.checks import integer
+from rbp.cosim.convert import convert
 from rbp.errors import CheckFailed
 from rbp.export import verilog
 from rbp.files import check_folder, made_by, made_folder, write_all
@@ -64,8 +63,7 @@ class Design:
 
     def rtlil(self, *, simulated=False):
         """The whole of it, with the device's primitives; the module is named ``top``."""
-        top, platform = self.top(simulated=simulated), self.target.device.name
-        return rtlil.convert(top, name="top", platform=platform, ports=top.ports(), emit_src=False)
+        return convert(self.top(simulated=simulated), "top", self.target.device.name, each=True)
 
     def verilog(self, *, simulated=False):
         """The same as Verilog."""

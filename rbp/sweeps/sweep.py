@@ -60,6 +60,17 @@ def _as_they_come(client, jobs):
 
 
 @contextmanager
+def _handled(signals, handler):
+    """A context in which signals have this handler."""
+    before = {which: signal.signal(which, handler) for which in signals}
+    try:
+        yield
+    finally:
+        for which, earlier in before.items():
+            signal.signal(which, earlier)
+
+
+@contextmanager
 def _uninterrupted():
     """A context that no signal interrupts: what was asked meanwhile is heard behind its body."""
     if threading.current_thread() is not threading.main_thread():
@@ -67,12 +78,8 @@ def _uninterrupted():
         return
     told = []
     signals = [s for s in ENDING if signal.getsignal(s) not in (signal.SIG_IGN, None)]
-    before = {s: signal.signal(s, lambda which, _: told.append(which)) for s in signals}
-    try:
+    with _handled(signals, lambda which, _: told.append(which)):
         yield
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
     if told:
         signal.raise_signal(told[0])
 
@@ -86,13 +93,8 @@ def _fork_server():
 
     get_mp_context()  # what it has imported before it forks
     if threading.current_thread() is threading.main_thread():
-        sent = (signal.SIGINT, signal.SIGHUP)
-        before = {s: signal.signal(s, signal.SIG_IGN) for s in sent}  # which it inherits
-        try:
+        with _handled((signal.SIGINT, signal.SIGHUP), signal.SIG_IGN):  # which it inherits
             forkserver.ensure_running()
-        finally:
-            for which, handler in before.items():
-                signal.signal(which, handler)
 
 
 @contextmanager
