@@ -1,13 +1,13 @@
 """The core: a network that learns."""
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rbp.hdl.control.carousel import Carousel
 from rbp.hdl.control.start import RandomStart
 from rbp.hdl.control.training import Training
-from rbp.hdl.fixed import delay, sticky, unreset
+from rbp.hdl.fixed import delay, gate, sticky, unreset
 from rbp.hdl.host.memory_map import AddressMap
 from rbp.hdl.host.port import HostPort
 from rbp.hdl.lane import Lane
@@ -160,7 +160,7 @@ class Core(wiring.Component):
             training.report.space.eq(log.report.space),
             log.clear.eq(host.run.clear | host.run.abort),
             log.report.push.eq(training.report.push | (probe & log.report.space)),
-            log.report.word.eq(Mux(probe, lane.probe.as_unsigned(), training.report.word)),
+            log.report.word.eq(training.report.word | gate(lane.probe.as_unsigned(), probe)),
         ]
 
     def _flags(self, m, host, weights, lanes):

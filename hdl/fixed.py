@@ -8,7 +8,7 @@ __all__ = ["delay", "gate", "round_half_up", "saturate", "stages", "sticky", "un
 def gate(value, enable):
     """``value`` or 0. As ANDs: of a multiplexer before a register yosys makes a reset of its own,
     which is slow to route."""
-    gated = Value.cast(value) & enable.replicate(len(value))
+    gated = Value.cast(value).as_unsigned() & enable.replicate(len(value))
     return gated.as_signed() if value.shape().signed else gated
 
 

@@ -213,7 +213,7 @@ class Lane(wiring.Component):
             ]
         m.d.comb += [
             relaxation.take.eq(step.start_relax & ready),
-            self.ahead.eq(waits & ~relaxation.sweep.backward),
+            self.ahead.eq(relaxation.ahead),
             relaxation.limit.eq(settings.limit),
             relaxation.fixed.eq(fixed),
             relaxation.errors.eq(errors),

@@ -30,8 +30,8 @@ class RelaxationControl(wiring.Component):
     deal, deal_slot : In
         Put a pattern's first sweep into the ring, which is empty when a batch begins; not beside a
         finish.
-    take, ready, sweep : In, Out, Out
-        The next sweep, and that there is one.
+    take, ready, ahead, sweep : In, Out, Out, Out
+        The next sweep; that there is one, and a FORWARD.
     arrive, arriving : In, Out
         The sweep whose results come now; ``arrive`` with its last result.
     finish, done, moved, far, closing : In
@@ -58,6 +58,7 @@ class RelaxationControl(wiring.Component):
                 "deal_slot": In(slot),
                 "take": In(1),
                 "ready": Out(1),
+                "ahead": Out(1),
                 "sweep": Out(sweep_layout(config)),
                 "arrive": In(1),
                 "arriving": Out(sweep_layout(config)),
@@ -163,6 +164,16 @@ class RelaxationControl(wiring.Component):
                 into.fresh.eq(1),
                 into.bank.eq(self.keep & bank_of.bit_select(self.deal_slot, 1)),
             ]
+        # whether the next one is a FORWARD, for the carousel, which asks all lanes
+        first, forward = Signal(bits, name="first"), Signal(reset_less=True)
+        enters = (self.finish | ~active[-1]) & (put[:bits] == first)
+        in_ring = ~(ring[first] if bits else ring[0]).backward
+        m.d.comb += [
+            first.eq((taken + self.take)[:bits]),
+            self.ahead.eq(self.ready & forward),
+        ]
+        entering = ~(self.finish & followed.backward)
+        m.d.sync += forward.eq(Mux(enters, entering, in_ring))
         gone = self.finish & ~put_back
         remaining = Mux(gone, active >> 1, active)
         remaining = Mux(self.deal, Cat(Const(1), active), remaining)

@@ -90,8 +90,11 @@ class Reporter(wiring.Component):
             self.looked_up.eq(will_be),
             self.made.eq(will_be & self.ready & room),
             self.report.push.eq(self.push),
-            word.eq(Mux(self.of_energy, energy.word_select(self.high, 32), of_pattern)),
+            word.eq(0),  # but where it is pushed: a column's words are or'ed to it
         ]
+        with m.If(self.push):
+            half = energy.word_select(self.high, 32)
+            m.d.sync += word.eq(Mux(self.of_energy, half, of_pattern))
         for lane in self.look:
             m.d.comb += [
                 lane.slot.eq(self.slot),

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rbp.hdl.datapath.table import Tables
-from rbp.hdl.fixed import delay, round_half_up, saturate, stages, sticky, unreset
+from rbp.hdl.fixed import delay, gate, round_half_up, saturate, stages, sticky, unreset
 from rbp.hdl.layouts import Region, element_layout, energy_bits, flags_layout, place_layout
 from rbp.hdl.primitives.arithmetic import Multiplier
 from rbp.hdl.timing import Timing
@@ -144,14 +144,15 @@ class Integrator(wiring.Component):
         j = until(j, device.memory + 1, meet, "j_meet")
 
         # g'·e and J·J, or the interpolation of g and g'
-        b = Mux(flags[meet].clamp, 0, until(b, narrow, meet, "b_meet"))
+        b = until(b, narrow, meet - 1, "b_meet")
+        b = register(gate(b, ~flags[meet - 1].clamp), "b_fed")
         e, e_clipped = saturate(added(b + j, "e"), f.error)
         j = until(j, meet, operate, "j_operate")
         first, second = self._multiply(m, g, g_slope, e, j, element[operate].backward)
 
         # value: g'·e narrowed, or g and g'; the energy
         m.d.comb += [g.product.eq(first.product), g_slope.product.eq(second.product)]
-        ge = added(round_half_up(first.product, f.slope.fraction), "ge")
+        ge = added(first.product.shift_right(f.slope.fraction), "ge")  # rounded by the addend
         ge, ge_clipped = saturate(ge, f.error)
         g_or_ge = register(Mux(element[value - 1].backward, ge, g.value), "value")
         square = until(second.product.as_unsigned(), product, value - 1, "square")
@@ -172,14 +173,12 @@ class Integrator(wiring.Component):
         # step: (goal − x or y), times Δt with three more bits
         from_zero = register(element[aim - 1].fresh & ~self.keep, "from_zero")
         y = Mux(from_zero, 0, self.y_before)
-        state = until(Mux(element[aim].backward, y, self.x_before), aim, step - 1, "state_step")
-        goal = until(goal, aim, step - 1, "goal_step")
-        state_q = register(state, "state")
+        state = Mux(element[aim].backward, y, self.x_before)
+        difference = until(goal - state, aim, step - 1, "difference")
+        state_q = until(state, aim, step, "state")
         greatest = self.config.dt_shifts
         scaled = register(
-            Array((goal - state).shift_left(greatest - k) for k in range(greatest + 1))[
-                self.dt_shift
-            ],
+            Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
             "scaled",
         )
 
@@ -279,22 +278,26 @@ class Integrator(wiring.Component):
             sticky(m, saturated[role], event_q, self.clear)
 
     def _multiply(self, m, g, g_slope, e, j, is_backward):
-        """g'·e and J·J, or the interpolation of g and g'."""
+        """g'·e, with the half that rounds, and J·J; or the interpolation of g and g'."""
         f, device = self.config.formats, self.config.device
         m.submodules.first = first = Multiplier(
             a_width=max(f.error.width, len(g.difference)),
             b_width=max(f.slope.width, len(g.fraction)),
+            addend_width=max(f.slope.fraction + 1, len(g.knot)),
             device=device,
         )
         m.submodules.second = second = Multiplier(
             a_width=max(f.error.width, len(g_slope.difference)),
             b_width=max(f.error.width, len(g_slope.fraction)),
+            addend_width=len(g_slope.knot),
             device=device,
         )
         m.d.comb += [
             first.a.eq(Mux(is_backward, e, g.difference)),
             first.b.eq(Mux(is_backward, self.slope, g.fraction)),
+            first.addend.eq(Mux(is_backward, (1 << f.slope.fraction) >> 1, g.knot)),
             second.a.eq(Mux(is_backward, j, g_slope.difference)),
             second.b.eq(Mux(is_backward, j, g_slope.fraction)),
+            second.addend.eq(Mux(is_backward, 0, g_slope.knot)),
         ]
         return first, second

@@ -29,15 +29,17 @@ def table_layout(g, slope):
 
 
 class Interpolation(wiring.Signature):
-    """A function, seen from its table. ``product`` is difference · fraction, ``device.multiplier``
-    cycles later; ``value`` is F(u), ``device.narrow − 1`` cycles behind it."""
+    """A function, seen from its table. ``product`` is difference · fraction + knot,
+    ``device.multiplier`` cycles later; ``value`` is F(u), ``device.narrow − 1`` cycles behind
+    it."""
 
-    def __init__(self, *, difference, fraction, value):
+    def __init__(self, *, difference, fraction, knot, value):
         super().__init__(
             {
                 "difference": Out(signed(difference)),
                 "fraction": Out(signed(fraction)),
-                "product": In(signed(difference + fraction)),
+                "knot": Out(signed(knot)),
+                "product": In(signed(max(difference + fraction, knot + 1))),
                 "value": Out(signed(value)),
             }
         )
@@ -45,7 +47,7 @@ class Interpolation(wiring.Signature):
 
 class Tables(wiring.Component):
     """F(u) ≈ round((base << s) + difference · fraction) >> (s + 2), of a function and its slope, by
-    multipliers outside.
+    multipliers outside, which add, too.
 
     Both lie in one memory, of each activation behind each other; ``select`` chooses. A word holds,
     of either function, a knot, with the half that rounds, and the difference to the next. Where the
@@ -68,7 +70,7 @@ class Tables(wiring.Component):
     u, select : In
         Argument and activation.
     g, slope : Interpolation
-        The factors come ``device.memory`` cycles after u.
+        Factors and knot come ``device.memory`` cycles after u.
     """
 
     def __init__(self, g, slope, device):
@@ -89,10 +91,14 @@ class Tables(wiring.Component):
 
     def _signature(self, name):
         table = self.pair[name][0]
-        difference = Shape.cast(self.word[name].shape["differences"].shape.elem_shape)
+        word = self.word[name].shape
+        difference, knot = (
+            _width(s) for s in (word["differences"].shape.elem_shape, word["knot"].shape)
+        )
         return Interpolation(
-            difference=difference.width + (not difference.signed),
+            difference=difference,
             fraction=table.segment_bits + 1,
+            knot=knot + table.segment_bits,
             value=table.o.width,
         )
 
@@ -132,10 +138,10 @@ class Tables(wiring.Component):
         m.d.comb += [
             port.difference.eq(Mux(behind, word.differences[parts - 1], word.differences[0])),
             port.fraction.eq(Cat(inside[:bits], ~behind).as_signed()),
+            port.knot.eq(word.knot.shift_left(bits)),
         ]
-        knot = delay(m, word.knot, self.device.multiplier, name="knot")
-        total = knot.shift_left(bits) + port.product
-        total = delay(m, total.shift_right(bits + GUARD), self.device.narrow - 1, name="total")
+        total = port.product.shift_right(bits + GUARD)
+        total = delay(m, total, self.device.narrow - 1, name="total")
         value, _ = saturate(total, table.o)
         m.d.comb += port.value.eq(value)
 
@@ -143,6 +149,12 @@ class Tables(wiring.Component):
 def _knots(table):
     """With the half that rounds."""
     return table.base + (1 << (GUARD - 1))
+
+
+def _width(shape):
+    """Of a signed signal that holds its values."""
+    shape = Shape.cast(shape)
+    return shape.width + (not shape.signed)
 
 
 def _shape(arrays):

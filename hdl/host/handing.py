@@ -72,10 +72,12 @@ class Handing(wiring.Component):
         ]
         with m.If(self.started):
             m.d.sync += [self.write.eq(0), self.probe.eq(0)]
+        with m.If(self.weight | self.column):
+            m.d.sync += self.store.word.eq(word)
+        m.d.comb += self.probe_column.eq(self.store.word)
         with m.If(self.weight):
             m.d.sync += [
                 self.write.eq(1),
-                self.store.word.eq(word),
                 self.store.address.eq(self.entry),
                 self.store.bank.eq(self.bank),
             ]
@@ -83,8 +85,7 @@ class Handing(wiring.Component):
                 m.d.sync += self.store.velocity.eq(self.velocity)
         with m.If(self.asks):
             m.d.sync += self.probe.eq(fits & ~again)
-        with m.If(self.column):
-            m.d.sync += self.probe_column.eq(word)
-            if config.momentum:
+        if config.momentum:
+            with m.If(self.column):
                 m.d.sync += self.store.velocity.eq(word[16])
         return m

@@ -30,7 +30,8 @@ READABLE = {
 
 
 class Reader(wiring.Component):
-    """Registers are chosen in a cycle of their own. Takes :attr:`latency` cycles.
+    """Registers are chosen in a cycle of their own; where they are far, four at a time in the cycle
+    before. Takes :attr:`latency` cycles.
 
     Members
     -------
@@ -74,15 +75,18 @@ class Reader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        look = Timing(self.config).look
+        time = Timing(self.config)
+        look, reach = time.look, time.reach
         chosen = [gate(self.registers[name], self.hit[name]) for name in READABLE]
+        parts = [reduce(or_, chosen[k::4], Const(0, 32)) for k in range(4)]
+        parts = [delay(m, part, reach, name=f"part_{k}") for k, part in enumerate(parts)]
         register, word = Signal(32, reset_less=True), Signal(32, reset_less=True)
         elapsed = Signal(range(self.latency))
         # a word of the state is the host's if no run was under way when its memory took the address
         quietly = delay(m, self.quiet, look, name="asked_quietly")
         found_state, found_register = Signal(reset_less=True), Signal(reset_less=True)
         found = Signal(reset_less=True)
-        of_lane = Array(self.words)[self.lane]
+        of_lane = Array(self.words)[delay(m, self.lane, reach, name="of_lane")]
         extended = Cat(of_lane, of_lane[-1].replicate(32 - len(of_lane)))
         m.d.comb += [
             self.arrived.eq(self.reading & (elapsed == self.latency - 1)),
@@ -92,7 +96,7 @@ class Reader(wiring.Component):
         awaiting = self.reading & ~self.arrived & ~self.starting
         m.d.sync += [
             elapsed.eq(gate(elapsed + 1, awaiting)),
-            register.eq(reduce(or_, chosen, Const(0, 32))),
+            register.eq(reduce(or_, parts)),
             found_state.eq(self.from_state & quietly),
             found_register.eq(self.hit.as_value().any()),
             word.eq(gate(extended, found_state) | register),

@@ -30,12 +30,16 @@ class Factor(wiring.Component):
         m.d.comb += tables.u.eq(self.c)
         for name, look_up, out in (("f", tables.g, self.f), ("slope", tables.slope, self.slope)):
             m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(
-                a_width=len(look_up.difference), b_width=len(look_up.fraction), device=device
+                a_width=len(look_up.difference),
+                b_width=len(look_up.fraction),
+                device=device,
+                addend_width=len(look_up.knot),
             )
             value = Signal(out.shape(), name=f"{name}_value", reset_less=True)
             m.d.comb += [
                 multiplier.a.eq(look_up.difference),
                 multiplier.b.eq(look_up.fraction),
+                multiplier.addend.eq(look_up.knot),
                 look_up.product.eq(multiplier.product),
                 out.eq(value),
             ]

@@ -4,8 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rbp.hdl.fixed import unreset
+from rbp.hdl.fixed import delay, unreset
 from rbp.hdl.primitives.ram import Ram
+from rbp.hdl.timing import Timing
 from rbp.hdl.wires import LogPort, Report
 
 __all__ = ["Log"]
@@ -15,9 +16,10 @@ class Log(wiring.Component):
     """A ring of 32-bit words in a block RAM. Who pushes waits for ``space``; nothing is lost.
 
     A word stays where it is, and can be read again, until the host says that it has read up to
-    there. Both ends have a register first, away from the logic that pushes and reads: ``count``
-    changes two cycles after, ``space`` three, or four where the host reads on. Who pushes may have
-    a register too, so ``space`` ends with three words free.
+    there. Both ends have a register first, away from the logic that pushes and reads; where that is
+    near (:attr:`rbp.hdl.timing.Timing.reach`), only the host's. ``count`` changes two cycles after,
+    or one, ``space`` one later, and two where the host reads on. Who pushes may have a register
+    too, so ``space`` ends with three words free.
 
     Members
     -------
@@ -47,8 +49,9 @@ class Log(wiring.Component):
         read = unreset(m, host.read, "read")
         newest, count = Signal.like(read), Signal.like(host.count, reset_less=True)
         following = Signal.like(read, init=1)  # newest + 1
-        push, word = Signal(), Signal(32, reset_less=True)
-        m.d.sync += [push.eq(self.report.push & ~self.clear), word.eq(self.report.word)]
+        reach = Timing(self.config).reach
+        push = delay(m, self.report.push & ~self.clear, reach, control=True, name="push")
+        word = delay(m, self.report.word, reach, name="word")
         m.d.comb += [
             ram.w_en.eq(push),
             ram.w_addr.eq(newest),

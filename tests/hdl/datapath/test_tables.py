@@ -119,11 +119,15 @@ class Interpolated(wiring.Component):
         m.d.comb += [tables.u.eq(self.u), tables.select.eq(self.select)]
         for name, port in (("g", tables.g), ("slope", tables.slope)):
             m.submodules[f"{name}_multiplier"] = multiplier = Multiplier(
-                a_width=len(port.difference), b_width=len(port.fraction), device=self.device
+                a_width=len(port.difference),
+                b_width=len(port.fraction),
+                device=self.device,
+                addend_width=len(port.knot),
             )
             m.d.comb += [
                 multiplier.a.eq(port.difference),
                 multiplier.b.eq(port.fraction),
+                multiplier.addend.eq(port.knot),
                 port.product.eq(multiplier.product),
                 getattr(self, name).eq(port.value),
             ]

@@ -5,6 +5,7 @@ import pytest
 
 from rbp.golden.config import FAMILIES, Config
 from rbp.hdl.memories.log import Log
+from rbp.hdl.timing import Timing
 from tests.support import play, timeline
 
 DEPTH = 8
@@ -13,13 +14,14 @@ DEPTH = 8
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
 @pytest.mark.parametrize("pushes", [0.2, 0.5, 0.9])
 def test_ring(pushes, family):
-    """Against a list: who pushes waits for space, and does so a cycle later; who reads looks at any
-    word that is there, and says now and then up to where it has read, or more than there is.
+    """Against a list: who pushes waits for space, and does so a cycle later, two from afar; who
+    reads looks at any word that is there, and says now and then up to where it has read, or more
+    than there is.
 
     A word is looked at when its address has stood for the memory's latency.
     """
     config = Config(units=2, macs=1, log_depth=DEPTH, family=family)
-    latency = FAMILIES[family].memory
+    latency, far = FAMILIES[family].memory, Timing(config).reach
     rng, line = np.random.default_rng(3), timeline()
     written, read, at = [], 0, 0  # words since the last clear; how many of them are read
     before = 0  # and a cycle ago
@@ -55,7 +57,7 @@ def test_ring(pushes, family):
         there = [n for n in range(max(0, len(written) - DEPTH), len(written)) if n % DEPTH == at]
         if stood >= latency + 1 and there and not pushed:
             words[cycle] = written[there[0]]
-        stood = 0 if pushed or clear else stood + 1
+        stood = 0 if pushed or clear or (push and not far) else stood + 1
         refusals.append(asked is not None and not 0 <= asked[0] <= count)
         before = read
         if asked is not None and not refusals[-1]:
@@ -64,8 +66,9 @@ def test_ring(pushes, family):
         if upto is not None and not clear:
             beyond = upto >= 2 * DEPTH
             asked = (-1 if beyond else (upto - reads[-1]) % (2 * DEPTH),)
-        written += pushed
-        pushed = [word] * push if not clear else []
+        now = [word] * push if not clear else []
+        written += pushed if far else now
+        pushed = now if far else []
         if clear:
             written, read, before = [], 0, 0
         push = will_push
@@ -76,7 +79,7 @@ def test_ring(pushes, family):
     assert seen["host.refused"] == refusals
     assert seen["report.space"] == spaces
     assert {cycle: seen["host.word"][cycle] for cycle in words} == words
-    assert set(counts) == set(range(DEPTH + 1))
+    assert set(counts) == set(range(DEPTH + far))
     assert len(words) > 200
     assert 10 < sum(refusals)
 
