@@ -1,6 +1,7 @@
 // The noise of rbp.golden.noise. Of a column, r of row i is that of row 0 after i steps of F, so
 // it is a look-up in F's orbit; where rows follow each other, F itself is quicker.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

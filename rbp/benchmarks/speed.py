@@ -2,7 +2,8 @@
 
 Every figure is measured in one run, on this machine, and given as a ratio besides. A device's time
 is exact cycles (:mod:`rbp.hdl.schedule`) over the Fmax that ``synth/baselines.json`` has for its
-core, there with its own slots. A layered network's C++ makes no steps: it passes each layer once.
+core, there with its own slots. A layered network has two C++ programs: one settles, as the core
+does; one makes no steps, it passes each layer once.
 """
 
 import copy
@@ -30,7 +31,16 @@ from rbp.machine import machine, structures
 from rbp.paper import figure1
 from rbp.settings import Settings
 
-__all__ = ["FLAGS", "Job", "cpu", "growth", "layered_rival", "rival", "simulation"]
+__all__ = [
+    "FLAGS",
+    "Job",
+    "cpu",
+    "growth",
+    "layered_rival",
+    "rival",
+    "settling_rival",
+    "simulation",
+]
 
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC")
 TOLERANCE = 4 * 2.0**-14
@@ -83,6 +93,32 @@ def rival():
         sweeps = lib.rival_train(
             problem.units, problem.patterns, updates, weights, targets, *flags, TOLERANCE, 64, 1.0
         )
+        return weights, sweeps
+
+    return train
+
+
+def settling_rival():
+    """The C++ program ``settling.cpp``, of layered networks, as a function."""
+    floats, rows, number = _array(np.float32), _array(np.int32), ctypes.c_int
+    types = [*[number] * 4, *[floats] * 3, rows, rows, number, _array(np.uint8)]
+    types += [ctypes.c_float, number, ctypes.c_float]
+    lib = _compiled("settling", settling_train=(ctypes.c_long, types))
+
+    def train(problem, layers, updates, batch=None, eta_shift=0):
+        """(weights, sweeps) after so many updates of ``batch`` patterns, by default all."""
+        n, patterns = problem.units, problem.patterns
+        borders = 1 + np.cumsum((0, *layers))
+        begin, end = np.zeros((2, n), np.int32)
+        for low, middle, high in zip(borders, borders[1:], borders[2:], strict=False):
+            begin[middle:high], end[middle:high] = low, middle
+        weights = problem.weights.astype(np.float32)
+        start = (0.5 + problem.inputs).astype(np.float32)
+        targets = np.where(problem.read_units, problem.targets, 0).astype(np.float32)
+        sizes = (n, patterns, batch or patterns, updates)
+        rows = (begin, end, int(borders[2]), problem.target_units.astype(np.uint8))
+        rest = (TOLERANCE, 64, 2.0**eta_shift)
+        sweeps = lib.settling_train(*sizes, weights, start, targets, *rows, *rest)
         return weights, sweeps
 
     return train
@@ -155,17 +191,17 @@ def cpu(jobs):
     with an update's patterns, fits by its block RAMs. Their patterns are there: a core loads those
     of the next update meanwhile.
     """
-    dense, layered, measured = rival(), layered_rival(), baselines.load()
+    dense, settling, passing = rival(), settling_rival(), layered_rival()
+    measured = baselines.load()
     for job in jobs:
         problem, updates = job.problem, job.updates
         settings = Settings(**{"slots": problem.patterns} | job.flags)
         reference, golden = (machine(problem, settings, e) for e in ("float64", "golden"))
         steps = Model(copy.deepcopy(golden)).train(updates).steps
-        if job.layers is None:
-            cpp = partial(dense, problem, updates)
-        else:
-            flags = {name: job.flags[name] for name in ("batch", "eta_shift") if name in job.flags}
-            cpp = partial(layered, problem, job.layers, updates, **flags)
+        flags = {name: job.flags[name] for name in ("batch", "eta_shift") if name in job.flags}
+        cpp = partial(dense, problem, updates)
+        if job.layers is not None:
+            cpp = partial(settling, problem, job.layers, updates, **flags)
         anew = partial(_anew, golden)
         ways = {
             "model": _seconds(lambda model, u=updates: model.train(u), before=anew),
@@ -175,6 +211,8 @@ def cpu(jobs):
         }
         ways = {way: seconds / updates for way, seconds in ways.items()}
         if job.layers is not None:
+            once = partial(passing, problem, job.layers, updates, **flags)
+            ways["C++, float32, without steps"] = _seconds(once) / updates
             other = _classifier(problem, job.layers, settings.batch_of(problem))
             ways |= {"scikit-learn, MLPClassifier": other} if other else {}
         for row, cycles in _cores(structures(problem)[0], steps, measured):

@@ -23,9 +23,9 @@ FAULTS = {
         "bad |= (value + step) ^ std::min<A>(std::max<A>(value + step, min), max)",
     ),
     "a product of 32 bits": ("learning", "most[k] + (int64_t(1) << shift)", "0"),
-    "momentum's noise": ("kernels", "draw + net.B", "draw + net.B - 1"),
-    "a row left out": ("kernels", "!row.any()", "!row.any() || r == 3"),
-    "a product at the end": ("kernels", "batch.clamped[a]", "false"),
+    "momentum's noise": ("learning.cpp", "draw + net.B", "draw + net.B - 1"),
+    "a row left out": ("learning.cpp", "!row.any()", "!row.any() || r == 3"),
+    "a product at the end": ("learning.cpp", "batch.clamped[a]", "false"),
     "a skipped pattern's flag": (
         *("relaxation", "bad_phi[l] != 0"),
         "bad_phi[l] && (total->saturated |= RBP_STATE)",
@@ -42,7 +42,7 @@ FAULTS = {
     "a column that 32 bits do not hold": ("sums", "weight * sum < int64_t(1) << 31", "true"),
     "u of a lane that is done": ("relaxation", "lanes.live[l] ? word[l] : ur[l]", "word[l]"),
     "y of the call before": (
-        *("kernels", "keep ? int32_t(y0[net.rows[r].unit]) : 0"),
+        *("relaxation.cpp", "keep ? int32_t(y0[net.rows[r].unit]) : 0"),
         "keep ? int32_t(y0[net.rows[r].unit]) : int32_t(y[r * BLOCK + l])",
     ),
     "skip of the call before": ("relaxation", "of->skip[slot(l)] = 0", "of->skip[slot(l)] |= 0"),
@@ -51,9 +51,9 @@ FAULTS = {
         "std::fill_n(bad_phi, 0, 0)",
     ),
     "a one that is clamped": ("products", "none != one", "false"),
-    "a fold of 64 bits": ("model", "folds >= std::ldexp(1.0, 63)", "false"),
-    "a start of the next row": ("model", "place < row.place", "place <= row.place"),
-    "t of the other batch": ("model", "(state.t + k) % net.A", "int64_t(k % net.A)"),
+    "a fold of 64 bits": ("model.cpp", "folds >= std::ldexp(1.0, 63)", "false"),
+    "a start of the next row": ("model.cpp", "place < row.place", "place <= row.place"),
+    "t of the other batch": ("model.cpp", "(state.t + k) % net.A", "int64_t(k % net.A)"),
 }
 DIRECTED = {
     "a flag of what is absent": partial(absent, "w16"),
@@ -74,7 +74,7 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     texts = {path.name: path.read_text() for path in build.SOURCES}
     for k, (where, good, bad) in enumerate(FAULTS.values(), 1):
-        name = f"{where}.{'cpp' if where in ('model', 'kernels') else 'hpp'}"
+        name = where if "." in where else f"{where}.hpp"
         assert texts[name].count(good) == 1, good
         texts[name] = texts[name].replace(good, f"(rbp_fault == {k} ? ({bad}) : ({good}))")
     texts["model.cpp"] += 'extern "C" { int rbp_fault = 0; }\n'

@@ -15,7 +15,11 @@ from rbp.problem import Problem
 from tests.rbp.export.test_testbench import mixed, problem
 
 STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I."]
-SOURCES = ["main.cpp", "problem.cpp", "src/model.cpp", "src/kernels.cpp"]
+SOURCES = [
+    "main.cpp",
+    "problem.cpp",
+    *(f"src/{name}.cpp" for name in ("model", "relaxation", "learning")),
+]
 COMPILERS = [
     pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason="not installed"))
     for name in ("g++", "clang++")
