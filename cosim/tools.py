@@ -149,7 +149,10 @@ def _failed(job, said):
         told.append(f"killed by signal {killed}")
     name, arguments = _shown(job.command)
     command = shlex.join([name, *arguments])
-    why = " / ".join(told) or f"exit {job.returncode}"
+    if not told:  # as on a full disk, on which its words lie, too
+        free = shutil.disk_usage(job.folder).free // 1024
+        told.append(f"exit {job.returncode}, without a word; {free:,} kB are free on its disk")
+    why = " / ".join(told)
     shown = command if len(command) < 300 else f"{command[:300]} …"
     return ToolFailed(f"{name} failed: {why}; the command was {shown}")
 

@@ -152,7 +152,8 @@ class Settings:
         held = f"slots × lanes = {slots} × {self.lanes} = {slots * self.lanes}"
         if self.slots is None and batch > most:
             raise InputError(
-                f"{batch} patterns do not fit in one batch: expected a batch of at most {most}"
+                f"{batch} patterns do not fit in one batch: expected a batch (--batch) of at most "
+                f"{most}"
             )
         if batch > slots * self.lanes:
             raise InputError(

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from rbp.checks import integer
 from rbp.engines.board import HARDWARE, check_port
-from rbp.engines.model import MOST_THREADS, runner
+from rbp.engines.model import check_threads, runner
 from rbp.engines.recalling import recall
 from rbp.engines.training import advance, result_of, run_of, train
 from rbp.errors import InputError
@@ -25,7 +24,7 @@ def learner(source, engine, threads=1, port=None, baud=None, **flags):
     ``result()`` the :class:`rbp.Result`: of what has been trained so far, of one update at least;
     before that the one that is continued.
     """
-    threads, where = integer("threads", threads, 1, MOST_THREADS), check_port(engine, port, baud)
+    threads, where = check_threads(threads, engine), check_port(engine, port, baud)
     if engine in HARDWARE:
         return Hardware(source, engine, where, **flags)
     return Software(source, engine, threads, **flags)

@@ -2,12 +2,22 @@
 
 import warnings
 
+from rbp.checks import integer
 from rbp.cmodel.build import NoCompiler
 from rbp.cmodel.model import Model
+from rbp.errors import InputError
 
-__all__ = ["MOST_THREADS", "runner"]
+__all__ = ["check_threads", "runner"]
 
 MOST_THREADS = 256
+
+
+def check_threads(threads, engine):
+    """Refuses what is no number of threads, and several of an engine that has but one."""
+    threads = integer("threads", threads, 1, MOST_THREADS)
+    if threads > 1 and engine != "model":
+        raise InputError(f"threads are for engine model, not for {engine}")
+    return threads
 
 
 def runner(machine, engine, threads):

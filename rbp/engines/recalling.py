@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rbp.checks import finite, integer, numbers, plain, raw_words, shown
+from rbp.checks import finite, numbers, plain, raw_words, shown
 from rbp.engines.board import HARDWARE, check_port
-from rbp.engines.model import MOST_THREADS, runner
+from rbp.engines.model import check_threads, runner
 from rbp.errors import InputError
 from rbp.files import check_keys
 from rbp.machine import (
@@ -65,7 +65,7 @@ def recall(
     check_flags(flags)
     check_type("result", result, Result)
     check_progress(progress)
-    threads = integer("threads", threads, 1, MOST_THREADS)
+    threads = check_threads(threads, engine)
     settings = result.settings.for_recall().overridden(**flags)
     check_preset(settings, result)
     config, settling = settings.config(result.problem), settings.settling(recall=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rbp.checks import integer
 from rbp.engines.board import HARDWARE, check_port
-from rbp.engines.model import MOST_THREADS, runner
+from rbp.engines.model import check_threads, runner
 from rbp.engines.trends import Trends
 from rbp.errors import CheckFailed, InputError
 from rbp.golden.formats import PRESETS, ROLES
@@ -81,7 +81,7 @@ def train(
         engine = source.engine if isinstance(source, Result) else "model"
     problem, settings, earlier = origin(source, engine, **flags)
     updates = integer("updates", updates, 1, GREATEST_UPDATES)
-    threads = integer("threads", threads, 1, MOST_THREADS)
+    threads = check_threads(threads, engine)
     check_progress(progress)
     check_callable(pause=pause, reached=reached)
     if (pause is None) != (reached is None):

@@ -87,6 +87,8 @@ def test_bad_threads():
     for wrong in (0, 257, 1.5, "two"):
         with pytest.raises(InputError, match=r"threads must be an integer, 1 … 256, not"):
             rbp.train(problem(), 1, threads=wrong)
+    with pytest.raises(InputError, match="threads are for engine model, not for golden"):
+        rbp.train(problem(), 1, engine="golden", threads=2)
 
 
 @pytest.fixture

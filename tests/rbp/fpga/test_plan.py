@@ -391,7 +391,7 @@ def test_more_patterns_than_a_batch(tmp_path, capsys):
     given.save(tmp_path / "p.npz")
     held = "slots × lanes = 32 × 1 = 32, expected slots of at least 300, or a smaller batch"
     for argv, said in (
-        ([], "300 patterns do not fit in one batch: expected a batch of at most 256"),
+        ([], "300 patterns do not fit in one batch: expected a batch (--batch) of at most 256"),
         (["--slots", "32"], f"a batch of 300 patterns does not fit: {held}"),
     ):
         assert main(["plan", str(tmp_path / "p.npz"), *argv]) == 2
