@@ -14,9 +14,9 @@ from rbp.boards import clocks, pins
 from rbp.boards.boards import Board, board
 from rbp.checks import integer
 from rbp.cosim.convert import convert
-from rbp.errors import CheckFailed
+from rbp.errors import CheckFailed, InputError
 from rbp.export import verilog
-from rbp.files import check_folder, made_by, made_folder, write_all
+from rbp.files import check_files, check_folder, made_by, made_folder, write_all
 from rbp.fpga import flow, synth
 from rbp.fpga.machines import flags
 from rbp.hdl.boards.top import Top
@@ -179,9 +179,16 @@ def paths(design, folder):
     return tuple(Path(folder) / f"{name}{end}" for end in (image, ".v", constraints, ".json"))
 
 
-def check_outputs(design, folder):
-    """Refuse, before a long job, what could not be written at its end."""
-    check_folder(folder, [path.name for path in paths(design, folder)])
+def check_outputs(design, folder, *, force=False):
+    """Refuse, before a long job, what could not be written at its end, or is not ours: but by
+    ``force``, nothing is replaced that lies beside another report than ours, or none."""
+    found = paths(design, folder)
+    check_folder(folder, [path.name for path in found])
+    check_files([path for path in found[1::2] if path.exists()], force=force)
+    if not (force or found[-1].exists()):
+        for path in found:
+            if path.exists():
+                raise InputError(f"{path} was not made by rbp: --force replaces it")
 
 
 def record(design, found, image):

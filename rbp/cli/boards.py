@@ -9,7 +9,7 @@ __all__ = ["add"]
 
 CORE = "like", *MACHINE
 JOBS = {
-    "build": ("out", "clock", "baud", "seeds", *CORE),
+    "build": ("out", "clock", "baud", "seeds", "force", *CORE),
     "flash": (),
     "info": ("port", "baud"),
     "serve": ("clock", "baud", "link", *CORE),
@@ -49,6 +49,9 @@ def add(verbs):
         type=int,
         metavar="K",
         help="times to place, until the clock is reached, 1 … 99 (default: 3)",
+    )
+    verb.add_argument(
+        "--force", action="store_const", const=True, help="replace files that rbp did not make"
     )
     core_flags(verb)
     verb.set_defaults(outputs=_outputs)
@@ -144,7 +147,7 @@ def _build(arguments):
     clock = _clock(arguments)
     seeds = build.SEEDS if arguments.seeds is None else arguments.seeds
     design = build.design(name, clock=clock, baud=arguments.baud, **given_machine(arguments))
-    build.check_outputs(design, arguments.out)
+    build.check_outputs(design, arguments.out, force=bool(arguments.force))
     remark(design.target)
     files, report = build.write(design, arguments.out, seeds=seeds, progress=stage)
     print("\n".join(build.summary(report)))

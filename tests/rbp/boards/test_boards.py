@@ -215,6 +215,20 @@ def built(tmp_path):
     return tmp_path
 
 
+def test_a_build_replaces_only_builds(built):
+    """Also where it is the report that somebody else wrote, or an image without one."""
+    design = build.design("hx8k", **SMALL)
+    build.check_outputs(design, built)
+    report = built / "hx8k.json"
+    for text in ("{}", None):
+        report.unlink()
+        if text:
+            report.write_text(text)
+        with pytest.raises(InputError, match=r"was not made by rbp: --force replaces it"):
+            build.check_outputs(design, built)
+        build.check_outputs(design, built, force=True)
+
+
 def flash(built, monkeypatch, script=None):
     """``rbp board flash`` with a programmer of ours on PATH, or with none."""
     folder = built / "programs"
