@@ -2,14 +2,18 @@
 
 A lane is a chain of PEs, and the weights pass from lane to lane: so a chain runs along a row of
 multipliers, the lanes' PEs of a column are above each other, their bank of weights beside the
-first, and a lane's other multipliers in its middle, its memories beside them. By itself nextpnr
-draws all memories into the device's middle, where its router then never ends.
+first, and a lane's other multipliers in its middle, its memories beside them. Program and log lie
+in the device's middle, since the control of all lanes follows them. By itself nextpnr draws all
+memories into the middle, where its router then never ends.
 """
 
 import re
 from itertools import chain
 
 __all__ = ["floorplan"]
+
+CONTROL = ("carousel.program.ram", "log.ram")
+"""Modules of memories that are common to all lanes."""
 
 DENSE = 0.75  # of a row's sites, while there are other rows
 
@@ -66,15 +70,22 @@ def floorplan(config, device, rtlil):
     beside = {y: [] for y in grid.bram_rows}
     near = sorted(free, key=lambda y: (abs(y - homes[0]), abs(y - grid.middle)))
     near = near[: max(1, len(rows) - 1)]
+
+    def put(name, home, wanted):
+        if places := [(y, k) for y in free for k in free[y]]:
+            # by rows and columns away; four sites are nine columns
+            y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
+            free[y].remove(k)
+            plan[name] = _block_ram(grid, y, k)
+
     for p in range(macs):
         home, wanted = near[p % len(near)], p * sites // macs
         banks = [blocks.get(f"weights.{kind}_{p}", ()) for kind in ("bank", "velocity")]
         for name in chain(*banks):
-            if places := [(y, k) for y in free for k in free[y]]:
-                # by rows and columns away; four sites are nine columns
-                y, k = min(places, key=lambda yk: abs(yk[0] - home) + abs(yk[1] - wanted) * 9 // 4)
-                free[y].remove(k)
-                plan[name] = _block_ram(grid, y, k)
+            put(name, home, wanted)
+    for module in CONTROL:
+        for name in blocks.get(module, ()):
+            put(name, grid.middle, middle)
     for lane, home in enumerate(homes):
         for name in _of_lane(blocks, lane):
             if room := [y for y in free if len(beside[y]) < len(free[y])]:

@@ -243,7 +243,8 @@ def test_grid():
 )
 def test_floorplan(name, machine):
     """A chain runs to the right, at an even pace, a column's PEs and bank above each other; lanes
-    follow each other from row to row; and where there is room, memories lie beside their lane."""
+    follow each other from row to row; and where there is room, memories lie beside their lane, and
+    those of all lanes in the middle."""
     target = synth.target(name, preset="w18", **machine)
     config, grid = target.config, target.device.grid
     assert target.planned
@@ -267,9 +268,10 @@ def test_floorplan(name, machine):
         if column := re.search(r"(?:pe|bank)_(\d+)", cell):
             p = int(column[1])
             assert abs(x - grid.columns[0] - p * pace) < 2 * pace + 3 * 9  # three groups
-        if "integrator" in cell and kind == "MULT18":
+        central = cell.startswith(("core.carousel", "core.log"))
+        if central or ("integrator" in cell and kind == "MULT18"):
             assert abs(x - grid.columns[0] - width / 2) < 3 * 9
-        if kind == "EBR" and not config.momentum:
+        if kind == "EBR" and not config.momentum and not central:
             lane = re.search(r"lane_(\d+)", cell)
             assert min(abs(y - row) for row in rows[int(lane[1]) if lane else 0]) <= 12
     kinds = ("bank", "velocity") if config.momentum else ("bank",)
@@ -281,6 +283,7 @@ def test_floorplan(name, machine):
         ),
         *(f"core.weights.{kind}_{p}.block_0" for kind in kinds for p in range(config.macs)),
         *(f"core.lane_{lane}.state.x_y_ram.block_0" for lane in range(config.lanes)),
+        *(f"core.{memory}.block_0" for memory in ("carousel.program.ram", "log.ram")),
     }
     if config.multipliers < target.device.dsps:
         wanted |= {f"core.lane_{lane}.integrator.first.mult" for lane in range(config.lanes)}
