@@ -98,8 +98,7 @@ class Integrator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         f, device = self.config.formats, self.config.device
-        time = Timing(self.config)
-        narrow = device.narrow
+        time, narrow = Timing(self.config), device.narrow
         # The cycles, counted from the sum's.
         write = time.integrator
         step, aim = write - 1, write - 1 - narrow
@@ -177,10 +176,8 @@ class Integrator(wiring.Component):
         difference = until(goal - state, aim, step - 1, "difference")
         state_q = until(state, aim, step, "state")
         greatest = self.config.dt_shifts
-        scaled = register(
-            Array(difference.shift_left(greatest - k) for k in range(greatest + 1))[self.dt_shift],
-            "scaled",
-        )
+        shifts = Array(difference.shift_left(greatest - k) for k in range(greatest + 1))
+        scaled = register(shifts[self.dt_shift], "scaled")
 
         # write: the new state, rounded half up; |step| against its limits
         moved = Cat(Const(1 << (greatest - 1), greatest), state_q).as_signed() + scaled

@@ -8,27 +8,15 @@ from rbp.hdl.fixed import delay
 
 __all__ = ["Adder", "Multiplier", "next_or"]
 
-_NEVER = (
-    *(f"{operand}HOLD" for operand in "ABCD"),
-    *(
-        f"{what}{half}"
-        for what in ("IRST", "ORST", "OLOAD", "OHOLD", "ADDSUB")
-        for half in ("TOP", "BOT")
-    ),
-    *("CI", "ACCUMCI", "SIGNEXTIN"),
-)
-"""What an SB_MAC16 is not to do: hold, clear, load, subtract; and the carry that it takes."""
-
 
 class Multiplier(wiring.Component):
     """Signed product, ``device.multiplier`` cycles after its operands, one a cycle; where asked,
     with a word added.
 
     The registers are where the devices' multipliers have theirs: first at the operands. On iCE40
-    yosys puts the body of a product into an SB_MAC16, registers and all; its adder it leaves
-    unused, and on ECP5 a MULT18X18D's registers, so those are instances. Where there is no
-    multiplier (``ice40hx``), the rows are added in pairs, a register behind each adder: 560 LUTs at
-    16 × 16 bits.
+    yosys puts the product into an SB_MAC16, registers and all; on ECP5 it leaves a MULT18X18D's
+    registers unused, so there is an instance. Where there is no multiplier (``ice40hx``), the rows
+    are added in pairs, a register behind each adder: 560 LUTs at 16 × 16 bits.
 
     Parameters
     ----------
@@ -64,20 +52,15 @@ class Multiplier(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        device = self.device.name if platform is not None else None
-        fits = max(self.a_width, self.b_width) <= 16 and len(self.product) <= 32
-        if device == "ice40" and self.addend_width and fits:
-            self._mac16(m)
-            return m
-        product = self._multiply(m, device)
+        product = self._multiply(m, platform)
         if self.addend_width:
             product = product + delay(m, self.addend, self.latency, name="addend")
         m.d.comb += self.product.eq(product)
         return m
 
-    def _multiply(self, m, device):
-        """a·b, on a device, or on none."""
-        if device == "ecp5":
+    def _multiply(self, m, platform):
+        """a·b."""
+        if platform is not None and self.device.name == "ecp5":
             return self._mult18x18d(m)
         a = Signal(signed(self.a_width), reset_less=True)
         b = Signal(signed(self.b_width), reset_less=True)
@@ -142,37 +125,6 @@ class Multiplier(wiring.Component):
             *(("o", f"P{k}", p[k]) for k in range(36)),
         )
         return p
-
-    def _mac16(self, m):
-        """Registers at the operands and at the partial products; the addend's second one, too."""
-        assert self.latency == 2
-        a, b, c, o = Signal(signed(16)), Signal(signed(16)), Signal(signed(32)), Signal(32)
-        m.d.comb += [
-            a.eq(self.a),
-            b.eq(self.b),
-            c.eq(delay(m, self.addend, 1, name="addend")),
-            self.product.eq(o),
-        ]
-        registers = ("A_REG", "B_REG", "C_REG", "D_REG")
-        partial = ("TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG", "PIPELINE_16x16_MULT_REG1")
-        halves = ("TOP", "BOT")
-        m.submodules.mac = Instance(
-            "SB_MAC16",
-            *(("p", name, Const(1, 1)) for name in (*registers, *partial)),
-            *(("p", f"{operand}_SIGNED", Const(1, 1)) for operand in "AB"),
-            *(("p", f"{half}ADDSUB_LOWERINPUT", Const(2, 2)) for half in halves),  # the product
-            *(("p", f"{half}ADDSUB_UPPERINPUT", Const(1, 1)) for half in halves),  # C, D
-            *(("p", f"{half}OUTPUT_SELECT", Const(0, 2)) for half in halves),  # the sum
-            ("p", "TOPADDSUB_CARRYSELECT", Const(2, 2)),  # the lower half's
-            ("i", "CLK", ClockSignal()),
-            ("i", "CE", Const(1)),
-            *(("i", name, Const(0)) for name in _NEVER),
-            ("i", "A", a),
-            ("i", "B", b),
-            ("i", "C", c[16:]),
-            ("i", "D", c[:16]),
-            ("o", "O", o),
-        )
 
 
 class Adder(wiring.Component):

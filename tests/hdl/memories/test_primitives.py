@@ -7,7 +7,6 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rbp.cosim.tools import ToolFailed
 from rbp.fpga import flow
 from rbp.golden.config import FAMILIES
 from rbp.hdl.primitives.arithmetic import Adder, Multiplier
@@ -84,49 +83,6 @@ def test_multiplier_with_an_addend(width, family):
         line[cycle] = {"a": a, "b": b, "addend": c}
     seen = play(dut, line, ["product"], cycles=len(cases) + dut.latency)["product"]
     assert seen[dut.latency :] == [a * b + c for a, b, c in cases]
-
-
-class TwoMultipliers(wiring.Component):
-    """The plain multiplier with an addend and UP5K's, with the same operands."""
-
-    def __init__(self):
-        self.widths = {"a": 3, "b": 4, "addend": 9}
-        words = {name: In(signed(width)) for name, width in self.widths.items()}
-        super().__init__({**words, "differ": Out(1)})
-
-    def elaborate(self, platform):
-        m = Module()
-        a, b, c = self.widths.values()
-        plain, mac = (
-            Multiplier(a_width=a, b_width=b, device=FAMILIES[name], addend_width=c)
-            for name in ("generic", "ice40")
-        )
-        m.submodules.plain, m.submodules.mac = plain, mac
-        for multiplier in (plain, mac):
-            for name in self.widths:
-                m.d.comb += getattr(multiplier, name).eq(getattr(self, name))
-        m.d.comb += self.differ.eq(plain.product != mac.product)
-        return m
-
-
-def test_multipliers_instance():
-    """UP5K's multiplier and its adder, as yosys models them, are proved equal to the plain ones."""
-    text = rtlil.convert(TwoMultipliers(), name="top", platform="up5k", emit_src=False)
-    assert text.count("cell \\SB_MAC16 ") == 1
-    script = f"""
-        {flow.READ[0]}
-        read_verilog -overwrite +/ice40/cells_sim.v
-        hierarchy -top top
-        proc
-        flatten
-        async2sync
-        sat -verify -seq 4 -prove differ 0 -prove-skip 3
-    """
-    flow.yosys("multiplier", text, script)
-    one_more = text.replace("parameter \\D_REG 1'1", "parameter \\D_REG 1'0")
-    assert one_more != text  # the addend's lower half a cycle early
-    with pytest.raises(ToolFailed, match="proof did fail"):
-        flow.yosys("multiplier", one_more, script)
 
 
 class TwoAdders(wiring.Component):

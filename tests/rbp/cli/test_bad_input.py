@@ -229,7 +229,9 @@ def test_too_many_units(refused):
 
 
 def test_too_many_patterns(refused):
-    train(refused, changed(targets=np.full((257, 4), 0.5)), "a batch of at most 256", "257")
+    train(
+        refused, changed(targets=np.full((257, 4), 0.5)), "a batch (--batch) of at most 256", "257"
+    )
 
 
 def test_range_is_that_of_the_preset(refused):
