@@ -21,7 +21,7 @@ FLAGS = (
     *("-fPIC", "-pthread"),
 )
 LIGHT = {"model.cpp": ("-O1",)}
-"""More flags, of what takes no time: it compiles in two thirds of the time."""
+"""More flags of the model's part that takes no time: it compiles in two thirds of the time."""
 COMPILERS = ("c++", "g++", "clang++")
 FOLDER = Path(__file__).parent
 SOURCES = [
@@ -74,14 +74,14 @@ def _cpu():
     return platform.machine(), platform.processor(), kinds
 
 
-def compiled(sources, flags=FLAGS):
+def compiled(sources, flags=FLAGS, light=None):
     """Path of a shared library of C++ sources for this machine, named as the first of them.
 
-    Those that are no headers are compiled at the same time.
+    Those that are no headers are compiled at the same time; ``light``: more flags, by name.
 
     Raises :class:`NoCompiler`.
     """
-    sources = [Path(source) for source in sources]
+    sources, light = [Path(source) for source in sources], light or {}
     command, path, version = _compiler()
     name = sources[0].stem
 
@@ -91,7 +91,7 @@ def compiled(sources, flags=FLAGS):
         compiler = [path, *command[1:], *flags]
         names = [source.name for source in sources if source.suffix == ".cpp"]
         tools.finish(
-            *[tools.start([*compiler, *LIGHT.get(each, ()), "-c", each], folder) for each in names]
+            *[tools.start([*compiler, *light.get(each, ()), "-c", each], folder) for each in names]
         )
         objects = [f"{Path(each).stem}.o" for each in names]
         tools.run([*compiler, "-shared", "-o", f"{name}.so", *objects], folder)
@@ -101,7 +101,7 @@ def compiled(sources, flags=FLAGS):
             (folder / each).unlink()
 
     read = [(source.name, source.read_bytes()) for source in sources]
-    content = (read, path, command, version, flags, LIGHT, _cpu())
+    content = (read, path, command, version, flags, light, _cpu())
     try:
         return cached(CACHE / "sim", name, content, make) / f"{name}.so"
     except CheckFailed as error:
@@ -113,7 +113,7 @@ def compiled(sources, flags=FLAGS):
 @cache
 def library(path=None):
     """The model's functions; of ``rbp_model.h``, or of another library with the same."""
-    path = path or compiled(SOURCES)
+    path = path or compiled(SOURCES, light=LIGHT)
     try:
         lib = ctypes.CDLL(path)
     except OSError as error:

@@ -21,6 +21,7 @@ __all__ = [
     "check_output",
     "made_by",
     "made_folder",
+    "not_ours",
     "npz",
     "output_name",
     "read_npz",
@@ -263,4 +264,9 @@ def check_files(paths, *, force=False):
             continue
         with open(path, "rb") as file:
             if _MARK.encode() not in file.read(_HEAD):
-                raise InputError(f"{path} was not made by rbp: --force replaces it")
+                raise not_ours(path)
+
+
+def not_ours(path):
+    """The error of a file that somebody else wrote."""
+    return InputError(f"{path} was not made by rbp: --force replaces it")

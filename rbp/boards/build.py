@@ -14,9 +14,9 @@ from rbp.boards import clocks, pins
 from rbp.boards.boards import Board, board
 from rbp.checks import integer
 from rbp.cosim.convert import convert
-from rbp.errors import CheckFailed, InputError
+from rbp.errors import CheckFailed
 from rbp.export import verilog
-from rbp.files import check_files, check_folder, made_by, made_folder, write_all
+from rbp.files import check_files, check_folder, made_by, made_folder, not_ours, write_all
 from rbp.fpga import flow, synth
 from rbp.fpga.machines import flags
 from rbp.hdl.boards.top import Top
@@ -188,7 +188,7 @@ def check_outputs(design, folder, *, force=False):
     if not (force or found[-1].exists()):
         for path in found:
             if path.exists():
-                raise InputError(f"{path} was not made by rbp: --force replaces it")
+                raise not_ours(path)
 
 
 def record(design, found, image):
